@@ -1,0 +1,61 @@
+//! One turn of the circle: what happened, in; what must be appended before anything follows from it, out.
+
+use crate::effect::{Effect, Timer};
+use crate::event::{Event, TurnOutcome};
+use crate::id::{EffectId, EffectKind, Seq};
+use crate::settings::{Limit, Settings};
+use crate::state::State;
+use crate::wants::wants;
+
+/// More decisions than this in a row without an effect between them would be a fault of the brain.
+const DECISIONS: usize = 64;
+
+/// What one append holds: facts, which are never refused, then starts.
+#[derive(Debug, Clone, Default)]
+pub struct Batch {
+    /// What happened and what was decided, in order.
+    pub facts: Vec<Event>,
+    /// What shall begin once the append is on disk. The daemon makes the `*.started` events, because these carry a
+    /// recipe and a price.
+    pub starts: Vec<Effect>,
+    /// What runs and shall go on; what runs and is not here is to be cancelled.
+    pub keep: Vec<EffectId>,
+    /// Timers that shall be running.
+    pub timers: Vec<Timer>,
+}
+
+/// Takes what happened and says what to append. The state is not changed: it is, once the append is on disk, by
+/// applying what the append really holds (a start may have been refused and another event stand in its place).
+pub fn advance(state: &State, settings: &Settings, happened: Vec<Event>) -> Batch {
+    let mut ahead = state.clone();
+    let mut batch = Batch::default();
+    for event in happened {
+        note(&mut ahead, &mut batch, event);
+    }
+    for _ in 0..DECISIONS {
+        let wants = wants(&ahead, settings);
+        if let Some(decision) = wants.decision {
+            note(&mut ahead, &mut batch, decision);
+            continue;
+        }
+        batch.starts = wants.start;
+        batch.keep = wants.keep;
+        batch.timers = wants.timers;
+        return batch;
+    }
+    unreachable!("the brain decided {DECISIONS} times in a row without an effect")
+}
+
+/// Adds an event, and the decision that a reached deadline is.
+fn note(ahead: &mut State, batch: &mut Batch, event: Event) {
+    ahead.apply(Seq(ahead.head.0 + 1), &event);
+    let deadline = match &event {
+        Event::TimerFired { turn, effect } if effect.kind == EffectKind::Deadline => Some(*turn),
+        _ => None,
+    };
+    batch.facts.push(event);
+    if let Some(turn) = deadline {
+        let (outcome, limit) = (TurnOutcome::Limit, Some(Limit::Time));
+        note(ahead, batch, Event::TurnCancelling { turn, outcome, limit });
+    }
+}

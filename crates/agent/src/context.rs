@@ -1,0 +1,193 @@
+//! What of a session a model gets to see: references to events, under caps. Text is fetched when a request is rendered.
+
+use crate::id::Seq;
+use crate::units::Tokens;
+use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
+
+/// The most items a window remembers; older ones stay in the journal and out of contexts.
+const WINDOW_ITEMS: usize = 4096;
+
+/// What a tool result is shortened to when room is short.
+const SHORT_RESULT: Tokens = Tokens(256);
+
+/// One message of the conversation, as a reference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Item {
+    /// The event whose body holds the text.
+    pub seq: Seq,
+    /// What it is.
+    pub kind: ItemKind,
+    /// Its size.
+    pub tokens: Tokens,
+}
+
+/// What a message is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ItemKind {
+    /// A prompt.
+    Prompt,
+    /// A whole reply of a model, perhaps with tool calls.
+    Reply,
+    /// What a model had said before it was interrupted.
+    Partial,
+    /// The result of a tool call of the reply before it.
+    Result,
+}
+
+/// The conversation so far, newest last, bounded.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Window {
+    items: VecDeque<Item>,
+    /// Items that were dropped because the window was full.
+    dropped: u64,
+}
+
+impl Window {
+    /// Adds a message; the oldest exchange goes when the window is full.
+    pub(crate) fn push(&mut self, seq: Seq, kind: ItemKind, tokens: Tokens) {
+        self.items.push_back(Item { seq, kind, tokens });
+        if self.items.len() > WINDOW_ITEMS {
+            self.drop_front();
+            while self.items.front().is_some_and(|item| item.kind != ItemKind::Prompt) {
+                self.drop_front();
+            }
+        }
+    }
+
+    fn drop_front(&mut self) {
+        self.items.pop_front();
+        self.dropped += 1;
+    }
+
+    /// The messages, oldest first.
+    pub fn items(&self) -> impl ExactSizeIterator<Item = &Item> + DoubleEndedIterator {
+        self.items.iter()
+    }
+
+    /// Messages that are older than the window reaches.
+    pub fn dropped(&self) -> u64 {
+        self.dropped
+    }
+}
+
+/// How much fits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Caps {
+    /// The model's whole window.
+    pub context: Tokens,
+    /// Kept free for the reply.
+    pub output: Tokens,
+    /// Taken by the system prompt and the tool table.
+    pub fixed: Tokens,
+}
+
+/// A message in a plan, shortened if `to` is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cut {
+    /// The event.
+    pub seq: Seq,
+    /// What the message is.
+    pub item: ItemKind,
+    /// The size it is shortened to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<Tokens>,
+}
+
+/// Which messages a request holds. Part of the request's recipe, so that what was left out is never left out silently.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The messages, oldest first.
+    pub messages: Vec<Cut>,
+    /// How many older messages are left out.
+    pub omitted: u64,
+    /// Estimated size of all of it, the fixed part included.
+    pub tokens: Tokens,
+}
+
+/// Plans a context: everything, if it fits; else the oldest tool results shortened first; else the oldest exchanges
+/// left out whole, so that no call is parted from its result. The newest exchange always stays, shortened if need be.
+pub fn plan(window: &Window, caps: Caps) -> Plan {
+    let room = Tokens(caps.context.0.saturating_sub(caps.output.0).saturating_sub(caps.fixed.0));
+    let mut messages: Vec<(Cut, Tokens)> =
+        window.items().map(|item| (Cut { seq: item.seq, item: item.kind, to: None }, item.tokens)).collect();
+    let mut total: Tokens = messages.iter().map(|(_, tokens)| *tokens).sum();
+    for (cut, tokens) in &mut messages {
+        if total <= room {
+            break;
+        }
+        if cut.item == ItemKind::Result && *tokens > SHORT_RESULT {
+            total = Tokens(total.0 - (tokens.0 - SHORT_RESULT.0));
+            (cut.to, *tokens) = (Some(SHORT_RESULT), SHORT_RESULT);
+        }
+    }
+    let last_exchange = messages.iter().rposition(|(cut, _)| cut.item == ItemKind::Prompt).unwrap_or(0);
+    let mut first = 0;
+    while total > room && first < last_exchange {
+        total = Tokens(total.0 - messages[first].1.0);
+        first += 1;
+        while first < last_exchange && messages[first].0.item != ItemKind::Prompt {
+            total = Tokens(total.0 - messages[first].1.0);
+            first += 1;
+        }
+    }
+    Plan {
+        messages: messages.drain(first..).map(|(cut, _)| cut).collect(),
+        omitted: window.dropped() + first as u64,
+        tokens: total + caps.fixed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn window(items: &[(ItemKind, u64)]) -> Window {
+        let mut window = Window::default();
+        for (at, (kind, tokens)) in items.iter().enumerate() {
+            window.push(Seq(at as u64 + 1), *kind, Tokens(*tokens));
+        }
+        window
+    }
+
+    fn caps(context: u64) -> Caps {
+        Caps { context: Tokens(context), output: Tokens(100), fixed: Tokens(50) }
+    }
+
+    #[test]
+    fn all_of_it_when_it_fits() {
+        let plan = plan(&window(&[(ItemKind::Prompt, 10), (ItemKind::Reply, 20)]), caps(1000));
+        assert_eq!((plan.messages.len(), plan.omitted, plan.tokens), (2, 0, Tokens(80)));
+    }
+
+    #[test]
+    fn old_results_are_shortened_before_anything_is_left_out() {
+        use ItemKind::*;
+        let window =
+            window(&[(Prompt, 10), (Reply, 10), (Result, 5000), (Reply, 10), (Prompt, 10), (Reply, 10), (Result, 700)]);
+        let plan = plan(&window, caps(1200));
+        assert_eq!(plan.messages.iter().map(|m| m.to).collect::<Vec<_>>()[2], Some(SHORT_RESULT));
+        assert_eq!((plan.messages[6].to, plan.omitted), (None, 0));
+    }
+
+    #[test]
+    fn then_whole_exchanges_go_and_the_newest_stays() {
+        use ItemKind::*;
+        let window = window(&[(Prompt, 400), (Reply, 400), (Result, 10), (Prompt, 300), (Reply, 300), (Prompt, 900)]);
+        let plan = plan(&window, caps(1000));
+        assert_eq!(plan.messages.iter().map(|m| m.seq.0).collect::<Vec<_>>(), [6]);
+        assert_eq!(plan.omitted, 5);
+    }
+
+    #[test]
+    fn the_window_is_bounded_and_starts_at_a_prompt() {
+        let mut window = Window::default();
+        for n in 0..3 * WINDOW_ITEMS as u64 {
+            window.push(Seq(n + 1), if n % 3 == 0 { ItemKind::Prompt } else { ItemKind::Reply }, Tokens(1));
+        }
+        assert!(window.items().len() <= WINDOW_ITEMS);
+        assert_eq!(window.items().next().map(|item| item.kind), Some(ItemKind::Prompt));
+        assert_eq!(window.dropped() + window.items().len() as u64, 3 * WINDOW_ITEMS as u64);
+    }
+}

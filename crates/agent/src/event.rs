@@ -1,0 +1,535 @@
+//! The one vocabulary of events. What is here is an event's *header*: what the state may depend on. Words, paths and
+//! contents stand in its body, which `wire` names and which may be forgotten.
+
+use crate::id::{EffectId, Epoch, Generation, Seq, TurnId};
+use crate::settings::Limit;
+use crate::units::{ModelName, Money, Tokens, Usage};
+use serde::{Deserialize, Serialize};
+
+/// What happened, as the header of a journal record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind")]
+pub enum Event {
+    /// The session exists. Its workspace and title are in the body.
+    #[serde(rename = "session.created")]
+    SessionCreated {},
+    /// The title changed; it is in the body.
+    #[serde(rename = "session.updated")]
+    SessionUpdated {},
+    /// An owner took the session over. Every effect that an earlier epoch had started and not ended is lost by this.
+    #[serde(rename = "owner.began")]
+    OwnerBegan {
+        /// The new epoch.
+        epoch: Epoch,
+        /// The daemon that the owner lives in.
+        generation: Generation,
+        /// What the lost model calls are taken to have cost: what had been reserved for them.
+        #[serde(default, skip_serializing_if = "Money::is_zero")]
+        cost_microusd: Money,
+    },
+
+    /// A prompt came and its turn can begin at once.
+    #[serde(rename = "prompt.accepted")]
+    PromptAccepted {
+        /// The turn that will answer it.
+        turn: TurnId,
+        /// Estimated size of the text.
+        tokens: Tokens,
+        /// The model asked for, if one was.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        model: Option<ModelName>,
+    },
+    /// A prompt came while a turn was running and waits for its own.
+    #[serde(rename = "prompt.queued")]
+    PromptQueued {
+        /// The turn that will answer it.
+        turn: TurnId,
+        /// Estimated size of the text.
+        tokens: Tokens,
+        /// The model asked for, if one was.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        model: Option<ModelName>,
+    },
+    /// A prompt came while a turn was running and joins it at its next step.
+    #[serde(rename = "prompt.steered")]
+    PromptSteered {
+        /// The running turn.
+        turn: TurnId,
+        /// Estimated size of the text.
+        tokens: Tokens,
+    },
+
+    /// A turn began.
+    #[serde(rename = "turn.started")]
+    TurnStarted {
+        /// The turn.
+        turn: TurnId,
+    },
+    /// A new owner goes on with a turn.
+    #[serde(rename = "turn.resumed")]
+    TurnResumed {
+        /// The turn.
+        turn: TurnId,
+    },
+    /// Somebody wants the turn to stop; nothing of it is wanted any more.
+    #[serde(rename = "turn.cancelling")]
+    TurnCancelling {
+        /// The turn.
+        turn: TurnId,
+        /// The outcome it will have.
+        outcome: TurnOutcome,
+        /// The limit that was reached, when the outcome is `limit`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        limit: Option<Limit>,
+    },
+    /// A turn ended. There is exactly one of these for each turn.
+    #[serde(rename = "turn.finished")]
+    TurnFinished {
+        /// The turn.
+        turn: TurnId,
+        /// How it ended.
+        outcome: TurnOutcome,
+        /// The limit that was reached, when the outcome is `limit`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        limit: Option<Limit>,
+        /// Why, when the outcome is `failed`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        failure: Option<Failure>,
+        /// Model calls made.
+        steps: u32,
+        /// Paths changed on the canvas, each change counted.
+        changed: u32,
+        /// What the turn used.
+        usage: Usage,
+        /// What the turn cost.
+        cost_microusd: Money,
+    },
+
+    /// A model call is about to begin; the body is its recipe.
+    #[serde(rename = "model.started")]
+    ModelStarted {
+        /// The turn.
+        turn: TurnId,
+        /// The call.
+        effect: EffectId,
+        /// The model chosen.
+        model: ModelName,
+        /// Money set aside for it.
+        #[serde(default, skip_serializing_if = "Money::is_zero")]
+        reserve_microusd: Money,
+    },
+    /// The model answered. Text and arguments are in the body.
+    #[serde(rename = "model.finished")]
+    ModelFinished {
+        /// The turn.
+        turn: TurnId,
+        /// The call.
+        effect: EffectId,
+        /// Why the model stopped.
+        stop: Stop,
+        /// The tool calls asked for, in order, each with what was decided about it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        calls: Vec<CallFact>,
+        /// Estimated size of the reply in later contexts.
+        tokens: Tokens,
+        /// What it used.
+        usage: Usage,
+        /// What it cost.
+        cost_microusd: Money,
+    },
+    /// The model call failed.
+    #[serde(rename = "model.failed")]
+    ModelFailed {
+        /// The turn.
+        turn: TurnId,
+        /// The call.
+        effect: EffectId,
+        /// Why.
+        failure: Failure,
+        /// How long the provider asked us to wait.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        retry_after_ms: Option<u64>,
+        /// Size of the partial text that was kept.
+        #[serde(default, skip_serializing_if = "Tokens::is_zero")]
+        tokens: Tokens,
+        /// What it used, as far as is known.
+        usage: Usage,
+        /// What it cost.
+        cost_microusd: Money,
+    },
+    /// The model call was stopped by us.
+    #[serde(rename = "model.interrupted")]
+    ModelInterrupted {
+        /// The turn.
+        turn: TurnId,
+        /// The call.
+        effect: EffectId,
+        /// Why.
+        interruption: Interruption,
+        /// Size of the partial text that was kept.
+        #[serde(default, skip_serializing_if = "Tokens::is_zero")]
+        tokens: Tokens,
+        /// An estimate, and marked so.
+        usage: Usage,
+        /// An estimate, never zero for a model that costs something.
+        cost_microusd: Money,
+    },
+
+    /// A tool is about to run.
+    #[serde(rename = "tool.started")]
+    ToolStarted {
+        /// The turn.
+        turn: TurnId,
+        /// The run.
+        effect: EffectId,
+        /// What the tool may do.
+        access: Access,
+    },
+    /// A tool really ended. With a changeset in its body this *is* the micro-commit.
+    #[serde(rename = "tool.finished")]
+    ToolFinished {
+        /// The turn.
+        turn: TurnId,
+        /// The run.
+        effect: EffectId,
+        /// How it ended.
+        outcome: ToolOutcome,
+        /// Estimated size of the result in later contexts.
+        tokens: Tokens,
+        /// How many paths its changeset holds.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        changed: u32,
+    },
+
+    /// A question that only a person can answer.
+    #[serde(rename = "approval.requested")]
+    ApprovalRequested {
+        /// The turn.
+        turn: TurnId,
+        /// The question's own id.
+        effect: EffectId,
+        /// What is asked.
+        question: Question,
+    },
+    /// The answer.
+    #[serde(rename = "approval.resolved")]
+    ApprovalResolved {
+        /// The turn.
+        turn: TurnId,
+        /// The question.
+        effect: EffectId,
+        /// The answer.
+        answer: Answer,
+    },
+    /// A pause or a deadline is over.
+    #[serde(rename = "timer.fired")]
+    TimerFired {
+        /// The turn.
+        turn: TurnId,
+        /// The timer.
+        effect: EffectId,
+    },
+    /// A start was refused because the money would not reach; stands in the start's place.
+    #[serde(rename = "budget.exhausted")]
+    BudgetExhausted {
+        /// The turn.
+        turn: TurnId,
+        /// The call that was not made.
+        effect: EffectId,
+        /// Which budget.
+        scope: Scope,
+    },
+
+    /// The user changed files meanwhile; bases and, by a merge, current bytes moved along.
+    #[serde(rename = "canvas.rebased")]
+    CanvasRebased {
+        /// How many paths.
+        changed: u32,
+    },
+    /// The user changed files meanwhile in ways that do not merge.
+    #[serde(rename = "canvas.conflict")]
+    CanvasConflict {
+        /// How many paths.
+        changed: u32,
+    },
+    /// The canvas stands at another micro-commit now, earlier (rewind) or later (redo).
+    #[serde(rename = "canvas.rewound")]
+    CanvasRewound {
+        /// The last micro-commit that is still in force; 0 for none.
+        to: Seq,
+        /// How many paths changed by this.
+        changed: u32,
+    },
+    /// Changes were dropped from the canvas.
+    #[serde(rename = "canvas.rejected")]
+    CanvasRejected {
+        /// How many paths.
+        changed: u32,
+    },
+    /// The plan of an accept is in the body; files are about to be exchanged.
+    #[serde(rename = "accept.started")]
+    AcceptStarted {
+        /// The accept.
+        effect: EffectId,
+        /// How many files.
+        files: u32,
+        /// The event that holds the plan, when this is a later attempt.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        plan: Option<Seq>,
+        /// The accept that this one takes back.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        undoes: Option<Seq>,
+    },
+    /// The accept ended: every file is as the plan wanted it, or every file is as it was.
+    #[serde(rename = "accept.finished")]
+    AcceptFinished {
+        /// The accept.
+        effect: EffectId,
+        /// How it ended.
+        outcome: AcceptOutcome,
+        /// How many files.
+        files: u32,
+    },
+    /// An accept was taken back.
+    #[serde(rename = "accept.undone")]
+    AcceptUndone {
+        /// The accept that did the taking back.
+        effect: EffectId,
+        /// The `accept.finished` that was taken back.
+        undoes: Seq,
+        /// How many files.
+        files: u32,
+    },
+
+    /// Of the daemon's own journal: a daemon began on this state directory.
+    #[serde(rename = "daemon.began")]
+    DaemonBegan {
+        /// Its generation.
+        generation: Generation,
+    },
+    /// Of the daemon's own journal: a daemon ended in good order.
+    #[serde(rename = "daemon.ended")]
+    DaemonEnded {
+        /// Its generation.
+        generation: Generation,
+    },
+}
+
+/// What was decided about one tool call of a reply, and what the tool may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallFact {
+    /// What the tool may do.
+    pub access: Access,
+    /// Whether it may run.
+    pub verdict: Verdict,
+}
+
+macro_rules! words {
+    ($(#[$m:meta])* $name:ident { $($(#[$v:meta])* $variant:ident = $word:literal),* $(,)? }) => {
+        $(#[$m])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum $name { $($(#[$v])* $variant),* }
+        impl $name {
+            /// The word that stands for it on disk and on every door.
+            pub fn word(self) -> &'static str { match self { $(Self::$variant => $word),* } }
+        }
+    };
+}
+
+words!(
+    /// What a tool may do, a property of the tool; decides how it is ordered and what a kill in mid run means.
+    Access {
+        /// Changes nothing. Reads run together and may be run again.
+        Read = "read",
+        /// Returns a changeset for the canvas and changes nothing else; may be run again.
+        Write = "write",
+        /// Touches the world outside the canvas. Never run twice without somebody saying so.
+        World = "world",
+    }
+);
+words!(
+    /// What permissions said of a call.
+    Verdict {
+        /// It runs.
+        Allow = "allow",
+        /// Somebody is asked first.
+        Ask = "ask",
+        /// It does not run; the model is told.
+        Deny = "deny",
+        /// The call itself is wrong (unknown tool, arguments that do not validate); the model is told.
+        Invalid = "invalid",
+    }
+);
+words!(
+    /// How a turn ended.
+    TurnOutcome {
+        /// The model had nothing more to do.
+        Done = "done",
+        /// Somebody cancelled it.
+        Cancelled = "cancelled",
+        /// It could not go on.
+        Failed = "failed",
+        /// A limit was reached.
+        Limit = "limit",
+        /// Somebody gave it up after it had been lost.
+        Abandoned = "abandoned",
+    }
+);
+words!(
+    /// Why a model stopped.
+    Stop {
+        /// It was done.
+        End = "end",
+        /// It wants tools to run.
+        ToolCalls = "tool_calls",
+        /// It reached its limit of output tokens.
+        Length = "length",
+        /// The provider's filter stopped it.
+        Filtered = "filtered",
+    }
+);
+words!(
+    /// Why a model call failed.
+    Failure {
+        /// The server could not be reached.
+        Unreachable = "unreachable",
+        /// The key is missing or was refused.
+        Unauthorized = "unauthorized",
+        /// The provider does not know the model, or the configuration does not.
+        UnknownModel = "unknown_model",
+        /// Too many requests.
+        RateLimited = "rate_limited",
+        /// The provider is in trouble (5xx).
+        Overloaded = "overloaded",
+        /// The stream broke off, stalled or did not parse.
+        Broken = "broken",
+        /// Nothing came in time.
+        TimedOut = "timed_out",
+        /// The context does not fit the model.
+        ContextTooLong = "context_too_long",
+        /// The provider refused the request.
+        Rejected = "rejected",
+    }
+);
+words!(
+    /// Why we stopped a model call.
+    Interruption {
+        /// The turn was cancelled.
+        Cancelled = "cancelled",
+        /// The daemon is shutting down; the turn goes on with the next one.
+        Shutdown = "shutdown",
+    }
+);
+words!(
+    /// How a tool run ended.
+    ToolOutcome {
+        /// It did what was asked.
+        Done = "done",
+        /// It could not, and says why.
+        Failed = "failed",
+        /// It was stopped because the turn was cancelled.
+        Cancelled = "cancelled",
+        /// It was stopped because the daemon is shutting down, before it did anything that matters.
+        Interrupted = "interrupted",
+        /// It did not end in time: nobody knows what it did.
+        Unknown = "unknown",
+    }
+);
+words!(
+    /// What a person is asked.
+    Question {
+        /// May this tool call run?
+        Permission = "permission",
+        /// This call had begun when the daemon died. Nobody knows what it did: try again, or skip it?
+        UnknownOutcome = "unknown_outcome",
+        /// The daemon died in this turn again and again. Go on with it?
+        KeepsDying = "keeps_dying",
+    }
+);
+words!(
+    /// What a person answers.
+    Answer {
+        /// Let the call run.
+        Allow = "allow",
+        /// Do not let it run.
+        Deny = "deny",
+        /// Try the lost call again, or go on with the turn.
+        Retry = "retry",
+        /// Leave the lost call out; the model is told.
+        Skip = "skip",
+        /// Give the turn up.
+        Abandon = "abandon",
+    }
+);
+words!(
+    /// Which budget was exhausted.
+    Scope {
+        /// That of the session.
+        Session = "session",
+        /// That of the day (UTC).
+        Day = "day",
+    }
+);
+words!(
+    /// How an accept ended.
+    AcceptOutcome {
+        /// All files are as planned.
+        Done = "done",
+        /// A file was not what the plan said; all files are as they were.
+        Conflict = "conflict",
+        /// An error stopped it; all files are as they were.
+        Failed = "failed",
+    }
+);
+
+impl Event {
+    /// The turn that the event belongs to.
+    pub fn turn(&self) -> Option<TurnId> {
+        use Event::*;
+        match self {
+            PromptAccepted { turn, .. } | PromptQueued { turn, .. } | PromptSteered { turn, .. } => Some(*turn),
+            TurnStarted { turn } | TurnResumed { turn } | TurnCancelling { turn, .. } => Some(*turn),
+            TurnFinished { turn, .. } | ModelStarted { turn, .. } | ModelFinished { turn, .. } => Some(*turn),
+            ModelFailed { turn, .. } | ModelInterrupted { turn, .. } | ToolStarted { turn, .. } => Some(*turn),
+            ToolFinished { turn, .. } | ApprovalRequested { turn, .. } | ApprovalResolved { turn, .. } => Some(*turn),
+            TimerFired { turn, .. } | BudgetExhausted { turn, .. } => Some(*turn),
+            SessionCreated {} | SessionUpdated {} | OwnerBegan { .. } => None,
+            CanvasRebased { .. } | CanvasConflict { .. } | CanvasRewound { .. } | CanvasRejected { .. } => None,
+            AcceptStarted { .. } | AcceptFinished { .. } | AcceptUndone { .. } => None,
+            DaemonBegan { .. } | DaemonEnded { .. } => None,
+        }
+    }
+
+    /// The effect that this event starts.
+    pub fn starts(&self) -> Option<EffectId> {
+        match self {
+            Event::ModelStarted { effect, .. } | Event::ToolStarted { effect, .. } => Some(*effect),
+            Event::AcceptStarted { effect, .. } => Some(*effect),
+            _ => None,
+        }
+    }
+
+    /// The effect that this event ends.
+    pub fn ends(&self) -> Option<EffectId> {
+        match self {
+            Event::ModelFinished { effect, .. } | Event::ModelFailed { effect, .. } => Some(*effect),
+            Event::ModelInterrupted { effect, .. } | Event::ToolFinished { effect, .. } => Some(*effect),
+            Event::AcceptFinished { effect, .. } | Event::AcceptUndone { effect, .. } => Some(*effect),
+            _ => None,
+        }
+    }
+
+    /// What the event says was spent.
+    pub fn cost(&self) -> Money {
+        match self {
+            Event::ModelFinished { cost_microusd, .. } | Event::ModelFailed { cost_microusd, .. } => *cost_microusd,
+            Event::ModelInterrupted { cost_microusd, .. } | Event::OwnerBegan { cost_microusd, .. } => *cost_microusd,
+            _ => Money(0),
+        }
+    }
+}
+
+fn is_zero(n: &u32) -> bool {
+    *n == 0
+}

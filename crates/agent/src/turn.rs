@@ -1,0 +1,173 @@
+//! One turn: from a prompt to the one event that ends it.
+
+use crate::event::{Access, CallFact, Failure, TurnOutcome, Verdict};
+use crate::id::{EffectId, EffectKind, Seq, TurnId};
+use crate::settings::Limit;
+use crate::units::{ModelName, Money, Usage};
+use serde::{Deserialize, Serialize};
+
+/// A turn that is running.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Turn {
+    /// Its id.
+    pub id: TurnId,
+    /// The `turn.started`.
+    pub since: Seq,
+    /// The model that the prompt asked for.
+    pub model: Option<ModelName>,
+    /// The step, from 1: one model call and what it asks for.
+    pub step: u32,
+    /// Where in the step it is.
+    pub phase: Phase,
+    /// How it will end, once that is decided and what runs has ended.
+    pub ending: Option<(TurnOutcome, Option<Limit>)>,
+    /// A prompt came in that no model call has seen yet.
+    pub unseen_input: bool,
+    /// Set when an owner took the turn over and has not said `turn.resumed` yet.
+    pub resume: bool,
+    /// The open question whether to go on at all.
+    pub keeps_dying: Option<EffectId>,
+    /// How often that was asked.
+    pub resumes_asked: u32,
+    /// Model calls that were answered.
+    pub steps_done: u32,
+    /// Paths changed, each change counted.
+    pub changed: u32,
+    /// Used so far.
+    pub usage: Usage,
+    /// Spent so far.
+    pub cost: Money,
+}
+
+/// Where in a step a turn is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// A model is to be called.
+    Model {
+        /// The attempt that runs or comes next.
+        attempt: u32,
+        /// Attempts of this step that failed.
+        failures: u32,
+        /// The last failure, until its pause is over.
+        failed: Option<Failed>,
+    },
+    /// Tools are to be run.
+    Tools {
+        /// The `model.finished` that asked for them.
+        asked: Seq,
+        /// The calls, in the order asked.
+        calls: Vec<Call>,
+    },
+    /// The model had nothing more to do.
+    Done,
+}
+
+/// The failure of a model call that is waited out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failed {
+    /// Why.
+    pub failure: Failure,
+    /// The `model.failed`.
+    pub since: Seq,
+    /// What the provider asked for.
+    pub retry_after_ms: Option<u64>,
+}
+
+/// One tool call of a reply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Call {
+    /// What the tool may do.
+    pub access: Access,
+    /// Where the call is.
+    pub status: CallStatus,
+    /// The attempt that runs or comes next.
+    pub attempt: u32,
+    /// Questions asked about it.
+    pub asked: u32,
+}
+
+/// Where a tool call is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CallStatus {
+    /// Somebody has to be asked.
+    NeedsPermission,
+    /// It began, the daemon died, and it may not simply be run again.
+    Lost,
+    /// Somebody is being asked; the answer decides.
+    Asking,
+    /// It may run.
+    Ready,
+    /// It runs.
+    Running,
+    /// It is over, one way or another.
+    Settled,
+}
+
+impl Call {
+    pub(crate) fn new(fact: CallFact) -> Call {
+        let status = match fact.verdict {
+            Verdict::Allow => CallStatus::Ready,
+            Verdict::Ask => CallStatus::NeedsPermission,
+            Verdict::Deny | Verdict::Invalid => CallStatus::Settled,
+        };
+        Call { access: fact.access, status, attempt: 1, asked: 0 }
+    }
+}
+
+impl Turn {
+    pub(crate) fn new(id: TurnId, since: Seq, model: Option<ModelName>) -> Turn {
+        Turn {
+            id,
+            since,
+            model,
+            step: 1,
+            phase: Phase::first_call(),
+            ending: None,
+            unseen_input: false,
+            resume: false,
+            keeps_dying: None,
+            resumes_asked: 0,
+            steps_done: 0,
+            changed: 0,
+            usage: Usage::default(),
+            cost: Money(0),
+        }
+    }
+
+    /// Names an effect of this turn's present step.
+    pub(crate) fn effect(&self, kind: EffectKind, ordinal: u32, attempt: u32) -> EffectId {
+        EffectId { turn: self.id, step: self.step, kind, ordinal, attempt }
+    }
+
+    /// The call that an effect id of this step names.
+    pub(crate) fn call_mut(&mut self, effect: EffectId) -> Option<&mut Call> {
+        match &mut self.phase {
+            Phase::Tools { calls, .. } if effect.step == self.step => calls.get_mut(effect.ordinal as usize),
+            _ => None,
+        }
+    }
+
+    /// Goes to the next step once every call is settled.
+    pub(crate) fn settle_step(&mut self) {
+        if let Phase::Tools { calls, .. } = &self.phase
+            && calls.iter().all(|call| call.status == CallStatus::Settled)
+        {
+            self.step += 1;
+            self.phase = Phase::first_call();
+        }
+    }
+
+    /// Whether a tool that changes something is open or yet to come in this step.
+    pub fn writer_open(&self) -> bool {
+        matches!(&self.phase, Phase::Tools { calls, .. }
+            if calls.iter().any(|c| c.access != Access::Read && c.status != CallStatus::Settled))
+    }
+}
+
+impl Phase {
+    pub(crate) fn first_call() -> Phase {
+        Phase::Model { attempt: 1, failures: 0, failed: None }
+    }
+}

@@ -1,0 +1,278 @@
+//! Bodies of events: words, paths, contents. Everything here may be forgotten, so no state depends on it.
+//!
+//! One struct for each kind that has a body; an event without words has `{}`.
+
+use crate::chain::BlobHash;
+use crate::change::{Changeset, FileState};
+use crate::path::RelPath;
+use agent::{Cut, ModelName, Seq, Tokens};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+/// Texts longer than this go to the table of blobs.
+pub const INLINE_BYTES: usize = 16 * 1024;
+
+/// A text in a body: itself, or where it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Text {
+    /// The text.
+    Inline(String),
+    /// A text of more than [`INLINE_BYTES`].
+    Blob {
+        /// The blob that holds it.
+        blob: BlobHash,
+        /// Its length.
+        bytes: u64,
+    },
+}
+
+impl Default for Text {
+    fn default() -> Text {
+        Text::Inline(String::new())
+    }
+}
+
+impl Text {
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        matches!(self, Text::Inline(text) if text.is_empty())
+    }
+
+    /// The blob, if the text is in one.
+    pub fn blob(&self) -> Option<BlobHash> {
+        match self {
+            Text::Inline(_) => None,
+            Text::Blob { blob, .. } => Some(*blob),
+        }
+    }
+}
+
+/// `session.created`, `session.updated`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    /// The workspace's real path.
+    pub workspace: String,
+    /// What people call the session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+}
+
+/// `prompt.accepted`, `prompt.queued`, `prompt.steered`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Prompt {
+    /// What was said.
+    pub text: Text,
+}
+
+/// `turn.finished`: words for people where the outcome is not `done`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct TurnEnd {
+    /// Why, and the way on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
+/// `model.started`: the recipe, from which the request can be made again to the byte.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recipe {
+    /// Version of the renderer.
+    pub renderer: u32,
+    /// Which messages, and where they are shortened.
+    pub messages: Vec<Cut>,
+    /// How many older messages are left out.
+    pub omitted: u64,
+    /// Estimated size of the whole.
+    pub tokens: Tokens,
+    /// The system prompt.
+    pub system: BlobHash,
+    /// The tool table.
+    pub tools: BlobHash,
+    /// The settings under which it was decided.
+    pub settings: BlobHash,
+    /// The most that the reply may have.
+    pub max_output_tokens: Tokens,
+    /// Why this model.
+    pub why: String,
+}
+
+/// `model.finished`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Reply {
+    /// What the model said.
+    #[serde(default, skip_serializing_if = "Text::is_empty")]
+    pub text: Text,
+    /// What it thought aloud.
+    #[serde(default, skip_serializing_if = "Text::is_empty")]
+    pub reasoning: Text,
+    /// The tool calls it asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calls: Vec<Call>,
+    /// SHA-256 of the request's bytes, so that a recipe can be checked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<BlobHash>,
+}
+
+/// A tool call that a model asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Call {
+    /// The provider's id for it, or one of our making.
+    pub id: String,
+    /// The tool.
+    pub name: String,
+    /// The arguments as the model wrote them: JSON, if the call is valid.
+    pub arguments: Text,
+    /// Why the call does not run, when it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
+}
+
+/// `model.failed`, `model.interrupted`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Partial {
+    /// What had been said.
+    #[serde(default, skip_serializing_if = "Text::is_empty")]
+    pub text: Text,
+    /// What went wrong, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
+/// `tool.started`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToolStart {
+    /// The tool.
+    pub name: String,
+    /// What it is about, in a few words: a path, a pattern.
+    pub about: String,
+}
+
+/// `tool.finished`. A changeset that is not empty makes it a micro-commit.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ToolEnd {
+    /// The tool.
+    pub name: String,
+    /// What it did or found: one line first, then the bounded body, then how to read on.
+    pub text: Text,
+    /// What it changed on the canvas.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Changeset,
+    /// Which files the session has now seen, in which state.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub seen: Vec<Seen>,
+}
+
+/// A file as the session saw it; `None` is "there was none".
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seen {
+    /// The path.
+    pub path: RelPath,
+    /// Its state.
+    pub state: Option<FileState>,
+}
+
+/// `approval.requested`, `approval.resolved`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Question {
+    /// The question in a sentence, or the answer's reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// The tool call that it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call: Option<Call>,
+}
+
+/// `canvas.rewound`, `canvas.rejected`: how current bytes changed.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Moved {
+    /// Current bytes before and after.
+    pub changes: Changeset,
+}
+
+/// `canvas.rebased`: how bases changed, and what the merges made of current bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Rebased {
+    /// Bases before and after.
+    pub bases: Changeset,
+    /// Current bytes before and after.
+    pub changes: Changeset,
+}
+
+/// `canvas.conflict`: paths that the user changed in ways that do not merge.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Conflict {
+    /// For each path: its base before, and what is in the work tree now.
+    pub paths: Changeset,
+}
+
+/// `accept.started`: the plan. Each file is exchanged by way of a temporary name beside it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct AcceptPlan {
+    /// The files, in order.
+    pub files: Vec<PlannedFile>,
+}
+
+/// One file of an accept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedFile {
+    /// What must be in the work tree before, and what shall be there after.
+    #[serde(flatten)]
+    pub change: crate::change::Change,
+    /// The temporary name, in the same directory.
+    pub temporary: String,
+}
+
+/// `accept.finished`, `accept.undone`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct AcceptEnd {
+    /// How bases changed: empty unless the outcome is `done`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bases: Changeset,
+    /// What stood in the way, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// The file that stood in the way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<RelPath>,
+}
+
+/// `daemon.began`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Daemon {
+    /// The version of the binary.
+    pub version: String,
+    /// Its process.
+    pub pid: u32,
+}
+
+/// `budget.exhausted`: what it would have taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exhausted {
+    /// The model that was not called.
+    pub model: ModelName,
+    /// Why, and the way on.
+    pub message: String,
+}
+
+/// Reads a body, whatever else it holds.
+pub fn read<T: serde::de::DeserializeOwned>(body: &str) -> Result<T, serde_json::Error> {
+    serde_json::from_str(body)
+}
+
+/// Writes a body.
+pub fn write<T: Serialize>(body: &T) -> String {
+    serde_json::to_string(body).expect("a body is plain data")
+}
+
+/// The body as it stands in an update.
+#[derive(Debug, Deserialize)]
+pub struct InUpdate {
+    /// The stored bytes.
+    pub data: Option<Box<RawValue>>,
+    /// Set when the body was forgotten.
+    #[serde(default)]
+    pub forgotten: bool,
+}
+
+/// The place of an event within a listing.
+pub type Cursor = Seq;

@@ -1,0 +1,24 @@
+//! Every format that leaves or outlives the process: journal records, which are the updates that clients see; bodies;
+//! REST; the table of operations; errors with their codes; where things lie on disk. Golden files hold all of it.
+//!
+//! Deliberately absent: anything that performs. Nothing here opens a file or a socket.
+
+pub mod body;
+pub mod chain;
+pub mod change;
+pub mod error;
+pub mod operation;
+pub mod path;
+pub mod places;
+pub mod record;
+pub mod rest;
+pub mod time;
+pub mod tool;
+
+pub use body::Text;
+pub use chain::{BlobHash, ChainHash, Salt};
+pub use change::{Change, Changeset, Contents, Entry, EntryKind, FileState, Found, Mode};
+pub use error::{Code, Problem};
+pub use path::{PathError, RelPath};
+pub use record::{Delta, DeltaKind, Header, Record};
+pub use tool::ToolSpec;
