@@ -1,1 +1,90 @@
-//! operation
+//! The table of operations: each thing the daemon can do, once. REST routes, commands and, later, gRPC methods are
+//! checked against it, so that parity of the doors is not remembered but tested.
+
+/// What may be done with an operation; tokens will carry these.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Anybody who reaches the door: health, without secrets.
+    Open,
+    /// Looks only.
+    Read,
+    /// Talks to sessions.
+    Write,
+    /// Changes the user's files.
+    Accept,
+    /// Rules the daemon.
+    Admin,
+}
+
+/// One operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Operation {
+    /// Its name, `noun.verb`.
+    pub name: &'static str,
+    /// The HTTP method.
+    pub method: &'static str,
+    /// The route, with `{parameters}`; `{*path}` takes the rest.
+    pub path: &'static str,
+    /// The command that does it, if one does.
+    pub command: Option<&'static str>,
+    /// Who may.
+    pub access: Access,
+    /// What it does, in a sentence.
+    pub summary: &'static str,
+}
+
+macro_rules! operations {
+    ($($konst:ident $name:literal $method:literal $path:literal $command:expr, $access:ident, $summary:literal;)*) => {
+        $(#[doc = $summary] pub const $konst: Operation = Operation {
+            name: $name, method: $method, path: $path, command: $command, access: Access::$access, summary: $summary,
+        };)*
+        /// All operations.
+        pub const ALL: &[Operation] = &[$($konst),*];
+    };
+}
+
+operations! {
+    HEALTH "daemon.health" "GET" "/healthz" None, Open, "Whether the process answers.";
+    READY "daemon.ready" "GET" "/readyz" None, Open, "Whether the daemon takes prompts.";
+    STATUS "daemon.status" "GET" "/v1/daemon" Some("status"), Read, "What the daemon is and how it fares.";
+    STOP "daemon.stop" "POST" "/v1/daemon/stop" Some("daemon stop"), Admin, "Stops the daemon in good order.";
+    MODELS "models.list" "GET" "/v1/models" Some("models ls"), Read, "The models that can be called.";
+    SESSION_CREATE "sessions.create" "POST" "/v1/sessions" Some("ask"), Write, "Opens a session, with its first prompt if one is given.";
+    SESSION_LIST "sessions.list" "GET" "/v1/sessions" Some("sessions ls"), Read, "The sessions, newest first, a page at a time.";
+    SESSION_GET "sessions.get" "GET" "/v1/sessions/{session}" Some("sessions show"), Read, "One session.";
+    SESSION_PROMPT "sessions.prompt" "POST" "/v1/sessions/{session}/prompts" Some("ask"), Write, "Says something to a session.";
+    SESSION_EVENTS "sessions.events" "GET" "/v1/sessions/{session}/events" Some("sessions show"), Read, "The session's updates: pages of JSON, or a stream with replay (text/event-stream).";
+    SESSION_BLOB "sessions.blob" "GET" "/v1/sessions/{session}/blobs/{blob}" None, Read, "A long text or a file that an update refers to.";
+    SESSION_CANCEL "sessions.cancel" "POST" "/v1/sessions/{session}/cancel" Some("cancel"), Write, "Cancels the running turn.";
+    SESSION_ANSWER "sessions.answer" "POST" "/v1/sessions/{session}/approvals/{approval}" Some("approve"), Accept, "Answers a question.";
+    CANVAS_GET "canvas.get" "GET" "/v1/sessions/{session}/canvas" Some("diff --stat"), Read, "What the canvas holds that is not accepted.";
+    CANVAS_DIFF "canvas.diff" "GET" "/v1/sessions/{session}/canvas/diff" Some("diff"), Read, "The canvas as a patch.";
+    CANVAS_LOG "canvas.log" "GET" "/v1/sessions/{session}/canvas/log" Some("log"), Read, "The micro-commits.";
+    CANVAS_SHOW "canvas.show" "GET" "/v1/sessions/{session}/canvas/steps/{seq}" Some("show"), Read, "One micro-commit as a patch.";
+    CANVAS_FILE "canvas.file" "GET" "/v1/sessions/{session}/canvas/files/{*path}" Some("show"), Read, "A file as the session sees it.";
+    CANVAS_ACCEPT "canvas.accept" "POST" "/v1/sessions/{session}/canvas/accept" Some("accept"), Accept, "Writes the canvas, or some of its paths, into the work tree.";
+    CANVAS_UNDO "canvas.undo" "POST" "/v1/sessions/{session}/canvas/undo" Some("accept --undo"), Accept, "Takes the last accept back.";
+    CANVAS_REJECT "canvas.reject" "POST" "/v1/sessions/{session}/canvas/reject" Some("reject"), Write, "Drops changes from the canvas.";
+    CANVAS_REWIND "canvas.rewind" "POST" "/v1/sessions/{session}/canvas/rewind" Some("rewind"), Write, "Steps back to a micro-commit.";
+    CANVAS_REDO "canvas.redo" "POST" "/v1/sessions/{session}/canvas/redo" Some("redo"), Write, "Steps forward again after a rewind.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ALL;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn names_and_routes_are_unique() {
+        let names: BTreeSet<_> = ALL.iter().map(|op| op.name).collect();
+        let routes: BTreeSet<_> = ALL.iter().map(|op| (op.method, op.path)).collect();
+        assert_eq!((names.len(), routes.len()), (ALL.len(), ALL.len()));
+    }
+
+    #[test]
+    fn nothing_changes_by_get() {
+        assert!(
+            ALL.iter().all(|op| op.method == "POST" || matches!(op.access, super::Access::Open | super::Access::Read))
+        );
+    }
+}
