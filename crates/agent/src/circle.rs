@@ -2,12 +2,14 @@
 
 use crate::effect::{Effect, Timer};
 use crate::event::{Event, TurnOutcome};
-use crate::id::{EffectId, EffectKind, Seq};
+use crate::id::{EffectId, EffectKind};
 use crate::settings::{Limit, Settings};
 use crate::state::State;
+use crate::turn::Turn;
 use crate::wants::wants;
 
-/// More decisions than this in a row without an effect between them would be a fault of the brain.
+/// More decisions than this in a row without an effect between them, a question for each call of a reply aside, would be
+/// a fault of the brain.
 const DECISIONS: usize = 64;
 
 /// What one append holds: facts, which are never refused, then starts.
@@ -22,20 +24,22 @@ pub struct Batch {
     pub keep: Vec<EffectId>,
     /// Timers that shall be running.
     pub timers: Vec<Timer>,
+    /// The state after the facts, before the starts.
+    pub after: State,
 }
 
 /// Takes what happened and says what to append. The state is not changed: it is, once the append is on disk, by
 /// applying what the append really holds (a start may have been refused and another event stand in its place).
 pub fn advance(state: &State, settings: &Settings, happened: Vec<Event>) -> Batch {
-    let mut ahead = state.clone();
-    let mut batch = Batch::default();
+    let mut batch = Batch { after: state.clone(), ..Batch::default() };
     for event in happened {
-        note(&mut ahead, &mut batch, event);
+        note(&mut batch, event);
     }
-    for _ in 0..DECISIONS {
-        let wants = wants(&ahead, settings);
+    let questions = batch.after.turn.as_ref().map_or(0, Turn::calls);
+    for _ in 0..DECISIONS + questions {
+        let wants = wants(&batch.after, settings);
         if let Some(decision) = wants.decision {
-            note(&mut ahead, &mut batch, decision);
+            note(&mut batch, decision);
             continue;
         }
         batch.starts = wants.start;
@@ -43,12 +47,12 @@ pub fn advance(state: &State, settings: &Settings, happened: Vec<Event>) -> Batc
         batch.timers = wants.timers;
         return batch;
     }
-    unreachable!("the brain decided {DECISIONS} times in a row without an effect")
+    unreachable!("the brain decided {DECISIONS} times in a row without an effect or a call to ask about")
 }
 
 /// Adds an event, and the decision that a reached deadline is.
-fn note(ahead: &mut State, batch: &mut Batch, event: Event) {
-    ahead.apply(Seq(ahead.head.0 + 1), &event);
+fn note(batch: &mut Batch, event: Event) {
+    batch.after.apply(batch.after.head.next(), &event);
     let deadline = match &event {
         Event::TimerFired { turn, effect } if effect.kind == EffectKind::Deadline => Some(*turn),
         _ => None,
@@ -56,6 +60,6 @@ fn note(ahead: &mut State, batch: &mut Batch, event: Event) {
     batch.facts.push(event);
     if let Some(turn) = deadline {
         let (outcome, limit) = (TurnOutcome::Limit, Some(Limit::Time));
-        note(ahead, batch, Event::TurnCancelling { turn, outcome, limit });
+        note(batch, Event::TurnCancelling { turn, outcome, limit });
     }
 }

@@ -50,7 +50,7 @@ impl Window {
         self.items.push_back(Item { seq, kind, tokens });
         if self.items.len() > WINDOW_ITEMS {
             self.drop_front();
-            while self.items.front().is_some_and(|item| item.kind != ItemKind::Prompt) {
+            while !self.items.is_empty() && !begins_exchange(self.items.iter().map(|item| item.kind)) {
                 self.drop_front();
             }
         }
@@ -70,6 +70,12 @@ impl Window {
     pub fn dropped(&self) -> u64 {
         self.dropped
     }
+}
+
+/// Whether an exchange begins with the first of these: a prompt, unless results follow that a reply before it asked for,
+/// as they do after a prompt that was steered in while tools ran.
+fn begins_exchange(mut kinds: impl Iterator<Item = ItemKind>) -> bool {
+    kinds.next() == Some(ItemKind::Prompt) && kinds.find(|kind| *kind != ItemKind::Prompt) != Some(ItemKind::Result)
 }
 
 /// How much fits.
@@ -122,12 +128,13 @@ pub fn plan(window: &Window, caps: Caps) -> Plan {
             (cut.to, *tokens) = (Some(SHORT_RESULT), SHORT_RESULT);
         }
     }
-    let last_exchange = messages.iter().rposition(|(cut, _)| cut.item == ItemKind::Prompt).unwrap_or(0);
+    let begins = |messages: &[(Cut, Tokens)]| begins_exchange(messages.iter().map(|(cut, _)| cut.item));
+    let last_exchange = (0..messages.len()).rfind(|at| begins(&messages[*at..])).unwrap_or(0);
     let mut first = 0;
     while total > room && first < last_exchange {
         total = Tokens(total.0 - messages[first].1.0);
         first += 1;
-        while first < last_exchange && messages[first].0.item != ItemKind::Prompt {
+        while first < last_exchange && !begins(&messages[first..]) {
             total = Tokens(total.0 - messages[first].1.0);
             first += 1;
         }
@@ -178,6 +185,14 @@ mod tests {
         let plan = plan(&window, caps(1000));
         assert_eq!(plan.messages.iter().map(|m| m.seq.0).collect::<Vec<_>>(), [6]);
         assert_eq!(plan.omitted, 5);
+    }
+
+    #[test]
+    fn a_prompt_steered_in_among_results_parts_no_call_from_its_result() {
+        use ItemKind::*;
+        let window = window(&[(Prompt, 10), (Reply, 900), (Prompt, 10), (Result, 200), (Reply, 10), (Prompt, 10)]);
+        let plan = plan(&window, caps(300));
+        assert_eq!(plan.messages.iter().map(|m| m.seq.0).collect::<Vec<_>>(), [6]);
     }
 
     #[test]

@@ -484,6 +484,41 @@ words!(
 );
 
 impl Event {
+    /// The word that stands for the kind on disk and on every door.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Event::SessionCreated { .. } => "session.created",
+            Event::SessionUpdated { .. } => "session.updated",
+            Event::OwnerBegan { .. } => "owner.began",
+            Event::PromptAccepted { .. } => "prompt.accepted",
+            Event::PromptQueued { .. } => "prompt.queued",
+            Event::PromptSteered { .. } => "prompt.steered",
+            Event::TurnStarted { .. } => "turn.started",
+            Event::TurnResumed { .. } => "turn.resumed",
+            Event::TurnCancelling { .. } => "turn.cancelling",
+            Event::TurnFinished { .. } => "turn.finished",
+            Event::ModelStarted { .. } => "model.started",
+            Event::ModelFinished { .. } => "model.finished",
+            Event::ModelFailed { .. } => "model.failed",
+            Event::ModelInterrupted { .. } => "model.interrupted",
+            Event::ToolStarted { .. } => "tool.started",
+            Event::ToolFinished { .. } => "tool.finished",
+            Event::ApprovalRequested { .. } => "approval.requested",
+            Event::ApprovalResolved { .. } => "approval.resolved",
+            Event::TimerFired { .. } => "timer.fired",
+            Event::BudgetExhausted { .. } => "budget.exhausted",
+            Event::CanvasRebased { .. } => "canvas.rebased",
+            Event::CanvasConflict { .. } => "canvas.conflict",
+            Event::CanvasRewound { .. } => "canvas.rewound",
+            Event::CanvasRejected { .. } => "canvas.rejected",
+            Event::AcceptStarted { .. } => "accept.started",
+            Event::AcceptFinished { .. } => "accept.finished",
+            Event::AcceptUndone { .. } => "accept.undone",
+            Event::DaemonBegan { .. } => "daemon.began",
+            Event::DaemonEnded { .. } => "daemon.ended",
+        }
+    }
+
     /// The turn that the event belongs to.
     pub fn turn(&self) -> Option<TurnId> {
         use Event::*;
@@ -532,4 +567,18 @@ impl Event {
 
 fn is_zero(n: &u32) -> bool {
     *n == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kind_is_the_word_that_is_written() {
+        let turn = TurnId(1);
+        for event in [Event::SessionCreated {}, Event::TurnStarted { turn }, Event::CanvasRebased { changed: 1 }] {
+            let written = serde_json::to_value(&event).unwrap();
+            assert_eq!(written["kind"], event.kind());
+        }
+    }
 }

@@ -17,10 +17,12 @@ pub enum Decision {
 
 /// A rule. `*` in a pattern stands for any run of characters, all else for itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Rule {
     /// Pattern for the tool's name.
     pub tool: String,
     /// Pattern that any of the call's string arguments must match; `None` matches every call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub argument: Option<String>,
     /// What then.
     pub decision: Decision,

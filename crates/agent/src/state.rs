@@ -82,6 +82,9 @@ impl State {
     /// journal that a later version wrote must still be readable.
     pub fn apply(&mut self, seq: Seq, event: &Event) {
         self.head = seq;
+        if !self.makes_sense(event) {
+            return;
+        }
         if let Some(effect) = event.ends() {
             self.open.remove(&effect);
         }
@@ -98,7 +101,10 @@ impl State {
             }
             Event::PromptSteered { tokens, .. } => {
                 self.window.push(seq, ItemKind::Prompt, *tokens);
-                self.in_turn(|turn| turn.unseen_input = true);
+                self.in_turn(|turn| {
+                    turn.unseen_input = true;
+                    turn.settle_step();
+                });
             }
             Event::TurnStarted { turn } => {
                 if let Some(prompt) = self.queue.pop_front() {
@@ -125,13 +131,9 @@ impl State {
                 self.in_turn(|turn| {
                     turn.steps_done += 1;
                     turn.phase = match calls.as_slice() {
-                        [] if turn.unseen_input => Phase::first_call(),
                         [] => Phase::Done,
                         calls => Phase::Tools { asked: seq, calls: calls.iter().map(|c| Call::new(*c)).collect() },
                     };
-                    if matches!(turn.phase, Phase::Model { .. }) {
-                        turn.step += 1;
-                    }
                     turn.settle_step();
                 });
             }
@@ -235,6 +237,21 @@ impl State {
     pub fn next_accept(&self) -> EffectId {
         let kind = EffectKind::Accept;
         EffectId { turn: TurnId::NONE, step: self.accepts + 1, kind, ordinal: 0, attempt: 1 }
+    }
+
+    /// Whether an event can have happened in this state: it ends what is open, answers what is asked, and speaks of the
+    /// turn that runs. Two clients may answer one question, and a timer may fire while its turn ends.
+    fn makes_sense(&self, event: &Event) -> bool {
+        let running = self.turn.as_ref();
+        let in_place = match event {
+            Event::PromptAccepted { .. } | Event::PromptQueued { .. } => true,
+            Event::TurnStarted { turn } => {
+                running.is_none() && self.queue.front().is_some_and(|prompt| prompt.turn == *turn)
+            }
+            Event::ApprovalResolved { effect, .. } => running.is_some_and(|turn| turn.asks(*effect)),
+            _ => event.turn().is_none_or(|id| running.is_some_and(|turn| turn.id == id)),
+        };
+        in_place && event.ends().is_none_or(|effect| self.open.contains_key(&effect))
     }
 
     fn in_turn(&mut self, change: impl FnOnce(&mut Turn)) {

@@ -149,13 +149,36 @@ impl Turn {
         }
     }
 
-    /// Goes to the next step once every call is settled.
+    /// Goes to the next step once every call is settled, or when somebody said something after the last word.
     pub(crate) fn settle_step(&mut self) {
-        if let Phase::Tools { calls, .. } = &self.phase
-            && calls.iter().all(|call| call.status == CallStatus::Settled)
-        {
+        let over = match &self.phase {
+            Phase::Model { .. } => false,
+            Phase::Tools { calls, .. } => calls.iter().all(|call| call.status == CallStatus::Settled),
+            Phase::Done => self.unseen_input,
+        };
+        if over {
             self.step += 1;
             self.phase = Phase::first_call();
+        }
+    }
+
+    /// Whether a question of this turn waits for its answer.
+    pub fn asks(&self, question: EffectId) -> bool {
+        let of_call = match &self.phase {
+            Phase::Tools { calls, .. } => calls.get(question.ordinal as usize).is_some_and(|call| {
+                call.status == CallStatus::Asking
+                    && question == self.effect(EffectKind::Ask, question.ordinal, call.asked)
+            }),
+            Phase::Model { .. } | Phase::Done => false,
+        };
+        of_call || self.keeps_dying == Some(question)
+    }
+
+    /// How many tool calls the present step has.
+    pub(crate) fn calls(&self) -> usize {
+        match &self.phase {
+            Phase::Tools { calls, .. } => calls.len(),
+            Phase::Model { .. } | Phase::Done => 0,
         }
     }
 

@@ -150,7 +150,7 @@ fn backoff_ms(limits: &Limits, failures: u32, failed: Failed) -> u64 {
     let doubled = limits.backoff_ms.saturating_mul(1 << failures.saturating_sub(1).min(16));
     let spread = doubled / 4;
     let jitter = if spread == 0 { 0 } else { failed.since.0.wrapping_mul(0x9e37_79b9_7f4a_7c15) % spread };
-    (doubled + jitter).max(failed.retry_after_ms.unwrap_or(0)).min(limits.max_backoff_ms)
+    doubled.saturating_add(jitter).max(failed.retry_after_ms.unwrap_or(0)).min(limits.max_backoff_ms)
 }
 
 fn finished(turn: &Turn, outcome: TurnOutcome, limit: Option<Limit>, failure: Option<Failure>) -> Event {

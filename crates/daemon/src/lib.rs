@@ -1,1 +1,37 @@
-//! daemon
+//! The house: a daemon assembled from the rooms, the owners of its sessions, and the doors.
+//!
+//! [`run`] is the process, [`assemble`] the wiring, [`Registry`] what every door speaks to. A session is owned by one
+//! task; what it does is decided by `agent`, kept by `store`, said by `models`, done by `tools` and shown by `canvas`,
+//! none of which know each other: what must pass between them passes through the owner as an event.
+//!
+//! Deliberately absent: global mutable state, a lock around a session, logic in a door, a second way to do anything.
+
+mod assemble;
+mod children;
+mod clock;
+mod config;
+mod detach;
+mod doors;
+mod files;
+mod house;
+mod lock;
+mod log;
+mod pictures;
+mod registry;
+mod run;
+mod session;
+mod status;
+mod tasks;
+mod toolbox;
+mod unusable;
+
+pub use assemble::{AssembleError, ExtraModel, Parts, assemble};
+pub use children::spawn as spawn_child;
+pub use config::{Config, ConfigError, OFFLINE};
+pub use lock::{Lock, LockError};
+pub use registry::Registry;
+pub use run::{Options, run};
+pub use toolbox::{ExtraTool, Run};
+
+/// The version of this daemon, which every answer names.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

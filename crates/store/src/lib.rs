@@ -1,1 +1,49 @@
-//! store
+//! The journal: the only room that speaks SQL.
+//!
+//! It owns `journal.db`, and with it what law 5 calls the only truth: the journals of the sessions and of the daemon,
+//! their blobs, and what is kept in the same transactions (heads, the ledger of money, the waking table, lists, folds,
+//! idempotency keys). [`Store`] is a cheap handle; behind it stand one writer thread with one connection, which commits
+//! all that is queued with one sync and then answers all, and a few reader threads. An answer of [`Store::append`]
+//! means that the events are on disk, synced. Nothing is answered before that.
+//!
+//! A commit that failed has an *unknown* outcome, never a "no": the store closes every connection, opens the file
+//! anew, makes one synced commit, and only then reads heads again. Twice in a row makes it read-only until the daemon
+//! is started anew. A full disk is no such failure: it surely did not happen, and the store works on when there is
+//! room.
+//!
+//! Deliberately absent: any knowledge of what events mean (headers and bodies are text here, apart from the place that
+//! a header must begin with), the lock against a second daemon, a clock (times come with what is written), a trait for
+//! other databases (there is one store until there are two), and deleting a whole session.
+//!
+//! A trap for everybody else: nobody in this process may open `journal.db` as a plain file while the store is open.
+//! Closing *any* descriptor of it drops the locks that SQLite holds for this process (POSIX advisory locks).
+
+#![forbid(unsafe_code)]
+
+mod append;
+mod blob;
+mod chain;
+mod error;
+mod file;
+mod forget;
+mod gauges;
+mod ledger;
+mod list;
+mod options;
+mod query;
+mod readers;
+mod sql;
+mod store;
+mod transact;
+mod writer;
+
+pub use append::{Append, Appended, Ceiling, FoldRow, JournalId, NewAnswer, NewEvent, NewStart, Reserve, Settle};
+pub use blob::Blob;
+pub use chain::{HeadsVerified, Verified, VerifyError};
+pub use error::{AppendError, Invalid, OpenError, ReadError};
+pub use gauges::{Health, Mode, Sizes};
+pub use ledger::{Account, Spent};
+pub use list::{ListCursor, ListQuery, ListRow, SessionRow};
+pub use options::{Limits, Options, Synchronous};
+pub use query::{Answer, Head};
+pub use store::Store;

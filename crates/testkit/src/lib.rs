@@ -1,1 +1,17 @@
-//! testkit
+//! For tests only: a scripted model, tools that count, a daemon in a world of its own, the simulator, fault tools.
+//!
+//! Everything here is a fake or a harness of tests, used by no crate outside `dev-dependencies`.
+
+pub mod fault_vfs;
+
+mod counter;
+mod home;
+mod http;
+mod rng;
+mod script;
+
+pub use counter::{COUNT_FILE, SLEEPER_FILE, tools};
+pub use home::{Daemon, Home};
+pub use http::{Answer, Client, Events};
+pub use rng::Rng;
+pub use script::{SCRIPTED, ScriptedModel, scripted};

@@ -92,10 +92,9 @@ pub struct SessionRow {
     pub status: SessionStatus,
     /// Its last event.
     pub head: Seq,
-    /// Turns so far.
-    pub turns: u32,
-    /// Paths on the canvas that are not accepted.
-    pub pending: u32,
+    /// The model it last went to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<ModelName>,
     /// Spent so far.
     pub cost_microusd: Money,
     /// When it was opened.
@@ -140,6 +139,10 @@ pub struct SessionView {
     /// What a list says of it.
     #[serde(flatten)]
     pub row: SessionRow,
+    /// Turns so far.
+    pub turns: u32,
+    /// Paths on the canvas that are not accepted.
+    pub pending: u32,
     /// The running turn.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub turn: Option<TurnView>,

@@ -1,0 +1,180 @@
+//! The tree of commands and what was typed; each command's own arguments stand in its file.
+
+use crate::commands::*;
+use crate::screen::Colour;
+use clap::{CommandFactory, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// An agent daemon: it answers prompts, works on a virtual canvas, and changes your files only when you accept.
+#[derive(Debug, Parser)]
+#[command(name = "tinkerbell", version, propagate_version = false, arg_required_else_help = true)]
+#[command(subcommand_required = true, disable_help_subcommand = true, after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    globals: Globals,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  tinkerbell ask \"rename the function foo in src/lib.rs to bar\"
+  tinkerbell diff
+  tinkerbell accept
+  tinkerbell accept --undo
+
+The daemon starts by itself at the first command that needs it.
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 conflict, 5 unknown model or workspace, 6 not allowed,
+7 a limit, 8 disk full, 9 unknown outcome, 10 no daemon, 11 waits for an answer, 70 a fault of tinkerbell,
+130 cancelled, 141 nobody reads the output.";
+
+/// Options of every command.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = "Options of every command")]
+pub(crate) struct Globals {
+    /// Print JSON: answers as the daemon gives them, updates one a line, errors as problem documents
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    /// The daemon's socket [default: $TINKERBELL_SOCKET, else where the daemon says it listens]
+    #[arg(long, global = true, value_name = "PATH")]
+    pub(crate) socket: Option<PathBuf>,
+
+    /// Do not start the daemon where it is not running
+    #[arg(long, global = true)]
+    pub(crate) no_start: bool,
+
+    /// When to use colours
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    pub(crate) color: Colour,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    Ask(ask::Ask),
+    Cancel(cancel::Cancel),
+    Approve(approve::Approve),
+    Deny(deny::Deny),
+    Diff(diff::Diff),
+    Log(log::Log),
+    Show(show::Show),
+    Accept(accept::Accept),
+    Reject(reject::Reject),
+    Rewind(rewind::Rewind),
+    Redo(redo::Redo),
+    /// Lists sessions and shows what happened in them
+    #[command(subcommand)]
+    Sessions(Sessions),
+    /// The models that can be asked
+    #[command(subcommand)]
+    Models(Models),
+    Status(status::Status),
+    /// Runs, starts and stops the daemon
+    #[command(subcommand)]
+    Daemon(Daemon),
+    /// The configuration file
+    #[command(subcommand)]
+    Config(Config),
+    Doctor(doctor::Doctor),
+    Completions(completions::Completions),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Sessions {
+    Ls(sessions_ls::Ls),
+    Show(sessions_show::Show),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Models {
+    Ls(models_ls::Ls),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Daemon {
+    Run(daemon_run::Run),
+    Start(daemon_start::Start),
+    Stop(daemon_stop::Stop),
+    /// The same as `tinkerbell status`
+    Status(status::Status),
+    Logs(daemon_logs::Logs),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Config {
+    Path(config_path::Path),
+    Check(config_check::Check),
+}
+
+/// What the process is asked to be.
+#[derive(Debug)]
+pub enum Command {
+    /// The daemon.
+    Run {
+        /// Whether to leave the terminal and report to the starter on standard error.
+        detached: bool,
+        /// The socket to listen on, if somebody said which.
+        socket: Option<PathBuf>,
+    },
+    /// A check of the configuration file, which only the daemon's own reader can make.
+    ConfigCheck {
+        /// The file; by default the one that the daemon reads.
+        file: Option<PathBuf>,
+        /// Whether to print JSON.
+        json: bool,
+    },
+    /// A command of the command line, for [`run`](crate::run).
+    Cli(Invocation),
+}
+
+/// A command of the command line with its arguments.
+#[derive(Debug)]
+pub struct Invocation {
+    pub(crate) globals: Globals,
+    pub(crate) verb: Verb,
+}
+
+/// Reads the command line. Help, and what cannot be understood, ends the process here.
+pub fn parse() -> Command {
+    command(Arguments::parse())
+}
+
+/// The tree of commands, for documents and tests.
+pub fn tree() -> clap::Command {
+    Arguments::command()
+}
+
+fn command(Arguments { globals, verb }: Arguments) -> Command {
+    match verb {
+        Verb::Daemon(Daemon::Run(run)) => Command::Run { detached: run.detached, socket: globals.socket },
+        Verb::Config(Config::Check(check)) => Command::ConfigCheck { file: check.file, json: globals.json },
+        verb => Command::Cli(Invocation { globals, verb }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tree_is_sound() {
+        tree().debug_assert();
+    }
+
+    #[test]
+    fn options_of_every_command_may_stand_anywhere() {
+        for typed in ["tinkerbell --json --socket /s status", "tinkerbell status --json --socket /s"] {
+            let Command::Cli(invocation) = command(Arguments::parse_from(typed.split(' '))) else { panic!("{typed}") };
+            assert!(invocation.globals.json && invocation.globals.socket == Some("/s".into()), "{typed}");
+        }
+    }
+
+    #[test]
+    fn what_needs_the_daemons_own_code_is_handed_on() {
+        let typed = |text: &str| command(Arguments::parse_from(text.split(' ')));
+        let run = typed("tinkerbell daemon run --detached --socket /s");
+        assert!(matches!(run, Command::Run { detached: true, socket: Some(_) }));
+        let check = typed("tinkerbell config check /etc/x.toml --json");
+        assert!(matches!(check, Command::ConfigCheck { file: Some(_), json: true }));
+    }
+}

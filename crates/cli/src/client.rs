@@ -1,0 +1,364 @@
+//! Talks to the daemon: finds it, starts it where that is wanted, sends requests and reads answers.
+//!
+//! A request whose answer does not begin is sent once more on a new connection if that is safe: reads change nothing,
+//! and some writes carry an idempotency key. All other writes are sent once, on a new connection; if that breaks, nobody
+//! knows whether they happened, and that is what is said.
+
+use crate::error::Error;
+use crate::http::{BodyDecoder, Connection, EventDecoder, Head, HttpError, ServerEvent};
+use crate::interrupt::Interrupt;
+use crate::locate::{self, Found, Unreachable};
+use crate::request::Request;
+use crate::screen;
+use crate::start::Starter;
+use crate::wait;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
+use wire::places::Places;
+use wire::{Code, Problem};
+
+/// The version of this binary.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// How long an answer may take. An accept of many files is the longest.
+const ANSWER_LIMIT: Duration = Duration::from_secs(300);
+/// After this long we say that we wait.
+const QUIET: Duration = Duration::from_secs(1);
+/// How often a write whose outcome the daemon does not know is sent again, with the same key.
+const UNKNOWN_OUTCOME_RETRIES: u32 = 3;
+/// The pause before that.
+const UNKNOWN_OUTCOME_PAUSE: Duration = Duration::from_millis(200);
+
+/// A client of the daemon.
+#[derive(Debug)]
+pub(crate) struct Client {
+    places: Places,
+    /// How to start the daemon, where that is wanted.
+    starter: Option<Starter>,
+    /// A connection that is waiting for its next request.
+    idle: Option<Connection>,
+    /// Set while Ctrl-C is to end the waiting rather than the process.
+    interrupt: Option<Interrupt>,
+    version_told: bool,
+}
+
+/// A good answer.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// Its body, as it came.
+    pub(crate) body: Vec<u8>,
+}
+
+/// A stream of updates.
+#[derive(Debug)]
+pub(crate) struct EventStream {
+    connection: Connection,
+    body: BodyDecoder,
+    events: EventDecoder,
+    decoded: Vec<u8>,
+}
+
+impl Client {
+    /// A client that has not connected yet.
+    pub(crate) fn new(places: Places, starter: Option<Starter>) -> Client {
+        Client { places, starter, idle: None, interrupt: None, version_told: false }
+    }
+
+    /// From now on Ctrl-C does not end the process; the caller asks [`Client::interrupt`] for it.
+    pub(crate) fn catch_interrupt(&mut self) -> io::Result<()> {
+        self.interrupt = Some(Interrupt::listen()?);
+        Ok(())
+    }
+
+    /// Ctrl-C, once it is caught.
+    pub(crate) fn interrupt(&self) -> Option<&Interrupt> {
+        self.interrupt.as_ref()
+    }
+
+    /// Sends a request and gives its answer; an answer that says no is a [`Problem`].
+    pub(crate) fn call(&mut self, request: &Request) -> Result<Answer, Error> {
+        let mut attempt = 0;
+        loop {
+            match self.call_once(request) {
+                Err(Error::Problem(problem))
+                    if problem.code == Code::OutcomeUnknown
+                        && request.is_repeatable()
+                        && attempt < UNKNOWN_OUTCOME_RETRIES =>
+                {
+                    attempt += 1;
+                    std::thread::sleep(UNKNOWN_OUTCOME_PAUSE);
+                }
+                other => return other,
+            }
+        }
+    }
+
+    fn call_once(&mut self, request: &Request) -> Result<Answer, Error> {
+        let (mut connection, head) = self.exchange(request)?;
+        let mut patience = Patience::new(self.interrupt.as_ref());
+        let body = read_body(&mut connection, &head, &mut patience)?;
+        if head.keep_alive {
+            self.idle = Some(connection);
+        }
+        answer(&head, body)
+    }
+
+    /// Opens a stream of events.
+    pub(crate) fn stream(&mut self, request: &Request) -> Result<EventStream, Error> {
+        let (mut connection, head) = self.exchange(request)?;
+        if head.status != 200 {
+            let mut patience = Patience::new(self.interrupt.as_ref());
+            let body = read_body(&mut connection, &head, &mut patience)?;
+            answer(&head, body)?;
+            return Err(HttpError::Malformed("it should have been a stream of events").into());
+        }
+        let body = BodyDecoder::new(head.framing);
+        let mut stream = EventStream { connection, body, events: EventDecoder::default(), decoded: Vec::new() };
+        stream.decode()?;
+        Ok(stream)
+    }
+
+    /// Connects afresh, starting the daemon where that is wanted.
+    pub(crate) fn connect(&mut self) -> Result<Found, Problem> {
+        match locate::connect(&self.places) {
+            Ok(found) => Ok(found),
+            Err(Unreachable::Absent { tried }) => match &self.starter {
+                Some(starter) => starter.start(&self.places),
+                None => Err(Unreachable::Absent { tried }.problem()),
+            },
+            Err(other) => Err(other.problem()),
+        }
+    }
+
+    /// From now on the daemon is not started: somebody has stopped it in good order.
+    pub(crate) fn start_no_more(&mut self) {
+        self.starter = None;
+    }
+
+    /// Sends the request and reads the head of its answer, on the idle connection if there is one, and once more on
+    /// a new one if the first breaks. What may not be repeated gets a new connection, since one that has been idle may
+    /// have been closed at the other end.
+    fn exchange(&mut self, request: &Request) -> Result<(Connection, Head), Error> {
+        let bytes = request.to_bytes();
+        let first = match self.idle.take().filter(|_| request.is_repeatable()) {
+            Some(connection) => connection,
+            None => Connection::new(self.connect()?.stream),
+        };
+        match self.exchange_on(first, &bytes) {
+            Err(error) if error.is_broken_connection() && !request.is_repeatable() => {
+                Err(Problem::new(Code::OutcomeUnknown, format!("it is not known whether this was done: {error}"))
+                    .remedy("look with `tinkerbell status` and `tinkerbell sessions show` before asking again")
+                    .into())
+            }
+            Err(error) if error.is_broken_connection() => {
+                let second = Connection::new(self.connect()?.stream);
+                Ok(self.exchange_on(second, &bytes)?)
+            }
+            other => Ok(other?),
+        }
+    }
+
+    fn exchange_on(&mut self, mut connection: Connection, request: &[u8]) -> Result<(Connection, Head), HttpError> {
+        connection.send(request)?;
+        let mut patience = Patience::new(self.interrupt.as_ref());
+        let head = loop {
+            if let Some(head) = connection.take_head()? {
+                break head;
+            }
+            patience.wait(&connection)?;
+            if connection.fill()? == 0 {
+                return Err(HttpError::Closed);
+            }
+        };
+        self.check_version(&head);
+        Ok((connection, head))
+    }
+
+    fn check_version(&mut self, head: &Head) {
+        if self.version_told {
+            return;
+        }
+        if let Some(version) = head.version.as_deref().filter(|version| *version != VERSION) {
+            self.version_told = true;
+            let version = crate::plain::strip(version);
+            screen::note(&format!(
+                "note: the daemon is version {version} and this is {VERSION}\n  try: `tinkerbell daemon stop`; the next command starts the new one"
+            ));
+        }
+    }
+}
+
+impl Answer {
+    /// Reads the body as what it should be.
+    pub(crate) fn read<T: serde::de::DeserializeOwned>(&self) -> Result<T, Error> {
+        serde_json::from_slice(&self.body).map_err(|error| {
+            Problem::new(Code::Internal, format!("the daemon's answer cannot be read: {error}"))
+                .remedy("check with `tinkerbell status` that the daemon and this command have the same version")
+                .into()
+        })
+    }
+}
+
+impl EventStream {
+    /// The next message that has come.
+    pub(crate) fn pop(&mut self) -> Option<ServerEvent> {
+        self.events.pop()
+    }
+
+    /// Whether the daemon ended the stream in good order, rather than the connection breaking.
+    pub(crate) fn is_over(&self) -> bool {
+        self.body.is_done()
+    }
+
+    /// Reads what has come, waiting if nothing has; an end of the stream is [`HttpError::Closed`].
+    pub(crate) fn fill(&mut self) -> Result<(), HttpError> {
+        if self.body.is_done() || self.connection.fill()? == 0 {
+            return Err(HttpError::Closed);
+        }
+        self.decode()
+    }
+
+    fn decode(&mut self) -> Result<(), HttpError> {
+        self.decoded.clear();
+        self.connection.take_body(&mut self.body, &mut self.decoded)?;
+        self.events.feed(&self.decoded)
+    }
+}
+
+impl AsFd for EventStream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.connection.as_fd()
+    }
+}
+
+/// Waits for an answer, within bounds, and says so when it takes long.
+struct Patience<'a> {
+    began: Instant,
+    told: bool,
+    interrupt: Option<&'a Interrupt>,
+}
+
+impl<'a> Patience<'a> {
+    fn new(interrupt: Option<&'a Interrupt>) -> Patience<'a> {
+        Patience { began: Instant::now(), told: false, interrupt }
+    }
+
+    fn wait(&mut self, connection: &Connection) -> Result<(), HttpError> {
+        loop {
+            let limit = if self.told { ANSWER_LIMIT } else { QUIET };
+            let left = limit.saturating_sub(self.began.elapsed());
+            let interrupt = self.interrupt.map(AsFd::as_fd);
+            match wait::readable([Some(connection.as_fd()), interrupt], Some(left))? {
+                [true, _] => return Ok(()),
+                [false, true] => return Err(HttpError::Interrupted),
+                [false, false] if self.told => {
+                    return Err(HttpError::TimedOut { seconds: ANSWER_LIMIT.as_secs() });
+                }
+                [false, false] => {
+                    self.told = true;
+                    screen::progress("waiting for the daemon…");
+                }
+            }
+        }
+    }
+}
+
+fn read_body(connection: &mut Connection, head: &Head, patience: &mut Patience<'_>) -> Result<Vec<u8>, HttpError> {
+    let mut decoder = BodyDecoder::new(head.framing);
+    let mut body = Vec::new();
+    loop {
+        connection.take_body(&mut decoder, &mut body)?;
+        if decoder.is_done() {
+            return Ok(body);
+        }
+        patience.wait(connection)?;
+        if connection.fill()? == 0 {
+            decoder.end()?;
+        }
+    }
+}
+
+/// An answer that says yes, or the problem that it is.
+fn answer(head: &Head, body: Vec<u8>) -> Result<Answer, Error> {
+    if (200..300).contains(&head.status) {
+        return Ok(Answer { body });
+    }
+    let problem = serde_json::from_slice(&body).unwrap_or_else(|_| {
+        Problem::new(Code::Internal, format!("the daemon answered with status {} and no reason", head.status))
+            .remedy("look with `tinkerbell daemon logs`")
+    });
+    Err(Error::Problem(problem))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake::{FakeDaemon, answer, ok, places, stream};
+    use wire::operation;
+
+    fn get() -> Request {
+        Request::new(&operation::STATUS).unwrap()
+    }
+
+    #[test]
+    fn one_connection_serves_several_requests() {
+        let daemon = FakeDaemon::new(vec![vec![ok("1"), ok("22")]]);
+        let mut client = daemon.client();
+        assert_eq!(client.call(&get()).unwrap().body, b"1");
+        assert_eq!(client.call(&get()).unwrap().body, b"22");
+        assert_eq!(daemon.heard().len(), 2);
+    }
+
+    #[test]
+    fn a_problem_is_an_error_with_its_code() {
+        let problem = Problem::new(Code::UnknownModel, "there is no model x");
+        let body = serde_json::to_string(&problem).unwrap();
+        let daemon =
+            FakeDaemon::new(vec![vec![answer("422 Unprocessable Content", &body), answer("502 Bad", "<html>")]]);
+        let mut client = daemon.client();
+        assert!(matches!(client.call(&get()), Err(Error::Problem(got)) if got == problem));
+        assert!(matches!(client.call(&get()), Err(Error::Problem(got)) if got.code == Code::Internal));
+    }
+
+    #[test]
+    fn what_may_be_repeated_is_sent_again_with_the_same_key() {
+        let daemon = FakeDaemon::new(vec![vec![Vec::new()], vec![ok("done")]]);
+        let mut client = daemon.client();
+        let request = Request::new(&operation::CANVAS_UNDO).unwrap().at("session", "ses_1");
+        assert_eq!(client.call(&request).unwrap().body, b"done");
+        let heard = daemon.heard();
+        assert_eq!(heard[0], heard[1]);
+    }
+
+    #[test]
+    fn what_may_not_be_repeated_is_sent_once_and_its_outcome_is_unknown() {
+        let daemon = FakeDaemon::new(vec![vec![ok("idle")], vec![Vec::new()]]);
+        let mut client = daemon.client();
+        client.call(&get()).unwrap();
+        let request = Request::new(&operation::CANVAS_REWIND).unwrap().at("session", "ses_1");
+        let failed = client.call(&request);
+        assert!(matches!(failed, Err(Error::Problem(problem)) if problem.code == Code::OutcomeUnknown));
+        assert_eq!(daemon.heard().len(), 2, "on a connection of its own, and once");
+    }
+
+    #[test]
+    fn a_stream_comes_in_whole_messages() {
+        let daemon = FakeDaemon::new(vec![vec![stream(&["{\"a\":1}", "{\"b\":2}"], true)]]);
+        let mut client = daemon.client();
+        let mut stream = client.stream(&get().stream()).unwrap();
+        let mut got = Vec::new();
+        while !stream.is_over() {
+            stream.fill().unwrap();
+            got.extend(std::iter::from_fn(|| stream.pop()).map(|event| event.data));
+        }
+        assert_eq!(got, ["{\"a\":1}", "{\"b\":2}"]);
+        assert!(matches!(stream.fill(), Err(HttpError::Closed)));
+    }
+
+    #[test]
+    fn without_a_daemon_it_says_so() {
+        let dir = tempfile::tempdir().unwrap();
+        let failed = Client::new(places(dir.path()), None).call(&get());
+        assert!(matches!(failed, Err(Error::Problem(problem)) if problem.code == Code::NoDaemon));
+    }
+}

@@ -1,0 +1,74 @@
+//! `daemon stop`: stops the daemon in good order and waits until it has gone.
+
+use crate::error::Error;
+use crate::http::HttpError;
+use crate::locate::{self, Unreachable};
+use crate::request::Request;
+use crate::run::{Context, Exit, Starting};
+use crate::screen::FAINT;
+use crate::wait;
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use std::os::fd::AsFd;
+use std::time::Duration;
+use wire::{Code, Problem, operation};
+
+/// How long a daemon may take to end what it does.
+const STOP_LIMIT: Duration = Duration::from_secs(30);
+/// After this long we say that we wait.
+const QUIET: Duration = Duration::from_secs(1);
+
+/// Stops the daemon in good order
+///
+/// Turns that run are interrupted and go on when a daemon starts again. Waits up to 30 seconds until it has gone.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  tinkerbell daemon stop")]
+pub(crate) struct Stop {}
+
+impl Stop {
+    /// Runs it.
+    pub(crate) fn run(self, context: &mut Context) -> Result<Exit, Error> {
+        let places = context.places()?;
+        let pid = match locate::connect(&places) {
+            Ok(found) => found.pid,
+            Err(Unreachable::Absent { .. }) => {
+                context.screen.remark(FAINT, "the daemon is not running")?;
+                return Ok(Exit::GOOD);
+            }
+            Err(other) => return Err(other.problem().into()),
+        };
+        // Taken before the request, so that it stands for this process even if it ends at once.
+        let process = pidfd_open(pid, PidfdFlags::empty());
+        let mut client = context.client(Starting::Never)?;
+        match client.call(&Request::new(&operation::STOP)?) {
+            // It may hang up before it has answered, and be gone when the request is sent again.
+            Ok(_) | Err(Error::Problem(Problem { code: Code::NoDaemon | Code::Draining, .. })) => {}
+            Err(Error::Http(error)) if error.is_broken_connection() => {}
+            Err(error) => return Err(error),
+        }
+        if let Ok(process) = process {
+            wait_for_end(context, pid, process.as_fd())?;
+        }
+        if context.globals.json {
+            let answer = serde_json::json!({ "pid": pid.as_raw_nonzero().get(), "stopped": true });
+            return context.print_json(answer.to_string().as_bytes());
+        }
+        context.screen.out().line(&format!("the daemon (process {}) has stopped", pid.as_raw_nonzero()))?;
+        Ok(Exit::GOOD)
+    }
+}
+
+/// Waits until the process has ended: with it goes its lock, however it ended.
+fn wait_for_end(context: &mut Context, pid: Pid, process: std::os::fd::BorrowedFd<'_>) -> Result<(), Error> {
+    let ended = |limit| wait::readable([Some(process)], Some(limit)).map_err(HttpError::from);
+    if ended(QUIET)? == [true] {
+        return Ok(());
+    }
+    context.screen.remark(FAINT, "waiting for the daemon to end what it does…")?;
+    if ended(STOP_LIMIT)? == [true] {
+        return Ok(());
+    }
+    let pid = pid.as_raw_nonzero();
+    Err(Problem::new(Code::Conflict, format!("the daemon (process {pid}) has not ended after {} s", STOP_LIMIT.as_secs()))
+        .remedy(format!("look with `tinkerbell daemon logs`; `kill {pid}` asks it once more and `kill -9 {pid}` ends it: nothing that was acknowledged is lost"))
+        .into())
+}

@@ -1,0 +1,152 @@
+//! Recorded updates and what people see of them.
+
+use super::*;
+use crate::screen::testing;
+use crate::update::Update;
+
+const SESSION: &str = "ses_01kav9ft000000000000000007";
+const USAGE: &str = r#""usage":{"input_tokens":1200,"output_tokens":34},"cost_microusd":1500"#;
+
+/// Shows updates, given without the fields that they all have: both streams as one, and standard output alone.
+fn shown(view: View, updates: &[&str]) -> (String, String) {
+    let mut texts = Vec::new();
+    for joined in [true, false] {
+        let (mut screen, out, _) = testing::screen(false);
+        if joined {
+            screen.join();
+        }
+        let mut transcript = Transcript::new(view);
+        let mut fetch = |_: BlobHash| Ok("a text\nthat was long".to_owned());
+        for (at, update) in updates.iter().enumerate() {
+            let update = match update.strip_prefix('~') {
+                Some(delta) => format!(r#"{{"session":"{SESSION}","turn":"trn_1",{delta}}}"#),
+                None => {
+                    format!(r#"{{"seq":{},"at":"2025-11-23T09:00:00Z","session":"{SESSION}",{update}}}"#, at + 1)
+                }
+            };
+            match Update::parse(&update).unwrap() {
+                Update::Event(event) => transcript.event(&mut screen, &event, &mut fetch).unwrap(),
+                Update::Delta(delta) => transcript.delta(&mut screen, &delta).unwrap(),
+                Update::Unknown(_) => panic!("no such kind: {update}"),
+            }
+        }
+        texts.push(out.text());
+    }
+    (texts[0].clone(), texts[1].clone())
+}
+
+fn model_finished(text: &str, rest: &str) -> String {
+    format!(
+        r#""kind":"model.finished","turn":"trn_1","effect":"trn_1.1.model.0.1","stop":"end","tokens":2,{USAGE},{rest}"data":{{"text":{text}}}"#
+    )
+}
+
+const STARTED: &str = r#""kind":"tool.started","turn":"trn_1","effect":"trn_1.1.tool.0.1","access":"read","data":{"name":"read_file","about":"README.md"}"#;
+const ENDED: &str = r#""kind":"tool.finished","turn":"trn_1","effect":"trn_1.1.tool.0.1","outcome":"done","tokens":9,"data":{"name":"read_file","text":"Read 3 lines.\nbody"}"#;
+
+#[test]
+fn a_turn_shows_its_steps_and_a_pipe_gets_the_answer_alone() {
+    let reply = model_finished(r#""The readme is short.""#, "");
+    let end =
+        format!(r#""kind":"turn.finished","turn":"trn_1","outcome":"done","steps":2,"changed":0,{USAGE},"data":{{}}"#);
+    let delta = r#"~"kind":"message.delta","message":"trn_1.1.model.0.1","offset":0,"text":"The readme""#;
+    let (all, out) = shown(View::Turn(TurnId(1)), &[STARTED, ENDED, delta, &reply, &end]);
+    assert_eq!(
+        all,
+        "● read_file README.md\n  └ Read 3 lines.\nThe readme is short.\n2 steps, 1,200 tokens in, 34 out, $0.0015\n"
+    );
+    assert_eq!(out, "The readme is short.\n");
+}
+
+#[test]
+fn outcomes_of_tools_that_ran_together_name_their_tool() {
+    let other_started = STARTED.replace("tool.0", "tool.1").replace("README.md", "b.txt");
+    let failed = ENDED
+        .replace("tool.0", "tool.1")
+        .replace(r#""outcome":"done""#, r#""outcome":"failed""#)
+        .replace("Read 3 lines.", "There is no b.txt.");
+    let (all, _) = shown(View::Turn(TurnId(1)), &[STARTED, &other_started, ENDED, &failed]);
+    assert_eq!(
+        all,
+        "● read_file README.md\n● read_file b.txt\n  └ read_file README.md: Read 3 lines.\n  └ ✗ read_file b.txt: There is no b.txt.\n"
+    );
+}
+
+#[test]
+fn deltas_that_overlap_or_leave_a_gap_are_settled_by_the_whole_reply() {
+    let delta = |offset: usize, text: &str| {
+        format!(r#"~"kind":"message.delta","message":"trn_1.1.model.0.1","offset":{offset},"text":"{text}""#)
+    };
+    let whole = model_finished(r#""abcdef""#, "");
+    for deltas in [
+        vec![delta(0, "abc"), delta(0, "abcd"), delta(2, "cde")],
+        vec![delta(0, "ab"), delta(4, "ef")],
+        vec![delta(3, "def")],
+        vec![],
+    ] {
+        let updates: Vec<&str> = deltas.iter().map(String::as_str).chain([whole.as_str()]).collect();
+        assert_eq!(shown(View::Turn(TurnId(1)), &updates).1, "abcdef\n", "{deltas:?}");
+    }
+}
+
+#[test]
+fn an_attempt_that_failed_is_told_and_the_next_one_is_a_message_of_its_own() {
+    let delta = r#"~"kind":"message.delta","message":"trn_1.1.model.0.1","offset":0,"text":"Hal""#;
+    let failed = format!(
+        r#""kind":"model.failed","turn":"trn_1","effect":"trn_1.1.model.0.1","failure":"overloaded","retry_after_ms":1500,{USAGE},"data":{{"message":"529"}}"#
+    );
+    let again = r#""kind":"model.started","turn":"trn_1","effect":"trn_1.1.model.0.2","model":"big","data":{}"#;
+    let whole = model_finished(r#""Hello""#, "").replace("model.0.1", "model.0.2");
+    let (all, _) = shown(View::Turn(TurnId(1)), &[delta, &failed, again, &whole]);
+    assert_eq!(
+        all,
+        "Hal\n! the model call failed (overloaded): 529; asked to wait 2 s\ntrying again with big (attempt 2)\nHello\n"
+    );
+}
+
+#[test]
+fn a_transcript_shows_prompts_long_texts_and_what_was_removed() {
+    let prompt = r#""kind":"prompt.accepted","turn":"trn_1","tokens":2,"data":{"text":"do\nit"}"#;
+    let removed = r#""kind":"prompt.queued","turn":"trn_2","tokens":2,"forgotten":true"#;
+    let blob = format!(r#"{{"blob":"{}","bytes":20000}}"#, BlobHash::of(b"x"));
+    let (all, out) = shown(View::Everything, &[prompt, &model_finished(&blob, ""), removed]);
+    assert_eq!(all, "\n> do\n> it\na text\nthat was long\n\n> (queued) (these words were removed)\n");
+    assert_eq!(out, "a text\nthat was long\n");
+}
+
+#[test]
+fn a_failed_turn_says_why_and_another_turn_is_not_shown() {
+    let end = |turn: &str| {
+        format!(
+            r#""kind":"turn.finished","turn":"{turn}","outcome":"failed","failure":"unreachable","steps":1,"changed":0,{USAGE},"data":{{"message":"nobody listens on \u001b[31mport 80"}}"#
+        )
+    };
+    let (all, _) = shown(View::Turn(TurnId(1)), &[&end("trn_2"), &end("trn_1")]);
+    assert_eq!(
+        all,
+        "✗ the turn ended: failed (unreachable): nobody listens on port 80\n1 step, 1,200 tokens in, 34 out, $0.0015\n"
+    );
+}
+
+#[test]
+fn calls_that_were_refused_are_shown_though_they_never_ran() {
+    let rest = r#""calls":[{"access":"write","verdict":"invalid"}],"#;
+    let reply = model_finished(r#""""#, rest).replace(
+        r#""data":{"#,
+        r#""data":{"calls":[{"id":"1","name":"writ_file","arguments":"{}","refused":"there is no such tool"}],"#,
+    );
+    let (all, _) = shown(View::Turn(TurnId(1)), &[&reply]);
+    assert_eq!(all, "● writ_file\n  └ ✗ invalid: there is no such tool\n");
+}
+
+#[test]
+fn what_happens_to_the_canvas_names_its_files() {
+    let conflict =
+        r#""kind":"canvas.conflict","changed":1,"data":{"paths":[{"path":"a.txt","before":null,"after":null}]}"#;
+    let undone = r#""kind":"accept.undone","effect":"trn_0.1.accept.0.1","undoes":7,"files":2,"data":{}"#;
+    let (all, _) = shown(View::Turn(TurnId(1)), &[conflict, undone]);
+    assert_eq!(
+        all,
+        "! a.txt changed outside the session in a way that does not merge; undo that or `tinkerbell reject` the path\nan accept of 2 files was taken back\n"
+    );
+}

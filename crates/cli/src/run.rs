@@ -1,0 +1,111 @@
+//! From what was typed to an exit code.
+
+use crate::arguments::{Config, Daemon, Globals, Invocation, Models, Sessions, Verb};
+use crate::client::Client;
+use crate::error::Error;
+use crate::screen::Screen;
+use crate::start::Starter;
+use std::process::ExitCode;
+use wire::places::Places;
+use wire::{Code, Problem};
+
+/// The exit code of a command that ended well, or whose result is one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Exit(pub(crate) u8);
+
+impl Exit {
+    /// All is well.
+    pub(crate) const GOOD: Exit = Exit(0);
+    /// What was asked was done, and the answer is no.
+    pub(crate) const BAD: Exit = Exit(1);
+    /// A turn waits for an answer.
+    pub(crate) const WAITING: Exit = Exit(11);
+    /// Somebody pressed Ctrl-C, as a shell reports it.
+    pub(crate) const CANCELLED: Exit = Exit(130);
+}
+
+/// What a command has to work with.
+#[derive(Debug)]
+pub(crate) struct Context {
+    /// Options of every command.
+    pub(crate) globals: Globals,
+    /// Where output goes.
+    pub(crate) screen: Screen,
+}
+
+/// Whether a command may start the daemon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Starting {
+    /// Where it is not running, unless somebody said not to.
+    IfNeeded,
+    /// Never: the command is about the daemon as it is.
+    Never,
+}
+
+impl Context {
+    /// Where things lie.
+    pub(crate) fn places(&self) -> Result<Places, Problem> {
+        Places::from_env(&|name| std::env::var_os(name), self.globals.socket.clone()).map_err(|error| {
+            Problem::new(Code::InvalidRequest, error.to_string())
+                .remedy("set HOME, or TINKERBELL_HOME to a directory of your own")
+        })
+    }
+
+    /// A client of the daemon.
+    pub(crate) fn client(&self, starting: Starting) -> Result<Client, Problem> {
+        let may_start = starting == Starting::IfNeeded && !self.globals.no_start;
+        let starter = may_start.then(|| Starter::new(self.globals.socket.clone()));
+        Ok(Client::new(self.places()?, starter))
+    }
+
+    /// Prints an answer as it came.
+    pub(crate) fn print_json(&mut self, body: &[u8]) -> Result<Exit, Error> {
+        let out = self.screen.out();
+        out.put_bytes(body)?;
+        out.end_line()?;
+        Ok(Exit::GOOD)
+    }
+}
+
+/// Runs a command of the command line.
+pub fn run(invocation: Invocation) -> ExitCode {
+    let Invocation { globals, verb } = invocation;
+    let json = globals.json;
+    let mut context = Context { screen: Screen::standard(globals.color), globals };
+    let result = dispatch(verb, &mut context);
+    // What was printed before an error belongs before it.
+    let flushed = context.screen.flush();
+    match result.and_then(|exit| flushed.map(|()| exit)) {
+        Ok(Exit(code)) => ExitCode::from(code),
+        Err(error) => error.report(json),
+    }
+}
+
+fn dispatch(verb: Verb, context: &mut Context) -> Result<Exit, Error> {
+    match verb {
+        Verb::Ask(command) => command.run(context),
+        Verb::Cancel(command) => command.run(context),
+        Verb::Approve(command) => command.run(context),
+        Verb::Deny(command) => command.run(context),
+        Verb::Diff(command) => command.run(context),
+        Verb::Log(command) => command.run(context),
+        Verb::Show(command) => command.run(context),
+        Verb::Accept(command) => command.run(context),
+        Verb::Reject(command) => command.run(context),
+        Verb::Rewind(command) => command.run(context),
+        Verb::Redo(command) => command.run(context),
+        Verb::Sessions(Sessions::Ls(command)) => command.run(context),
+        Verb::Sessions(Sessions::Show(command)) => command.run(context),
+        Verb::Models(Models::Ls(command)) => command.run(context),
+        Verb::Status(command) | Verb::Daemon(Daemon::Status(command)) => command.run(context),
+        Verb::Daemon(Daemon::Start(command)) => command.run(context),
+        Verb::Daemon(Daemon::Stop(command)) => command.run(context),
+        Verb::Daemon(Daemon::Logs(command)) => command.run(context),
+        Verb::Config(Config::Path(command)) => command.run(context),
+        Verb::Doctor(command) => command.run(context),
+        Verb::Completions(command) => command.run(context),
+        Verb::Daemon(Daemon::Run(_)) | Verb::Config(Config::Check(_)) => {
+            unreachable!("parse hands these on to the daemon's own code")
+        }
+    }
+}

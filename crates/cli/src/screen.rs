@@ -1,0 +1,234 @@
+//! Where output goes: results to standard output, everything said beside them to standard error; colours where
+//! somebody can see them.
+
+use crate::error::Error;
+use crate::plain::Stripper;
+use anstyle::{AnsiColor, Style};
+use std::io::{self, BufWriter, IsTerminal, Write};
+
+/// Things that went well, and added lines.
+pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
+/// Things that went wrong, and removed lines.
+pub(crate) const BAD: Style = AnsiColor::Red.on_default();
+/// Things to look at.
+pub(crate) const NOTE: Style = AnsiColor::Yellow.on_default();
+/// Names and places.
+pub(crate) const NAME: Style = AnsiColor::Cyan.on_default();
+/// Headings.
+pub(crate) const HEAD: Style = Style::new().bold();
+/// What matters less.
+pub(crate) const FAINT: Style = Style::new().dimmed();
+
+/// When to use colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub(crate) enum Colour {
+    /// On a terminal, unless `NO_COLOR` is set.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The two streams of a command.
+#[derive(Debug)]
+pub(crate) struct Screen {
+    /// What was asked for.
+    out: Sink,
+    /// What is said beside it; `None` sends it to `out` as well.
+    aside: Option<Sink>,
+}
+
+/// One stream.
+pub(crate) struct Sink {
+    writer: Box<dyn Write>,
+    terminal: bool,
+    colour: bool,
+    stripper: Stripper,
+    /// Whether the last thing written was the end of a line.
+    line_ended: bool,
+}
+
+impl std::fmt::Debug for Sink {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sink").field("terminal", &self.terminal).field("colour", &self.colour).finish_non_exhaustive()
+    }
+}
+
+impl Screen {
+    /// The process's own streams.
+    pub(crate) fn standard(colour: Colour) -> Screen {
+        let (out, aside) = (io::stdout(), io::stderr());
+        let (out_terminal, aside_terminal) = (out.is_terminal(), aside.is_terminal());
+        Screen {
+            out: Sink::new(Box::new(BufWriter::new(out)), out_terminal, colour.on(out_terminal)),
+            aside: Some(Sink::new(Box::new(aside), aside_terminal, colour.on(aside_terminal))),
+        }
+    }
+
+    /// Sends what is said beside the result to standard output too: for commands whose result is all of it.
+    pub(crate) fn join(&mut self) {
+        self.aside = None;
+    }
+
+    /// Standard output.
+    pub(crate) fn out(&mut self) -> &mut Sink {
+        &mut self.out
+    }
+
+    /// Standard error. What is on its way to standard output goes first, so that a terminal shows both in order.
+    pub(crate) fn aside(&mut self) -> Result<&mut Sink, Error> {
+        if self.aside.is_some() {
+            self.out.flush()?;
+        }
+        Ok(self.aside.as_mut().unwrap_or(&mut self.out))
+    }
+
+    /// Whether questions can be asked: somebody sees them and can type.
+    pub(crate) fn is_interactive(&self) -> bool {
+        self.aside.as_ref().is_some_and(|sink| sink.terminal) && io::stdin().is_terminal()
+    }
+
+    /// Ends the lines that are open, so that what comes next begins one.
+    pub(crate) fn end_lines(&mut self) -> Result<(), Error> {
+        self.out.end_line()?;
+        self.aside.as_mut().map_or(Ok(()), Sink::end_line)
+    }
+
+    /// Somebody typed a line at the terminal, so its open line is ended.
+    pub(crate) fn line_was_typed(&mut self) {
+        self.aside.as_mut().unwrap_or(&mut self.out).line_ended = true;
+    }
+
+    /// Writes a line beside the result, after ending what is open.
+    pub(crate) fn remark(&mut self, style: Style, text: &str) -> Result<(), Error> {
+        self.end_lines()?;
+        let aside = self.aside()?;
+        let painted = aside.paint(style, text);
+        aside.line(&painted)
+    }
+
+    /// Shows all that was written.
+    pub(crate) fn flush(&mut self) -> Result<(), Error> {
+        self.out.flush()
+    }
+}
+
+/// Tells what is being waited for, where somebody sits before a terminal.
+pub(crate) fn progress(words: &str) {
+    if io::stderr().is_terminal() {
+        note(words);
+    }
+}
+
+/// Says something on standard error that belongs to no command.
+pub(crate) fn note(words: &str) {
+    // Where standard error is closed nobody misses it.
+    let _ = writeln!(io::stderr(), "{words}");
+}
+
+impl Sink {
+    /// A stream over anything that can be written to.
+    pub(crate) fn new(writer: Box<dyn Write>, terminal: bool, colour: bool) -> Sink {
+        Sink { writer, terminal, colour, stripper: Stripper::default(), line_ended: true }
+    }
+
+    /// Whether people look at this stream, rather than a program or a file.
+    pub(crate) fn is_for_people(&self) -> bool {
+        self.terminal || self.colour
+    }
+
+    /// Writes our own words as they are.
+    pub(crate) fn put(&mut self, text: &str) -> Result<(), Error> {
+        self.put_bytes(text.as_bytes())
+    }
+
+    /// Writes bytes as they are.
+    pub(crate) fn put_bytes(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        if let Some(last) = bytes.last() {
+            self.line_ended = *last == b'\n';
+        }
+        self.writer.write_all(bytes).map_err(Error::Output)
+    }
+
+    /// Writes a line of our own words.
+    pub(crate) fn line(&mut self, text: &str) -> Result<(), Error> {
+        self.put(text)?;
+        self.put("\n")
+    }
+
+    /// Ends the line that is open, if one is.
+    pub(crate) fn end_line(&mut self) -> Result<(), Error> {
+        if self.line_ended { Ok(()) } else { self.put("\n") }
+    }
+
+    /// Writes a piece of somebody else's text, with all that could act on a terminal left out, and shows it at once.
+    pub(crate) fn say(&mut self, style: Style, text: &str) -> Result<(), Error> {
+        let mut harmless = String::with_capacity(text.len());
+        self.stripper.push(text, &mut harmless);
+        let line_ended = if harmless.is_empty() { self.line_ended } else { harmless.ends_with('\n') };
+        let painted = if style.is_plain() { harmless } else { self.paint(style, &harmless) };
+        self.put(&painted)?;
+        self.line_ended = line_ended;
+        self.flush()
+    }
+
+    /// The text in a style, where there are colours.
+    pub(crate) fn paint(&self, style: Style, text: &str) -> String {
+        if self.colour { format!("{style}{text}{style:#}") } else { text.to_owned() }
+    }
+
+    fn flush(&mut self) -> Result<(), Error> {
+        self.writer.flush().map_err(Error::Output)
+    }
+}
+
+impl Colour {
+    fn on(self, terminal: bool) -> bool {
+        let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+        match self {
+            Colour::Always => true,
+            Colour::Never => false,
+            Colour::Auto => terminal && set("NO_COLOR").is_none() && set("TERM").is_none_or(|term| term != "dumb"),
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    //! A screen whose output a test can read.
+
+    use super::{Screen, Sink};
+    use std::cell::RefCell;
+    use std::io::{self, Write};
+    use std::rc::Rc;
+
+    /// What was written.
+    #[derive(Debug, Clone, Default)]
+    pub(crate) struct Written(Rc<RefCell<Vec<u8>>>);
+
+    impl Written {
+        /// All of it.
+        pub(crate) fn text(&self) -> String {
+            String::from_utf8(self.0.borrow().clone()).unwrap()
+        }
+    }
+
+    impl Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.borrow_mut().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// A screen with both streams apart, and what each of them gets.
+    pub(crate) fn screen(colour: bool) -> (Screen, Written, Written) {
+        let (out, aside) = (Written::default(), Written::default());
+        let sink = |written: &Written| Sink::new(Box::new(written.clone()), false, colour);
+        (Screen { out: sink(&out), aside: Some(sink(&aside)) }, out, aside)
+    }
+}

@@ -1,0 +1,184 @@
+//! The one place where everything is wired, in order: settings, voices, tools, store, house, registry.
+
+use crate::clock;
+use crate::config::{Config, KeySource, Model, Provider};
+use crate::house::{House, Voice};
+use crate::pictures::Pictures;
+use crate::registry::Registry;
+use crate::tasks::Tasks;
+use crate::toolbox::{ExtraTool, Toolbox};
+use crate::unusable::Unusable;
+use agent::{Epoch, Event, Generation, ModelName, ModelSpec, Seq, Settings};
+use models::{Backend, ChatConfig, Key, Offline, OpenAiChat};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use store::{Append, AppendError, Blob, JournalId, NewEvent, OpenError, Options, ReadError, Store};
+use tokio_util::sync::CancellationToken;
+use wire::{Header, body};
+
+/// A model that a daemon is assembled with beside those of its configuration.
+#[derive(Clone)]
+pub struct ExtraModel {
+    /// Its name.
+    pub name: ModelName,
+    /// How it is reached.
+    pub backend: Arc<dyn Backend>,
+    /// What the brain knows of it.
+    pub spec: ModelSpec,
+}
+
+impl fmt::Debug for ExtraModel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ExtraModel").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// What a daemon is assembled from.
+#[derive(Debug)]
+pub struct Parts {
+    /// The configuration.
+    pub config: Config,
+    /// Where all state lies; the caller holds the lock on it.
+    pub state_dir: PathBuf,
+    /// Where the daemon listens, for `status`.
+    pub socket: PathBuf,
+    /// Where the canvas draws its pictures.
+    pub canvas_dir: PathBuf,
+    /// How the store is opened.
+    pub store: Options,
+    /// Tools beside the built-in ones.
+    pub tools: Vec<ExtraTool>,
+    /// Models beside the configured ones.
+    pub models: Vec<ExtraModel>,
+}
+
+/// Why a daemon cannot be assembled.
+#[derive(Debug, thiserror::Error)]
+pub enum AssembleError {
+    /// The journal cannot be opened.
+    #[error(transparent)]
+    Store(#[from] OpenError),
+    /// The daemon's own journal cannot be read.
+    #[error("the daemon's journal cannot be read: {0}")]
+    Read(#[from] ReadError),
+    /// The beginning cannot be written down.
+    #[error("the daemon's beginning cannot be written down: {0}")]
+    Append(#[from] AppendError),
+}
+
+/// Wires a daemon, and writes down that it began. Nothing runs yet but the store's threads.
+pub async fn assemble(parts: Parts) -> Result<Arc<Registry>, AssembleError> {
+    let Parts { mut config, state_dir, socket, canvas_dir, store, tools, models } = parts;
+    let mut voices: BTreeMap<ModelName, Voice> =
+        config.models.iter().map(|(name, model)| (name.clone(), voice(model))).collect();
+    for ExtraModel { name, backend, spec } in models {
+        config.default_model = name.clone();
+        let provider_model = name.to_string();
+        voices.insert(name, Voice { backend, provider_model, spec, missing: None });
+    }
+    let toolbox = Toolbox::new(tools);
+    let settings = Settings {
+        default_model: Some(config.default_model.clone()),
+        models: voices.iter().map(|(name, voice)| (name.clone(), voice.spec)).collect(),
+        tools: toolbox.specs().iter().map(|spec| (spec.name.clone(), spec.access)).collect(),
+        rules: config.rules.clone(),
+        limits: config.limits,
+    };
+    let settings_blob = Blob::new(&serde_json::to_vec(&settings).expect("settings are plain data"));
+    let store = Store::open(&state_dir, store)?;
+    let (generation, clean) = begin(&store).await?;
+    let house = House {
+        store,
+        tasks: Tasks::default(),
+        generation,
+        config,
+        settings,
+        settings_blob,
+        voices,
+        toolbox,
+        pictures: Pictures::new(canvas_dir, !clean),
+        state_dir,
+        socket,
+        started_at: clock::now(),
+        stop: CancellationToken::new(),
+    };
+    Ok(Registry::new(Arc::new(house)))
+}
+
+/// Writes `daemon.began` with the next generation: from here on, an older daemon's writes are refused. Says also
+/// whether the daemon before ended in good order.
+async fn begin(store: &Store) -> Result<(Generation, bool), AssembleError> {
+    let head = store.head(JournalId::Daemon).await?;
+    let generation = Generation(head.map_or(0, |head| head.generation.0) + 1);
+    let body = body::Daemon { version: crate::VERSION.to_owned(), pid: std::process::id() };
+    let after = head.map_or(Seq(0), |head| head.seq);
+    let last = store.event(JournalId::Daemon, after).await?.and_then(|last| Header::from_json(&last.header).ok());
+    let clean = last.is_some_and(|last| matches!(last.event, Event::DaemonEnded { .. }));
+    note(store, generation, after, Event::DaemonBegan { generation }, &body).await?;
+    Ok((generation, clean))
+}
+
+/// Writes `daemon.ended`: the next start need not wonder.
+pub(crate) async fn end(house: &House) {
+    let Ok(Some(head)) = house.store.head(JournalId::Daemon).await else { return };
+    let generation = house.generation;
+    let body = body::Daemon { version: crate::VERSION.to_owned(), pid: std::process::id() };
+    if let Err(error) = note(&house.store, generation, head.seq, Event::DaemonEnded { generation }, &body).await {
+        tracing::warn!(%error, "the daemon's end could not be written down");
+    }
+}
+
+async fn note(
+    store: &Store,
+    generation: Generation,
+    after: Seq,
+    event: Event,
+    body: &body::Daemon,
+) -> Result<(), AppendError> {
+    let header = Header { seq: after.next(), at: clock::now(), session: None, event }.to_json();
+    // The daemon's journal has one owner at a time by the lock, so its epoch is its generation.
+    let mut append = Append::new(JournalId::Daemon, Epoch(generation.0), generation, after);
+    append.facts = vec![NewEvent { header, body: wire::body::write(body), ..NewEvent::default() }];
+    store.append(append).await.map(drop)
+}
+
+fn voice(model: &Model) -> Voice {
+    let spec = model.spec;
+    match &model.provider {
+        Provider::Offline => {
+            let provider_model = crate::config::OFFLINE.to_owned();
+            Voice { backend: Arc::new(Offline::default()), provider_model, spec, missing: None }
+        }
+        Provider::OpenAi { base_url, model, key } => {
+            let (backend, missing) = match chat(base_url, key.as_ref()) {
+                Ok(chat) => (Arc::new(chat) as Arc<dyn Backend>, None),
+                Err(missing) => (Arc::new(Unusable::new(missing.clone())) as Arc<dyn Backend>, Some(missing)),
+            };
+            Voice { backend, provider_model: model.clone(), spec, missing }
+        }
+    }
+}
+
+/// A chat server that can be called, or what is missing.
+fn chat(base_url: &str, key: Option<&KeySource>) -> Result<OpenAiChat, String> {
+    let mut config = ChatConfig::new(base_url);
+    config.key = key.map(read_key).transpose()?;
+    OpenAiChat::new(config).map_err(|error| error.to_string())
+}
+
+/// Reads a key; the error says what is missing and where to put it, never the key.
+fn read_key(source: &KeySource) -> Result<Key, String> {
+    let text = match source {
+        KeySource::Env(name) => std::env::var(name).map_err(|_| {
+            format!(
+                "the daemon's environment has no {name}; export it and start the daemon anew, since a daemon does not see \
+                 what is exported later"
+            )
+        })?,
+        KeySource::File(path) => std::fs::read_to_string(path)
+            .map_err(|error| format!("the key file {} cannot be read: {error}", path.display()))?,
+    };
+    Key::new(text.trim()).map_err(|error| error.to_string())
+}

@@ -1,0 +1,8 @@
+//! The doors: they authenticate, translate to `wire`, and call the registry. None has logic the others lack.
+
+mod events;
+mod rest;
+mod socket;
+
+pub(crate) use rest::router;
+pub(crate) use socket::{Socket, SocketError};

@@ -1,0 +1,84 @@
+//! Logs by tracing: for people on a terminal, JSON lines in a bounded file otherwise.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, IsTerminal, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt;
+
+/// A log file is renamed to `daemon.log.1` at this size, replacing the one before: twice this is the most on disk.
+pub(crate) const LOG_FILE_BYTES: u64 = 8 * 1024 * 1024;
+
+/// Starts logging for the whole process; to be called once.
+pub(crate) fn start(file: &Path, level: LevelFilter) -> io::Result<()> {
+    let json = tracing_subscriber::fmt::layer()
+        .json()
+        .flatten_event(true)
+        .with_writer(Mutex::new(BoundedFile::open(file.to_owned(), LOG_FILE_BYTES)?));
+    let subscriber = tracing_subscriber::registry().with(level).with(json);
+    let outcome = if io::stderr().is_terminal() {
+        let human = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_target(false);
+        tracing::subscriber::set_global_default(subscriber.with(human))
+    } else {
+        tracing::subscriber::set_global_default(subscriber)
+    };
+    outcome.map_err(io::Error::other)
+}
+
+/// A file that starts anew when it is full.
+struct BoundedFile {
+    path: PathBuf,
+    file: File,
+    bytes: u64,
+    limit: u64,
+}
+
+impl BoundedFile {
+    fn open(path: PathBuf, limit: u64) -> io::Result<BoundedFile> {
+        if let Some(dir) = path.parent() {
+            use std::os::unix::fs::DirBuilderExt;
+            std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+        }
+        let file = OpenOptions::new().create(true).append(true).mode(0o600).open(&path)?;
+        let bytes = file.metadata()?.len();
+        Ok(BoundedFile { path, file, bytes, limit })
+    }
+}
+
+impl Write for BoundedFile {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        if self.bytes + line.len() as u64 > self.limit {
+            let mut old = self.path.clone().into_os_string();
+            old.push(".1");
+            std::fs::rename(&self.path, old)?;
+            *self = BoundedFile::open(std::mem::take(&mut self.path), self.limit)?;
+        }
+        let written = self.file.write(line)?;
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_log_starts_anew_and_keeps_one_before_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log").join("daemon.log");
+        let mut file = BoundedFile::open(path.clone(), 100).unwrap();
+        for n in 0..50 {
+            file.write_all(format!("line {n:02} .........\n").as_bytes()).unwrap();
+        }
+        let bytes = |p: &Path| std::fs::metadata(p).unwrap().len();
+        assert!(bytes(&path) <= 100 && bytes(&dir.path().join("log/daemon.log.1")) <= 100);
+        assert!(std::fs::read_to_string(&path).unwrap().contains("line 49"));
+    }
+}

@@ -1,0 +1,249 @@
+//! Which sessions are awake. Doors speak to sessions through this alone, so no door has logic the others lack.
+//!
+//! Sending and letting go happen under one lock: a command never reaches an owner that has already decided to leave.
+
+use crate::clock;
+use crate::house::House;
+use crate::session::{Change, Command, Once, Owner, Prompt, Reply, Watch};
+use agent::{EffectId, Seq, SessionId};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::{mpsc, oneshot};
+use wire::rest::{Accepted, Acknowledged, Cancelled, CanvasLog, CanvasView, Diff, Moved, SessionView};
+use wire::{Code, Contents, Problem, RelPath};
+
+/// Commands that wait for one owner. It answers each in milliseconds; a door that finds it full says so.
+const INBOX: usize = 128;
+
+/// The awake sessions.
+pub struct Registry {
+    house: Arc<House>,
+    awake: Mutex<BTreeMap<SessionId, mpsc::Sender<Command>>>,
+}
+
+impl Registry {
+    /// Nobody is awake.
+    pub fn new(house: Arc<House>) -> Arc<Registry> {
+        Arc::new(Registry { house, awake: Mutex::default() })
+    }
+
+    /// What all sessions share.
+    pub fn house(&self) -> &Arc<House> {
+        &self.house
+    }
+
+    /// How many are awake.
+    pub fn awake(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// Wakes a session that has work left.
+    pub fn wake(self: &Arc<Registry>, id: SessionId) {
+        let mut awake = self.lock();
+        if !awake.contains_key(&id) {
+            let inbox = self.spawn(id);
+            awake.insert(id, inbox);
+        }
+    }
+
+    /// Opens a session on a workspace, with its first prompt in the same append.
+    pub async fn create(
+        self: &Arc<Registry>,
+        workspace: &str,
+        title: Option<String>,
+        prompt: Option<Prompt>,
+        once: Option<Once>,
+    ) -> Result<Acknowledged, Problem> {
+        let workspace = real_workspace(workspace)?;
+        let id = clock::session_id();
+        let (sender, inbox) = mpsc::channel(INBOX);
+        let owner = Owner::fresh(self.house.clone(), id, workspace);
+        self.lock().insert(id, sender.clone());
+        let registry = self.clone();
+        self.house.tasks.spawn("session owner", owner.run(inbox, registry));
+        let (reply, answer) = oneshot::channel();
+        let _ = sender.send(Command::Create { title, prompt, once, reply }).await;
+        answer.await.unwrap_or_else(|_| Err(left()))
+    }
+
+    /// Says something to a session.
+    pub async fn prompt(
+        self: &Arc<Registry>,
+        id: SessionId,
+        prompt: Prompt,
+        once: Option<Once>,
+    ) -> Result<Acknowledged, Problem> {
+        self.ask(id, |reply| Command::Prompt { prompt, once, reply }).await
+    }
+
+    /// Cancels the running turn.
+    pub async fn cancel(self: &Arc<Registry>, id: SessionId) -> Result<Cancelled, Problem> {
+        self.ask(id, |reply| Command::Cancel { reply }).await
+    }
+
+    /// Answers a question.
+    pub async fn answer(
+        self: &Arc<Registry>,
+        id: SessionId,
+        approval: EffectId,
+        answer: agent::Answer,
+    ) -> Result<Seq, Problem> {
+        self.ask(id, |reply| Command::Answer { approval, answer, reply }).await
+    }
+
+    /// What a session is.
+    pub async fn view(self: &Arc<Registry>, id: SessionId) -> Result<SessionView, Problem> {
+        self.ask(id, |reply| Command::View { reply }).await
+    }
+
+    /// Begins to watch a session.
+    pub async fn watch(self: &Arc<Registry>, id: SessionId) -> Result<Watch, Problem> {
+        self.ask(id, |reply| Command::Watch { reply }).await
+    }
+
+    /// What the canvas holds.
+    pub async fn canvas(self: &Arc<Registry>, id: SessionId) -> Result<CanvasView, Problem> {
+        self.ask(id, |reply| Command::Canvas { reply }).await
+    }
+
+    /// The canvas as a patch.
+    pub async fn diff(self: &Arc<Registry>, id: SessionId, paths: Vec<RelPath>) -> Result<Diff, Problem> {
+        self.ask(id, |reply| Command::Diff { paths, reply }).await
+    }
+
+    /// One micro-commit as a patch.
+    pub async fn show(self: &Arc<Registry>, id: SessionId, step: Seq) -> Result<Diff, Problem> {
+        self.ask(id, |reply| Command::Show { step, reply }).await
+    }
+
+    /// The micro-commits.
+    pub async fn log(self: &Arc<Registry>, id: SessionId) -> Result<CanvasLog, Problem> {
+        self.ask(id, |reply| Command::Log { reply }).await
+    }
+
+    /// A file as the session sees it.
+    pub async fn file(self: &Arc<Registry>, id: SessionId, path: RelPath) -> Result<Contents, Problem> {
+        self.ask(id, |reply| Command::File { path, reply }).await
+    }
+
+    /// Writes the canvas into the work tree.
+    pub async fn accept(
+        self: &Arc<Registry>,
+        id: SessionId,
+        paths: Vec<RelPath>,
+        once: Option<Once>,
+    ) -> Result<Accepted, Problem> {
+        self.ask(id, |reply| Command::Change(Change::Accept { paths, once, reply })).await
+    }
+
+    /// Takes the last accept back.
+    pub async fn undo(self: &Arc<Registry>, id: SessionId, once: Option<Once>) -> Result<Accepted, Problem> {
+        self.ask(id, |reply| Command::Change(Change::Undo { once, reply })).await
+    }
+
+    /// Drops changes from the canvas.
+    pub async fn reject(self: &Arc<Registry>, id: SessionId, paths: Vec<RelPath>) -> Result<Moved, Problem> {
+        self.ask(id, |reply| Command::Change(Change::Reject { paths, reply })).await
+    }
+
+    /// Steps back.
+    pub async fn rewind(self: &Arc<Registry>, id: SessionId, to: Option<Seq>) -> Result<Moved, Problem> {
+        self.ask(id, |reply| Command::Change(Change::Rewind { to, reply })).await
+    }
+
+    /// Steps forward again.
+    pub async fn redo(self: &Arc<Registry>, id: SessionId) -> Result<Moved, Problem> {
+        self.ask(id, |reply| Command::Change(Change::Redo { reply })).await
+    }
+
+    /// Lets an idle owner go, unless somebody wants something of it after all.
+    pub(crate) fn let_go(&self, id: SessionId, inbox: &mpsc::Receiver<Command>) -> bool {
+        let mut awake = self.lock();
+        let idle = inbox.is_empty();
+        if idle {
+            awake.remove(&id);
+        }
+        idle
+    }
+
+    /// An owner has left.
+    pub(crate) fn remove(&self, id: SessionId) {
+        self.lock().remove(&id);
+    }
+
+    async fn ask<T>(
+        self: &Arc<Registry>,
+        id: SessionId,
+        command: impl FnOnce(Reply<T>) -> Command,
+    ) -> Result<T, Problem> {
+        if self.house.stop.is_cancelled() {
+            return Err(Problem::new(Code::Draining, "the daemon is shutting down").remedy("try again in a moment"));
+        }
+        let (reply, answer) = oneshot::channel();
+        {
+            let mut awake = self.lock();
+            let inbox = awake.entry(id).or_insert_with(|| self.spawn(id));
+            inbox.try_send(command(reply)).map_err(|error| match error {
+                mpsc::error::TrySendError::Full(_) => {
+                    let detail = format!("{INBOX} commands wait for session {id} already");
+                    Problem::new(Code::LimitReached, detail).remedy("try again in a moment")
+                }
+                mpsc::error::TrySendError::Closed(_) => left(),
+            })?;
+        }
+        answer.await.unwrap_or_else(|_| Err(left()))
+    }
+
+    fn spawn(self: &Arc<Registry>, id: SessionId) -> mpsc::Sender<Command> {
+        let (sender, mut inbox) = mpsc::channel(INBOX);
+        let registry = self.clone();
+        self.house.tasks.spawn("session owner", async move {
+            match Owner::load(registry.house.clone(), id).await {
+                Ok(Some(owner)) => owner.run(inbox, registry).await,
+                Ok(None) => {
+                    registry.remove(id);
+                    refuse_all(&mut inbox, || crate::session::no_such_session(id));
+                }
+                Err(problem) => {
+                    tracing::error!(session = %id, %problem, "the session cannot be woken");
+                    registry.remove(id);
+                    refuse_all(&mut inbox, || problem.clone());
+                }
+            }
+        });
+        sender
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<SessionId, mpsc::Sender<Command>>> {
+        // Nothing under this lock can panic half-way.
+        self.awake.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn refuse_all(inbox: &mut mpsc::Receiver<Command>, problem: impl Fn() -> Problem) {
+    inbox.close();
+    while let Ok(command) = inbox.try_recv() {
+        command.refuse(problem());
+    }
+}
+
+/// The owner left before it answered; whatever was asked may be asked again.
+fn left() -> Problem {
+    Problem::new(Code::Conflict, "the session was being handed over").remedy("send the request again")
+}
+
+/// The real path of a workspace, since sessions are found by it.
+fn real_workspace(workspace: &str) -> Result<String, Problem> {
+    let bad = |detail: String| Problem::new(Code::BadWorkspace, detail).remedy("name an existing directory");
+    if !Path::new(workspace).is_absolute() {
+        return Err(bad(format!("the workspace {workspace:?} is not an absolute path")));
+    }
+    let real = std::fs::canonicalize(workspace)
+        .map_err(|error| bad(format!("the workspace {workspace:?} cannot be used: {error}")))?;
+    if !real.is_dir() {
+        return Err(bad(format!("the workspace {workspace:?} is not a directory")));
+    }
+    let text = real.to_str().map(str::to_owned);
+    text.ok_or_else(|| bad(format!("the workspace {workspace:?} has a name that is not UTF-8")))
+}

@@ -1,0 +1,217 @@
+//! The daemon as a process: configuration, lock, journal, socket, and the end in good order.
+
+use crate::assemble::{self, AssembleError, Parts};
+use crate::config::{Config, ConfigError};
+use crate::detach::{Starter, detach};
+use crate::doors::{Socket, SocketError, router};
+use crate::lock::{Lock, LockError};
+use crate::log;
+use crate::registry::Registry;
+use crate::toolbox::ExtraTool;
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::UnixStream;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use wire::places::Places;
+
+/// Worker threads, at most; more gain nothing where every session is one task.
+const WORKERS: usize = 4;
+/// How long the head of a request may take.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long doors and sessions may take to end after effects had their grace.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// How a daemon is run.
+#[derive(Debug)]
+pub struct Options {
+    /// Where everything lies.
+    pub places: Places,
+    /// Whether to leave the terminal and tell the starter.
+    pub detached: bool,
+    /// Tools beside the built-in ones.
+    pub tools: Vec<ExtraTool>,
+    /// Models beside the configured ones.
+    pub models: Vec<assemble::ExtraModel>,
+}
+
+impl Options {
+    /// A daemon as its users run it.
+    pub fn new(places: Places, detached: bool) -> Options {
+        Options { places, detached, tools: Vec::new(), models: Vec::new() }
+    }
+}
+
+/// Why the daemon did not start.
+#[derive(Debug, thiserror::Error)]
+enum StartError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    #[error(transparent)]
+    Assemble(#[from] AssembleError),
+    #[error("{0}; choose another with --socket or TINKERBELL_SOCKET")]
+    Socket(#[from] SocketError),
+    #[error("cannot write the log {path}: {error}")]
+    Log { path: PathBuf, error: io::Error },
+    #[error("the system refused: {0}")]
+    System(#[from] io::Error),
+}
+
+/// Runs a daemon until it is stopped. Prints why when it cannot start.
+pub fn run(options: Options) -> ExitCode {
+    let mut starter = Starter::nobody();
+    if options.detached {
+        match detach() {
+            Ok(new) => starter = new,
+            Err(error) => return refuse(&mut starter, &error),
+        }
+    }
+    let workers = std::thread::available_parallelism().map_or(1, usize::from).min(WORKERS);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build();
+    let outcome = match runtime {
+        Ok(runtime) => {
+            let outcome = runtime.block_on(serve(options, &mut starter));
+            runtime.shutdown_timeout(Duration::from_secs(1));
+            outcome
+        }
+        Err(error) => Err(error.into()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => refuse(&mut starter, &error),
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "a daemon that does not start has nothing else to say it with")]
+fn refuse(starter: &mut Starter, error: &dyn std::error::Error) -> ExitCode {
+    tracing::error!(%error, "the daemon did not start");
+    eprintln!("error: {error}");
+    starter.tell(&error.to_string());
+    ExitCode::FAILURE
+}
+
+async fn serve(options: Options, starter: &mut Starter) -> Result<(), StartError> {
+    let Options { places, tools, models, .. } = options;
+    let config = Config::load(&places.config_file)?;
+    let mut lock = Lock::take(&places.state_dir, &places.lock_file())?;
+    let log_file = places.log_file();
+    log::start(&log_file, config.log).map_err(|error| StartError::Log { path: log_file, error })?;
+    // Signals are taken from here on, so that none is lost between the start and the first wait.
+    let mut signals = Signals::new()?;
+    let chosen = config.socket.clone().filter(|_| !places.socket_chosen).map(|socket| vec![socket]);
+    let socket = Socket::open(&chosen.unwrap_or_else(|| places.sockets.clone()))?;
+    let parts = Parts {
+        config,
+        state_dir: places.state_dir.clone(),
+        socket: socket.path().to_owned(),
+        canvas_dir: places.canvas_dir(),
+        store: store::Options::default(),
+        tools,
+        models,
+    };
+    let registry = assemble::assemble(parts).await?;
+    lock.announce(Some(socket.path().to_owned()))?;
+    let waking = registry.house().store.waking().await.map_err(AssembleError::Read)?;
+    tracing::info!(version = crate::VERSION, socket = %socket.path().display(), waking = waking.len(), "ready");
+    starter.tell("ready");
+    for session in waking {
+        registry.wake(session);
+    }
+    let stop = registry.house().stop.clone();
+    let closed = CancellationToken::new();
+    registry.house().tasks.spawn("socket door", door(socket, router(registry.clone()), stop.clone(), closed.clone()));
+    tokio::select! {
+        () = signals.next() => tracing::info!("asked to stop by a signal"),
+        () = stop.cancelled() => tracing::info!("asked to stop by the API"),
+    }
+    stop.cancel();
+    tokio::select! {
+        () = farewell(&registry) => tracing::info!("stopped in good order"),
+        () = signals.next() => tracing::warn!("asked to stop at once"),
+    }
+    closed.cancel();
+    drop(lock);
+    Ok(())
+}
+
+/// Lets everything end: effects within their grace, sessions after them, then the journal.
+async fn farewell(registry: &Arc<Registry>) {
+    let house = registry.house();
+    let most = Duration::from_millis(house.config.grace_ms) + FAREWELL;
+    if tokio::time::timeout(most, house.tasks.finished()).await.is_err() {
+        tracing::warn!("not everything ended within the grace; the next start settles it");
+    }
+    assemble::end(house).await;
+    house.store.clone().close().await;
+}
+
+/// SIGTERM and SIGINT.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Signals> {
+        Ok(Signals { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// Accepts until the daemon stops. Connections that are open then end by themselves: streams see the stop.
+async fn door(socket: Socket, router: Router, stop: CancellationToken, closed: CancellationToken) {
+    let connections = tokio_util::task::TaskTracker::new();
+    loop {
+        let accepted = tokio::select! {
+            () = stop.cancelled() => break,
+            accepted = socket.accept() => accepted,
+        };
+        match accepted {
+            Ok(stream) => {
+                connections.spawn(connection(stream, router.clone(), stop.clone(), closed.clone()));
+            }
+            Err(error) => {
+                // Out of descriptors, most likely: wait for some to be free instead of asking at full speed.
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+    drop(socket);
+    connections.close();
+    connections.wait().await;
+}
+
+async fn connection(stream: UnixStream, router: Router, stop: CancellationToken, closed: CancellationToken) {
+    let service = TowerToHyperService::new(router);
+    let mut connection = std::pin::pin!(
+        http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD_TIMEOUT)
+            .serve_connection(TokioIo::new(stream), service)
+    );
+    tokio::select! {
+        // A client that hangs up in the middle is no fault of ours.
+        _ = connection.as_mut() => return,
+        () = stop.cancelled() => connection.as_mut().graceful_shutdown(),
+    }
+    tokio::select! {
+        _ = connection => {}
+        () = closed.cancelled() => {}
+    }
+}

@@ -1,0 +1,245 @@
+//! From references to words: a recipe's messages, made into what a model reads. The same recipe over the same journal
+//! gives the same request, to the byte; [`RENDERER`] is raised when that changes.
+
+use agent::{Cut, EffectId, Event, ItemKind, Seq, Tokens};
+use models::{Message, ReplyCall};
+use std::collections::BTreeMap;
+use wire::body::{self, Text};
+use wire::{BlobHash, Header, Record};
+
+/// The version of the rendering, named in each recipe.
+pub(super) const RENDERER: u32 = 1;
+
+/// What stands for words that were forgotten.
+const FORGOTTEN: &str = "[this was forgotten at the user's wish]";
+
+/// One event of the conversation, with its words.
+#[derive(Debug, Clone)]
+pub(super) enum Spoken {
+    /// Somebody said something.
+    Prompt(String),
+    /// A model replied; the effect is the call.
+    Reply {
+        /// The model call.
+        effect: EffectId,
+        /// What it said.
+        text: String,
+        /// What it asked for.
+        calls: Vec<SpokenCall>,
+    },
+    /// A model was interrupted.
+    Partial(String),
+    /// A tool ended; the effect is its run.
+    Result {
+        /// The run; its ordinal is the call's place in the reply.
+        effect: EffectId,
+        /// What it told.
+        text: String,
+    },
+}
+
+/// A tool call in a reply.
+#[derive(Debug, Clone)]
+pub(super) struct SpokenCall {
+    /// Its id.
+    pub id: String,
+    /// The tool.
+    pub name: String,
+    /// The arguments.
+    pub arguments: String,
+    /// Why it did not run.
+    pub refused: Option<String>,
+}
+
+impl Spoken {
+    /// How much room the words take.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Spoken::Prompt(text) | Spoken::Partial(text) | Spoken::Result { text, .. } => text.len(),
+            Spoken::Reply { text, calls, .. } => text.len() + calls.iter().map(|c| c.arguments.len()).sum::<usize>(),
+        }
+    }
+
+    /// Reads an event; `None` when it is none of the conversation. `blob` gives long texts.
+    pub(super) fn read(record: &Record, blob: &dyn Fn(BlobHash) -> Option<Vec<u8>>) -> Option<Spoken> {
+        let header = Header::from_json(&record.header).ok()?;
+        let words = |text: Text| match text {
+            Text::Inline(text) => text,
+            Text::Blob { blob: hash, .. } => match blob(hash) {
+                Some(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+                None => FORGOTTEN.to_owned(),
+            },
+        };
+        let body = record.body.as_deref();
+        match header.event {
+            Event::PromptAccepted { .. } | Event::PromptQueued { .. } | Event::PromptSteered { .. } => {
+                let prompt: Option<body::Prompt> = body.and_then(|b| body::read(b).ok());
+                Some(Spoken::Prompt(prompt.map_or_else(|| FORGOTTEN.to_owned(), |p| words(p.text))))
+            }
+            Event::ModelFinished { effect, ref calls, .. } => {
+                let reply: Option<body::Reply> = body.and_then(|b| body::read(b).ok());
+                Some(match reply {
+                    Some(reply) => {
+                        let calls = reply.calls.into_iter().map(|call| spoken_call(call, &words)).collect();
+                        Spoken::Reply { effect, text: words(reply.text), calls }
+                    }
+                    None => {
+                        let calls = (0..calls.len()).map(forgotten_call).collect();
+                        Spoken::Reply { effect, text: FORGOTTEN.to_owned(), calls }
+                    }
+                })
+            }
+            Event::ModelFailed { .. } | Event::ModelInterrupted { .. } => {
+                let partial: body::Partial = body.and_then(|b| body::read(b).ok()).unwrap_or_default();
+                Some(Spoken::Partial(words(partial.text)))
+            }
+            Event::ToolFinished { effect, .. } => {
+                let end: Option<body::ToolEnd> = body.and_then(|b| body::read(b).ok());
+                Some(Spoken::Result { effect, text: end.map_or_else(|| FORGOTTEN.to_owned(), |e| words(e.text)) })
+            }
+            _ => None,
+        }
+    }
+}
+
+fn spoken_call(call: body::Call, words: &dyn Fn(Text) -> String) -> SpokenCall {
+    SpokenCall { id: call.id, name: call.name, arguments: words(call.arguments), refused: call.refused }
+}
+
+fn forgotten_call(ordinal: usize) -> SpokenCall {
+    let refused = Some(FORGOTTEN.to_owned());
+    SpokenCall { id: format!("call_{ordinal}"), name: "forgotten".to_owned(), arguments: "{}".to_owned(), refused }
+}
+
+/// Renders planned messages. Every call of a reply gets exactly one result, in the order asked: providers refuse a
+/// request where one is missing, and the model shall know what did not run.
+pub(super) fn render(messages: &[Cut], spoken: &BTreeMap<Seq, Spoken>) -> Vec<Message> {
+    let mut rendered = Vec::with_capacity(messages.len());
+    for (at, cut) in messages.iter().enumerate() {
+        match spoken.get(&cut.seq) {
+            Some(Spoken::Prompt(text)) => rendered.push(Message::User { text: text.clone() }),
+            Some(Spoken::Reply { effect, text, calls }) => {
+                let asked = calls.iter().map(|call| ReplyCall {
+                    id: call.id.clone(),
+                    name: call.name.clone(),
+                    arguments: call.arguments.clone(),
+                });
+                rendered.push(Message::Assistant { text: text.clone(), calls: asked.collect() });
+                results(*effect, calls, &messages[at + 1..], spoken, &mut rendered);
+            }
+            // What an interrupted model had said stands only where nothing took its place.
+            Some(Spoken::Partial(text)) if stands(&messages[at + 1..]) && !text.is_empty() => {
+                rendered.push(Message::Assistant { text: text.clone(), calls: Vec::new() });
+            }
+            Some(Spoken::Partial(_) | Spoken::Result { .. }) | None => {}
+        }
+    }
+    rendered
+}
+
+fn stands(after: &[Cut]) -> bool {
+    after.first().is_none_or(|next| next.item == ItemKind::Prompt)
+}
+
+fn results(
+    reply: EffectId,
+    calls: &[SpokenCall],
+    after: &[Cut],
+    spoken: &BTreeMap<Seq, Spoken>,
+    rendered: &mut Vec<Message>,
+) {
+    let of_reply = |effect: &EffectId| (effect.turn, effect.step) == (reply.turn, reply.step);
+    let mut told: BTreeMap<u32, String> = BTreeMap::new();
+    for cut in after.iter().take_while(|cut| cut.item != ItemKind::Reply) {
+        if let Some(Spoken::Result { effect, text }) = spoken.get(&cut.seq)
+            && of_reply(effect)
+        {
+            told.insert(effect.ordinal, shortened(text, cut.to));
+        }
+    }
+    for (ordinal, call) in calls.iter().enumerate() {
+        let text = told.remove(&(ordinal as u32)).or_else(|| call.refused.clone());
+        let text = text.unwrap_or_else(|| "This call did not run: the turn was stopped before.".to_owned());
+        rendered.push(Message::Tool { call_id: call.id.clone(), name: call.name.clone(), text });
+    }
+}
+
+/// Cuts a result to about `to` tokens, at a character's border, and says so.
+fn shortened(text: &str, to: Option<Tokens>) -> String {
+    let most = to.map_or(usize::MAX, |tokens| (tokens.0 as usize).saturating_mul(4));
+    if text.len() <= most {
+        return text.to_owned();
+    }
+    let mut end = most;
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}\n[… {} more bytes were here; run the tool again to see them]", &text[..end], text.len() - end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use agent::{EffectKind, TurnId};
+
+    fn effect(kind: EffectKind, step: u32, ordinal: u32) -> EffectId {
+        EffectId { turn: TurnId(1), step, kind, ordinal, attempt: 1 }
+    }
+
+    fn call(id: &str, refused: Option<&str>) -> SpokenCall {
+        SpokenCall { id: id.into(), name: "t".into(), arguments: "{}".into(), refused: refused.map(str::to_owned) }
+    }
+
+    fn cut(seq: u64, item: ItemKind) -> Cut {
+        Cut { seq: Seq(seq), item, to: None }
+    }
+
+    #[test]
+    fn every_call_gets_one_result_in_the_order_asked_whatever_came_between() {
+        let calls = vec![call("a", None), call("b", Some("denied by a rule")), call("c", None), call("d", None)];
+        let spoken = BTreeMap::from([
+            (Seq(1), Spoken::Prompt("go".into())),
+            (Seq(2), Spoken::Reply { effect: effect(EffectKind::Model, 1, 0), text: String::new(), calls }),
+            (Seq(3), Spoken::Result { effect: effect(EffectKind::Tool, 1, 2), text: "third".into() }),
+            (Seq(4), Spoken::Prompt("and also".into())),
+            (Seq(5), Spoken::Result { effect: effect(EffectKind::Tool, 1, 0), text: "first".into() }),
+        ]);
+        use ItemKind::*;
+        let plan = [cut(1, Prompt), cut(2, Reply), cut(3, Result), cut(4, Prompt), cut(5, Result)];
+        let rendered = render(&plan, &spoken);
+        let told: Vec<_> = rendered
+            .iter()
+            .map(|message| match message {
+                Message::User { text } => format!("user {text}"),
+                Message::Assistant { calls, .. } => format!("assistant {}", calls.len()),
+                Message::Tool { call_id, text, .. } => format!("{call_id} {text}"),
+            })
+            .collect();
+        let stopped = "d This call did not run: the turn was stopped before.";
+        assert_eq!(
+            told,
+            ["user go", "assistant 4", "a first", "b denied by a rule", "c third", stopped, "user and also"]
+        );
+    }
+
+    #[test]
+    fn a_partial_reply_stands_only_where_nothing_took_its_place() {
+        let spoken = BTreeMap::from([
+            (Seq(1), Spoken::Prompt("go".into())),
+            (Seq(2), Spoken::Partial("I wi".into())),
+            (Seq(3), Spoken::Partial("I will".into())),
+            (Seq(4), Spoken::Prompt("again".into())),
+        ]);
+        use ItemKind::*;
+        let plan = [cut(1, Prompt), cut(2, Partial), cut(3, Partial), cut(4, Prompt)];
+        let rendered = render(&plan, &spoken);
+        assert_eq!(rendered.len(), 3);
+        assert!(matches!(&rendered[1], Message::Assistant { text, .. } if text == "I will"));
+    }
+
+    #[test]
+    fn shortening_keeps_characters_whole_and_says_so() {
+        let text = shortened(&"é".repeat(100), Some(Tokens(1)));
+        assert!(text.starts_with("éé\n[… 196 more bytes"), "{text}");
+    }
+}

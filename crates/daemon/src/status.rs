@@ -1,0 +1,102 @@
+//! What the daemon says of itself.
+
+use crate::house::House;
+use crate::registry::Registry;
+use std::collections::BTreeMap;
+use store::{Account, ListQuery, Mode};
+use wire::rest::{DaemonStatus, ModelList, ModelRow, SessionList, SessionRow, SessionStatus, StoreStatus};
+use wire::{Code, Problem};
+
+/// Sessions on a page of the list, unless fewer are asked for.
+const PAGE: usize = 50;
+/// The most sessions on a page.
+const MOST: usize = 500;
+
+/// How the daemon fares.
+pub(crate) async fn status(registry: &Registry) -> Result<DaemonStatus, Problem> {
+    let house = registry.house();
+    let (health, sizes) = (house.store.health(), house.store.sizes().map_err(internal)?);
+    let today = wire::time::day(crate::clock::now());
+    let spent = house.store.spent(Account::Day(today)).await.map_err(internal)?;
+    let running = house.store.waking().await.map_err(internal)?.len() as u32;
+    Ok(DaemonStatus {
+        version: crate::VERSION.to_owned(),
+        pid: std::process::id(),
+        generation: house.generation,
+        started_at: house.started_at,
+        state_dir: house.state_dir.clone(),
+        socket: house.socket.clone(),
+        config_file: house.config.file.clone(),
+        config_found: house.config.found,
+        default_model: house.settings.default_model.clone(),
+        awake: registry.awake() as u32,
+        running,
+        sessions: house.store.count().await.map_err(internal)?,
+        store: StoreStatus {
+            health: match health.mode {
+                Mode::Open => "open",
+                Mode::ReadOnly => "read_only",
+            }
+            .to_owned(),
+            journal_bytes: sizes.database_bytes,
+            wal_bytes: sizes.log_bytes,
+        },
+        resident_bytes: resident_bytes(),
+        spent_today_microusd: spent.settled,
+    })
+}
+
+/// The models that can be called.
+pub(crate) fn models(house: &House) -> ModelList {
+    let rows = house.voices.iter().map(|(name, voice)| {
+        let description = voice.backend.describe();
+        ModelRow {
+            name: name.clone(),
+            provider: description.provider.to_owned(),
+            base_url: description.address,
+            context_tokens: voice.spec.context_tokens,
+            input_microusd_per_mtok: voice.spec.input_microusd_per_mtok,
+            output_microusd_per_mtok: voice.spec.output_microusd_per_mtok,
+            default: house.settings.default_model.as_ref() == Some(name),
+            missing: voice.missing.clone(),
+        }
+    });
+    ModelList { models: rows.collect() }
+}
+
+/// A page of sessions, newest first.
+pub(crate) async fn list(registry: &Registry, query: &BTreeMap<String, String>) -> Result<SessionList, Problem> {
+    let invalid = |detail: String| Problem::new(Code::InvalidRequest, detail);
+    let limit = match query.get("limit") {
+        None => PAGE,
+        Some(text) => text.parse().map_err(|_| invalid(format!("limit must be a whole number, not {text:?}")))?,
+    };
+    let before = query.get("before").map(|text| text.parse()).transpose();
+    let before = before.map_err(|error: agent::ParseIdError| invalid(format!("before: {error}")))?;
+    let (workspace, limit) = (query.get("workspace").cloned(), limit.clamp(1, MOST));
+    let rows = registry.house().store.list(ListQuery { workspace, before, limit }).await.map_err(internal)?;
+    let next = rows.last().filter(|_| rows.len() == limit).map(|row| row.cursor.to_string());
+    let sessions = rows.into_iter().map(|listed| SessionRow {
+        id: listed.session,
+        workspace: listed.row.workspace,
+        title: listed.row.title.unwrap_or_default(),
+        status: SessionStatus::from_word(&listed.row.state).unwrap_or(SessionStatus::Idle),
+        head: listed.head,
+        model: listed.row.model,
+        cost_microusd: listed.row.cost,
+        created_at: listed.row.created,
+        updated_at: listed.row.updated,
+    });
+    Ok(SessionList { sessions: sessions.collect(), next })
+}
+
+/// Resident memory of this process.
+fn resident_bytes() -> u64 {
+    let pages = std::fs::read_to_string("/proc/self/statm").ok();
+    let pages: Option<u64> = pages.and_then(|text| text.split(' ').nth(1)?.parse().ok());
+    pages.unwrap_or(0) * rustix::param::page_size() as u64
+}
+
+fn internal(error: impl std::fmt::Display) -> Problem {
+    Problem::new(Code::Internal, error.to_string()).remedy("see `tinkerbell daemon logs`")
+}

@@ -1,0 +1,264 @@
+//! The answer of a server, from its first byte to a reply: what kind of answer it is, what was said so far, and whether
+//! the model was done. Pure: bytes in, text out through the sink, no socket and no clock.
+//!
+//! The one rule above all others: it is a reply only if the model gave a reason for stopping. Everything that can end a
+//! stream early (a crash, a proxy, a reset, an error object) comes before that.
+
+use super::assemble::Assembler;
+use super::chunk::{self, Choice, Chunk};
+use super::config::StreamLimits;
+use super::fault::Fault;
+use super::sse::EventStream;
+use crate::backend::{Partial, Reply, Sink};
+use agent::{Stop, Tokens, Usage};
+use serde_json::{Deserializer, Value};
+use wire::{BlobHash, DeltaKind};
+
+/// Bytes that end a stream of the dialect.
+const DONE: &[u8] = b"[DONE]";
+
+/// An answer while it comes.
+pub(super) struct Answer {
+    form: Form,
+    said: Said,
+    limits: StreamLimits,
+    received: usize,
+    done: bool,
+}
+
+/// What kind of answer it is, which its first byte tells, since servers send the wrong content type.
+enum Form {
+    /// Nothing but white space has come.
+    Unknown,
+    /// Events.
+    Stream(EventStream),
+    /// One JSON object for a request that asked for a stream.
+    Whole(Vec<u8>),
+}
+
+/// What the model said so far.
+struct Said {
+    sink: Sink,
+    text: String,
+    reasoning: String,
+    calls: Assembler,
+    stop: Option<Stop>,
+    usage: Option<Usage>,
+    request_bytes: usize,
+    /// Grows with everything that counts as a token.
+    progress: u64,
+}
+
+impl Answer {
+    /// Nothing has come yet.
+    pub(super) fn new(limits: StreamLimits, sink: Sink, request_bytes: usize) -> Answer {
+        let said = Said {
+            sink,
+            text: String::new(),
+            reasoning: String::new(),
+            calls: Assembler::new(limits.calls),
+            stop: None,
+            usage: None,
+            request_bytes,
+            progress: 0,
+        };
+        Answer { form: Form::Unknown, said, limits, received: 0, done: false }
+    }
+
+    /// Takes bytes as they came.
+    pub(super) fn push(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+        self.received += bytes.len();
+        if self.received > self.limits.stream_bytes {
+            return Err(Fault::StreamTooLong { limit: self.limits.stream_bytes });
+        }
+        if let Form::Unknown = self.form {
+            self.form = self.form_of(bytes)?;
+        }
+        match &mut self.form {
+            Form::Unknown => Ok(()),
+            Form::Stream(events) => {
+                events.push(bytes);
+                self.drain()
+            }
+            Form::Whole(whole) if whole.len() + bytes.len() > self.limits.event_bytes => {
+                Err(Fault::EventTooLong { limit: self.limits.event_bytes })
+            }
+            Form::Whole(whole) => {
+                whole.extend_from_slice(bytes);
+                // A whole answer has no tokens to wait for; that it goes on coming is its progress.
+                self.said.progress += 1;
+                Ok(())
+            }
+        }
+    }
+
+    fn form_of(&self, bytes: &[u8]) -> Result<Form, Fault> {
+        match bytes.iter().find(|byte| !byte.is_ascii_whitespace()) {
+            None => Ok(Form::Unknown),
+            Some(b'<') => Err(Fault::WebPage),
+            Some(b'{') => Ok(Form::Whole(Vec::new())),
+            Some(_) => Ok(Form::Stream(EventStream::new(self.limits.event_bytes))),
+        }
+    }
+
+    /// The body ended in good order. What a server left open (a last empty line, `[DONE]`) is taken as ended, and the
+    /// rule about the reason for stopping decides.
+    pub(super) fn end(&mut self) -> Result<(), Fault> {
+        match &mut self.form {
+            Form::Unknown => {}
+            Form::Stream(events) => {
+                events.end();
+                self.drain()?;
+            }
+            Form::Whole(whole) => {
+                let whole = std::mem::take(whole);
+                self.said.hear(&whole)?;
+            }
+        }
+        self.done = true;
+        Ok(())
+    }
+
+    fn drain(&mut self) -> Result<(), Fault> {
+        let Form::Stream(events) = &mut self.form else { return Ok(()) };
+        while !self.done
+            && let Some(event) = events.next()?
+        {
+            let mut data = event.data.trim_ascii();
+            if let Some(rest) = data.strip_suffix(DONE) {
+                self.done = true;
+                data = rest;
+            }
+            if event.is_error && !data.is_empty() {
+                let text = std::str::from_utf8(data).map_err(|_| Fault::NotUtf8)?;
+                let error = serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()));
+                return Err(Fault::said(error.get("error").unwrap_or(&error)));
+            }
+            self.said.hear(data)?;
+        }
+        Ok(())
+    }
+
+    /// Whether nothing more needs to be read.
+    pub(super) fn is_done(&self) -> bool {
+        self.done
+    }
+
+    /// A number that grows with every token.
+    pub(super) fn progress(&self) -> u64 {
+        self.said.progress
+    }
+
+    /// Whether anything was said, so that a failure from here on is one in mid answer.
+    pub(super) fn anything_said(&self) -> bool {
+        !(self.said.text.is_empty() && self.said.reasoning.is_empty() && self.said.calls.is_empty())
+    }
+
+    /// The reply, if the model was done.
+    pub(super) fn finish(self, request: BlobHash) -> Result<Reply, (Fault, Partial)> {
+        let partial = self.partial();
+        let usage = partial.usage;
+        let Some(stop) = self.said.stop.filter(|_| self.done) else { return Err((Fault::Cut, partial)) };
+        let cut = matches!(stop, Stop::Length | Stop::Filtered);
+        match self.said.calls.finish(cut) {
+            Err(fault) => Err((fault, partial)),
+            Ok(calls) => {
+                // Servers say `stop` with calls and `tool_calls` without any; what matters is whether there are some.
+                let stop = match stop {
+                    Stop::End | Stop::ToolCalls if calls.is_empty() => Stop::End,
+                    Stop::End | Stop::ToolCalls => Stop::ToolCalls,
+                    cut => cut,
+                };
+                Ok(Reply { text: partial.text, reasoning: partial.reasoning, calls, stop, usage, request })
+            }
+        }
+    }
+
+    /// What was said so far, with what it is taken to have cost.
+    pub(super) fn partial(&self) -> Partial {
+        let said = &self.said;
+        let written = said.text.len() + said.reasoning.len() + said.calls.bytes();
+        let usage = said.usage.unwrap_or(Usage {
+            input_tokens: Tokens::estimate(said.request_bytes),
+            output_tokens: Tokens::estimate(written),
+            cached_tokens: Tokens(0),
+            estimated: true,
+        });
+        Partial { text: said.text.clone(), reasoning: said.reasoning.clone(), usage }
+    }
+}
+
+impl Said {
+    /// Takes the data of one event: one chunk, or several that a careless server wrote into one event.
+    fn hear(&mut self, data: &[u8]) -> Result<(), Fault> {
+        let text = std::str::from_utf8(data).map_err(|_| Fault::NotUtf8)?;
+        for chunk in Deserializer::from_str(text).into_iter::<Chunk>() {
+            self.chunk(chunk.map_err(|error| Fault::NotTheDialect { reason: error.to_string() })?)?;
+        }
+        Ok(())
+    }
+
+    fn chunk(&mut self, chunk: Chunk) -> Result<(), Fault> {
+        if let Some(error) = chunk.error.as_ref().filter(|error| !error.is_null()) {
+            return Err(Fault::said(error));
+        }
+        for choice in chunk.choices.iter().flatten().filter(|choice| choice.is_first()) {
+            self.choice(choice)?;
+        }
+        if let Some(usage) = chunk.usage.as_ref().and_then(chunk::usage) {
+            self.usage = Some(usage);
+            self.progress += 1;
+        }
+        Ok(())
+    }
+
+    fn choice(&mut self, choice: &Choice) -> Result<(), Fault> {
+        if let Some(error) = choice.error.as_ref().filter(|error| !error.is_null()) {
+            return Err(Fault::said(error));
+        }
+        if let Some(piece) = choice.piece() {
+            for thinking in piece.thinking() {
+                self.say(DeltaKind::Reasoning, thinking);
+            }
+            self.say(DeltaKind::Message, &piece.content.text);
+            for call in piece.tool_calls.iter().flatten() {
+                if let Some(function) = &call.function {
+                    self.progress += u64::from(self.calls.add(call.index(), call.id(), function)?);
+                }
+            }
+            if let Some(function) = &piece.function_call {
+                self.progress += u64::from(self.calls.add(Some(0), None, function)?);
+            }
+        }
+        if let Some(reason) = choice.finish_reason() {
+            self.stop = Some(stop(reason)?);
+            self.progress += 1;
+        }
+        Ok(())
+    }
+
+    fn say(&mut self, kind: DeltaKind, text: &str) {
+        if text.is_empty() {
+            return;
+        }
+        match kind {
+            DeltaKind::Reasoning => self.reasoning.push_str(text),
+            DeltaKind::Message | DeltaKind::ToolOutput => self.text.push_str(text),
+        }
+        (self.sink)(kind, text);
+        self.progress += 1;
+    }
+}
+
+/// The reason for stopping, in the words of the many servers. One we do not know is an end like any other.
+fn stop(reason: &str) -> Result<Stop, Fault> {
+    Ok(match reason {
+        "tool_calls" | "function_call" | "tool_use" => Stop::ToolCalls,
+        "length" | "max_tokens" | "model_length" => Stop::Length,
+        "content_filter" | "safety" | "SAFETY" => Stop::Filtered,
+        "error" | "abort" => {
+            return Err(Fault::Said { message: format!("the model stopped with {reason:?}"), kind: None });
+        }
+        _ => Stop::End,
+    })
+}

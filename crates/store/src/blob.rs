@@ -1,0 +1,183 @@
+//! Blobs: bytes too large for a body, stored once under their plain SHA-256, compressed where that helps, and counted
+//! by the events that hold them.
+
+use crate::error::{Invalid, ReadError};
+use crate::sql::{Hash, Int, Refusal};
+use agent::Seq;
+use flate2::Compression;
+use flate2::read::ZlibDecoder;
+use flate2::write::ZlibEncoder;
+use rusqlite::{Connection, OptionalExtension};
+use std::collections::BTreeSet;
+use std::fmt;
+use std::io::{Read, Write};
+use std::sync::Arc;
+use wire::BlobHash;
+
+/// Bytes on their way to the store. Hashed and compressed when it is made, so that the writer, which everybody waits
+/// for, does neither: make large ones (1 MiB takes about 10 ms) on a thread that may block.
+#[derive(Clone)]
+pub struct Blob {
+    hash: BlobHash,
+    bytes: u64,
+    coding: Coding,
+    data: Arc<[u8]>,
+}
+
+/// How the bytes of a blob are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Coding {
+    Plain,
+    Zlib,
+}
+
+impl Coding {
+    fn name(self) -> &'static str {
+        match self {
+            Coding::Plain => "plain",
+            Coding::Zlib => "zlib",
+        }
+    }
+}
+
+impl Blob {
+    /// A blob of these bytes. It is stored compressed when that saves at least an eighth.
+    pub fn new(bytes: &[u8]) -> Blob {
+        let hash = BlobHash::of(bytes);
+        let compressed = compress(bytes).filter(|compressed| compressed.len() <= bytes.len() - bytes.len() / 8);
+        let (coding, data) = match compressed {
+            Some(compressed) => (Coding::Zlib, compressed.into()),
+            None => (Coding::Plain, bytes.into()),
+        };
+        Blob { hash, bytes: bytes.len() as u64, coding, data }
+    }
+
+    /// Its name.
+    pub fn hash(&self) -> BlobHash {
+        self.hash
+    }
+
+    /// How many bytes it stands for.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// How many bytes it takes in the store.
+    pub fn stored_bytes(&self) -> u64 {
+        self.data.len() as u64
+    }
+}
+
+impl fmt::Debug for Blob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Blob({}, {} bytes)", self.hash, self.bytes)
+    }
+}
+
+fn compress(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(bytes).ok()?;
+    encoder.finish().ok()
+}
+
+/// Lets event `seq` hold `wanted`, storing what of it is not there yet and was given.
+pub(crate) fn hold(
+    connection: &Connection,
+    journal: i64,
+    seq: Seq,
+    wanted: &[BlobHash],
+    given: &[Blob],
+) -> Result<(), Refusal> {
+    for hash in wanted.iter().collect::<BTreeSet<_>>() {
+        let known: Option<i64> = connection
+            .prepare_cached("UPDATE blobs SET holders = holders + 1 WHERE hash = ? RETURNING id")?
+            .query_row([Hash(hash.0)], |row| row.get(0))
+            .optional()?;
+        let blob = match known {
+            Some(id) => id,
+            None => {
+                let missing = Invalid::MissingBlob { seq, blob: *hash };
+                store(connection, given.iter().find(|blob| blob.hash == *hash).ok_or(missing)?)?
+            }
+        };
+        connection.prepare_cached("INSERT INTO event_blobs (journal, seq, blob) VALUES (?, ?, ?)")?.execute((
+            journal,
+            Int(seq.0),
+            blob,
+        ))?;
+    }
+    Ok(())
+}
+
+fn store(connection: &Connection, blob: &Blob) -> rusqlite::Result<i64> {
+    connection
+        .prepare_cached("INSERT INTO blobs (hash, bytes, coding, data, holders) VALUES (?, ?, ?, ?, 1)")?
+        .insert((Hash(blob.hash.0), Int(blob.bytes), blob.coding.name(), &blob.data[..]))
+}
+
+/// Lets event `seq` hold nothing any more; blobs that nobody else holds are deleted.
+pub(crate) fn release(connection: &Connection, journal: i64, seq: Seq) -> rusqlite::Result<()> {
+    let held: Vec<i64> = connection
+        .prepare_cached("DELETE FROM event_blobs WHERE journal = ? AND seq = ? RETURNING blob")?
+        .query_map((journal, Int(seq.0)), |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    for blob in held {
+        let deleted = connection.prepare_cached("DELETE FROM blobs WHERE id = ? AND holders = 1")?.execute([blob])?;
+        if deleted == 0 {
+            connection.prepare_cached("UPDATE blobs SET holders = holders - 1 WHERE id = ?")?.execute([blob])?;
+        }
+    }
+    Ok(())
+}
+
+/// Reads a blob and checks that it is what its name says; `limit_bytes` bounds what is unpacked.
+pub(crate) fn read(connection: &Connection, hash: BlobHash, limit_bytes: usize) -> Result<Option<Vec<u8>>, ReadError> {
+    let row: Option<(Int, String, Vec<u8>)> = connection
+        .prepare_cached("SELECT bytes, coding, data FROM blobs WHERE hash = ?")?
+        .query_row([Hash(hash.0)], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .optional()?;
+    let Some((Int(bytes), coding, data)) = row else { return Ok(None) };
+    let damaged = |what: &str| ReadError::Damaged { what: format!("blob {hash} {what}") };
+    let unpacked = match coding.as_str() {
+        "plain" => data,
+        "zlib" if bytes <= limit_bytes as u64 => {
+            unpack(&data, bytes).ok_or_else(|| damaged("does not unpack to its length"))?
+        }
+        "zlib" => return Err(damaged("claims to be larger than the limit blob_bytes")),
+        _ => return Err(damaged("is stored in an unknown way")),
+    };
+    match BlobHash::of(&unpacked) == hash {
+        true => Ok(Some(unpacked)),
+        false => Err(damaged("has other bytes than its name says")),
+    }
+}
+
+fn unpack(data: &[u8], bytes: u64) -> Option<Vec<u8>> {
+    let mut unpacked = Vec::with_capacity(usize::try_from(bytes).ok()?);
+    ZlibDecoder::new(data).take(bytes + 1).read_to_end(&mut unpacked).ok()?;
+    (unpacked.len() as u64 == bytes).then_some(unpacked)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_compressed_only_where_that_helps() {
+        let text = Blob::new("all work and no play\n".repeat(1000).as_bytes());
+        assert!(text.coding == Coding::Zlib && text.stored_bytes() < text.bytes() / 10);
+        let mut noise = vec![0; 20_000];
+        getrandom::fill(&mut noise).unwrap();
+        let noise = Blob::new(&noise);
+        assert!(noise.coding == Coding::Plain && noise.stored_bytes() == noise.bytes());
+        assert_eq!(Blob::new(b"").hash(), BlobHash::of(b""));
+    }
+
+    #[test]
+    fn unpacking_stops_at_the_length_that_was_promised() {
+        let bomb = compress(&vec![0; 10 << 20]).unwrap();
+        assert!(bomb.len() < 100_000);
+        assert_eq!(unpack(&bomb, 1000), None);
+        assert_eq!(unpack(&bomb, 10 << 20).map(|bytes| bytes.len()), Some(10 << 20));
+    }
+}

@@ -1,0 +1,206 @@
+//! The file: making it, recognising it, putting it into write-ahead mode, bringing its tables up to date.
+
+use crate::error::OpenError;
+use crate::options::{Options, Synchronous};
+use crate::transact;
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+use std::io::{self, Read};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The versions of the tables, in order. A version that was released is never edited; `tests/golden` holds them to it.
+const MIGRATIONS: &[&str] = &[include_str!("schema/0001.sql")];
+
+/// "tink": says in the file's header whose it is.
+const APPLICATION_ID: i64 = 0x7469_6e6b;
+
+/// How long to wait for another program that has the file locked.
+const LOCK_WAIT: Duration = Duration::from_secs(1);
+/// The most that the writer keeps of the database in memory, in KiB. What is not used is not taken.
+const WRITER_CACHE_KIB: u32 = 1024;
+/// The same for each reader.
+const READER_CACHE_KIB: u32 = 256;
+/// Statements that a connection keeps prepared: all there are.
+const STATEMENTS: usize = 64;
+
+/// Where the journal is and how it is opened.
+#[derive(Debug, Clone)]
+pub(crate) struct File {
+    path: PathBuf,
+    vfs: Option<String>,
+    synchronous: Synchronous,
+}
+
+impl File {
+    /// Makes the directory (0700) and the file (0600) if there are none, and makes sure that the file is a journal in
+    /// write-ahead mode.
+    pub(crate) fn prepare(dir: &Path, options: &Options) -> Result<File, OpenError> {
+        let failed = |path: &Path| {
+            let path = path.to_owned();
+            move |source| OpenError::Path { path, source }
+        };
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(failed(dir))?;
+        let file = File { path: dir.join("journal.db"), vfs: options.vfs.clone(), synchronous: options.synchronous };
+        file.create(dir).map_err(failed(&file.path))?;
+        if !file.writes_ahead().map_err(failed(&file.path))? {
+            close(file.connect_writer()?).map_err(|error| file.error(error))?;
+        }
+        file.check_writes_ahead()?;
+        Ok(file)
+    }
+
+    /// The file's path.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The write-ahead log's path.
+    pub(crate) fn log_path(&self) -> PathBuf {
+        let mut path = self.path.clone().into_os_string();
+        path.push("-wal");
+        path.into()
+    }
+
+    /// The connection that writes. There is one.
+    pub(crate) fn writer(&self) -> Result<Connection, OpenError> {
+        self.connect_writer()
+    }
+
+    /// The connection that writes after a failure. No other may be open. The synced commit settles what was unknown:
+    /// whatever a failed commit left behind the log's valid end is overwritten by it.
+    pub(crate) fn writer_after_failure(&self) -> Result<Connection, OpenError> {
+        self.check_writes_ahead()?;
+        let mut connection = self.connect_writer()?;
+        let commit = |connection: &mut Connection| {
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            transact::count_reopening(&transaction)?;
+            transaction.commit()
+        };
+        commit(&mut connection).map_err(|error| self.error(error))?;
+        Ok(connection)
+    }
+
+    /// A connection that reads.
+    pub(crate) fn reader(&self) -> rusqlite::Result<Connection> {
+        let connection = self.connect(OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        connection.execute_batch(&format!(
+            "PRAGMA query_only = ON; PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF;
+             PRAGMA cache_size = -{READER_CACHE_KIB};"
+        ))?;
+        Ok(connection)
+    }
+
+    fn connect(&self, mode: OpenFlags) -> rusqlite::Result<Connection> {
+        let flags = mode | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = match &self.vfs {
+            Some(vfs) => Connection::open_with_flags_and_vfs(&self.path, flags, vfs.as_str())?,
+            None => Connection::open_with_flags(&self.path, flags)?,
+        };
+        connection.busy_timeout(LOCK_WAIT)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        Ok(connection)
+    }
+
+    /// Nothing is changed before it is known that the file is ours.
+    fn connect_writer(&self) -> Result<Connection, OpenError> {
+        let failed = |error| self.error(error);
+        let mut connection = self.connect(OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(failed)?;
+        let version = self.recognise(&connection)?;
+        if connection.is_readonly("main").map_err(failed)? {
+            let source = io::Error::from(io::ErrorKind::ReadOnlyFilesystem);
+            return Err(OpenError::Path { path: self.path.clone(), source });
+        }
+        self.set_up(&connection).map_err(failed)?;
+        migrate(&mut connection, version).map_err(failed)?;
+        Ok(connection)
+    }
+
+    /// EXTRA comes before the log is switched on: should that fail unseen (SQLite swallows an I/O error there and says
+    /// "wal"), then EXTRA is what keeps the rollback journal's unsynced deletion from undoing a commit. Checkpoints are
+    /// the writer's business, so SQLite's own are off. Foreign keys are documentation, not checked: deleting a blob
+    /// would have to look through all that refer to one.
+    fn set_up(&self, connection: &Connection) -> rusqlite::Result<()> {
+        let synchronous = match self.synchronous {
+            Synchronous::Extra => "EXTRA",
+            Synchronous::Normal => "NORMAL",
+        };
+        connection.execute_batch(&format!("PRAGMA synchronous = {synchronous}"))?;
+        connection.query_row("PRAGMA journal_mode = WAL", (), |_| Ok(()))?;
+        connection.execute_batch(&format!(
+            "PRAGMA wal_autocheckpoint = 0; PRAGMA foreign_keys = OFF; PRAGMA secure_delete = ON;
+             PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF; PRAGMA cache_size = -{WRITER_CACHE_KIB};"
+        ))
+    }
+
+    /// The version of the tables: 0 for a file without any. What is not ours, or newer than we are, is refused.
+    fn recognise(&self, connection: &Connection) -> Result<i64, OpenError> {
+        let failed = |error| self.error(error);
+        let number = |sql: &str| connection.query_row(sql, (), |row| row.get::<_, i64>(0)).map_err(failed);
+        let version = number("PRAGMA user_version")?;
+        let (application, tables) = (number("PRAGMA application_id")?, number("SELECT count(*) FROM sqlite_schema")?);
+        let known = MIGRATIONS.len() as i64;
+        match (application, version) {
+            (0, 0) if tables == 0 => Ok(0),
+            (APPLICATION_ID, found) if found > known => Err(OpenError::Newer { path: self.path.clone(), found, known }),
+            (APPLICATION_ID, found) if found > 0 => Ok(found),
+            _ => Err(OpenError::Foreign { path: self.path.clone() }),
+        }
+    }
+
+    fn create(&self, dir: &Path) -> io::Result<()> {
+        match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&self.path) {
+            Ok(_) => std::fs::File::open(dir)?.sync_all(),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether the file's own header says that it is in write-ahead mode; the pragma's answer cannot be trusted. Only
+    /// for moments when no connection is open: closing any descriptor of the file drops the locks of all.
+    fn writes_ahead(&self) -> io::Result<bool> {
+        let mut header = Vec::new();
+        std::fs::File::open(&self.path)?.take(20).read_to_end(&mut header)?;
+        Ok(header.get(18..20) == Some(&[2, 2]))
+    }
+
+    fn check_writes_ahead(&self) -> Result<(), OpenError> {
+        match self.writes_ahead() {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(OpenError::NotWriteAhead { path: self.path.clone() }),
+            Err(source) => Err(OpenError::Path { path: self.path.clone(), source }),
+        }
+    }
+
+    fn error(&self, source: rusqlite::Error) -> OpenError {
+        let path = self.path.clone();
+        match source.sqlite_error_code() {
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+                OpenError::Damaged { path, detail: source.to_string() }
+            }
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => OpenError::Locked { path },
+            Some(ErrorCode::DiskFull) => OpenError::Full { path },
+            _ => OpenError::Database { path, source },
+        }
+    }
+}
+
+/// Closes a connection and says whether that went well; it is closed in any case.
+pub(crate) fn close(connection: Connection) -> rusqlite::Result<()> {
+    connection.close().map_err(|(_, error)| error)
+}
+
+/// Brings the tables from `version` to the newest, in one transaction.
+fn migrate(connection: &mut Connection, version: i64) -> rusqlite::Result<()> {
+    let missing = MIGRATIONS.get(usize::try_from(version).unwrap_or(0)..).unwrap_or_default();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    for migration in missing {
+        transaction.execute_batch(migration)?;
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "user_version", MIGRATIONS.len() as i64)?;
+    transaction.commit()
+}

@@ -1,0 +1,129 @@
+//! The reader threads: every read happens on one of these, so that no disk is waited for on the async runtime.
+//!
+//! Each thread opens its connection at its first read and closes it when the writer says so.
+
+use crate::error::ReadError;
+use crate::file::File;
+use rusqlite::Connection;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError, mpsc as sync};
+use tokio::sync::mpsc;
+
+/// One read. Given no connection, it tells whoever asked. It says whether the connection can still be trusted.
+pub(crate) type Read = Box<dyn FnOnce(Result<&Connection, ReadError>) -> Trust + Send>;
+
+/// Whether a connection goes on being used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trust {
+    Kept,
+    Lost,
+}
+
+enum Job {
+    Read(Read),
+    /// Close the connection, say so, and stand still until the other end of `resume` is dropped.
+    Pause {
+        closed: sync::Sender<()>,
+        resume: sync::Receiver<()>,
+    },
+    /// Close the connection, say so, and end.
+    End {
+        closed: sync::Sender<()>,
+    },
+}
+
+/// A handle on the reader threads.
+#[derive(Clone)]
+pub(crate) struct Readers {
+    queue: mpsc::Sender<Job>,
+    threads: usize,
+}
+
+/// All readers have closed their connections and stand still until this is dropped.
+pub(crate) struct Paused {
+    _resume: Vec<sync::Sender<()>>,
+}
+
+impl Readers {
+    /// Starts the threads. At most `queued` reads wait; whoever comes then waits to be let into the queue.
+    pub(crate) fn start(file: &File, threads: usize, queued: usize) -> io::Result<Readers> {
+        let (sender, receiver) = mpsc::channel(queued.max(1));
+        let (receiver, threads) = (Arc::new(Mutex::new(receiver)), threads.max(1));
+        for number in 0..threads {
+            let (file, receiver) = (file.clone(), receiver.clone());
+            std::thread::Builder::new().name(format!("journal-read-{number}")).spawn(move || run(&file, &receiver))?;
+        }
+        Ok(Readers { queue: sender, threads })
+    }
+
+    /// Hands a read in.
+    pub(crate) async fn send(&self, read: Read) -> Result<(), ReadError> {
+        self.queue.send(Job::Read(read)).await.map_err(|_| ReadError::Closed)
+    }
+
+    /// Hands a read in from a thread that may block.
+    pub(crate) fn send_blocking(&self, read: Read) -> Result<(), ReadError> {
+        self.queue.blocking_send(Job::Read(read)).map_err(|_| ReadError::Closed)
+    }
+
+    /// Returns once every reader has closed its connection. A thread that stands still takes no second job, so as many
+    /// jobs as there are threads reach each of them.
+    pub(crate) fn pause(&self) -> Paused {
+        let (closed, all_closed) = sync::channel();
+        let mut resume = Vec::new();
+        for _ in 0..self.threads {
+            let (keep, wait) = sync::channel();
+            // If the threads have ended, their connections are closed as well.
+            if self.queue.blocking_send(Job::Pause { closed: closed.clone(), resume: wait }).is_ok() {
+                resume.push(keep);
+            }
+        }
+        drop(closed);
+        while all_closed.recv().is_ok() {}
+        Paused { _resume: resume }
+    }
+
+    /// Returns once every reader has closed its connection for good. Reads still queued are answered with
+    /// [`ReadError::Closed`].
+    pub(crate) fn end(&self) {
+        let (closed, all_closed) = sync::channel();
+        for _ in 0..self.threads {
+            // A failure means that the threads have ended already.
+            let _ = self.queue.blocking_send(Job::End { closed: closed.clone() });
+        }
+        drop(closed);
+        while all_closed.recv().is_ok() {}
+    }
+}
+
+/// A reader's life. The lock is held while waiting for a job: it only decides who waits in front.
+fn run(file: &File, queue: &Mutex<mpsc::Receiver<Job>>) {
+    let mut connection = None;
+    loop {
+        let job = queue.lock().unwrap_or_else(PoisonError::into_inner).blocking_recv();
+        match job {
+            Some(Job::Read(read)) => {
+                let open = connection.take().map_or_else(|| file.reader(), Ok);
+                connection = match open {
+                    Ok(open) => (read(Ok(&open)) == Trust::Kept).then_some(open),
+                    Err(error) => {
+                        read(Err(error.into()));
+                        None
+                    }
+                };
+            }
+            Some(Job::Pause { closed, resume }) => {
+                drop(connection.take());
+                drop(closed);
+                // Nothing is ever sent: the call returns when the writer drops its end.
+                let _ = resume.recv();
+            }
+            Some(Job::End { closed }) => {
+                drop(connection.take());
+                drop(closed);
+                return;
+            }
+            None => return,
+        }
+    }
+}

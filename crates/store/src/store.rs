@@ -1,0 +1,276 @@
+//! The handle that everybody holds.
+
+use crate::append::{Append, Appended, FoldRow, JournalId};
+use crate::blob;
+use crate::chain::{self, HeadsProgress, HeadsVerified, Progress, Verified, VerifyError};
+use crate::error::{AppendError, OpenError, ReadError};
+use crate::file::File;
+use crate::gauges::{Gauges, Health, Sizes};
+use crate::ledger::{self, Account, Spent};
+use crate::list::{self, ListQuery, ListRow};
+use crate::options::{Limits, Options};
+use crate::query::{self, Answer, Head};
+use crate::readers::{Read, Readers, Trust};
+use crate::writer::{Job, Partial, Write, Writer};
+use agent::{EffectId, Epoch, Micros, Seq, SessionId};
+use rusqlite::Connection;
+use std::fmt;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use tokio::sync::{mpsc, oneshot};
+use wire::{BlobHash, Record};
+
+/// The journal. Cheap to clone. When the last clone is dropped, the store writes what is queued and closes itself;
+/// [`Store::close`] does the same and says when it is done.
+#[derive(Clone)]
+pub struct Store {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    jobs: mpsc::Sender<Job>,
+    readers: Readers,
+    gauges: Arc<Gauges>,
+    file: File,
+    limits: Limits,
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Store({})", self.shared.file.path().display())
+    }
+}
+
+/// Events that one read transaction fetches by their places.
+const PLACES_AT_ONCE: usize = 256;
+
+impl Store {
+    /// Opens `dir/journal.db`, making both if they are not there. Looks at no session, so it takes about a millisecond
+    /// however many there are. Blocks; needs no runtime.
+    pub fn open(dir: &Path, options: Options) -> Result<Store, OpenError> {
+        let file = File::prepare(dir, &options)?;
+        let connection = file.writer()?;
+        let gauges = Arc::new(Gauges::default());
+        let readers = Readers::start(&file, options.readers, options.queued_reads).map_err(OpenError::Thread)?;
+        let (jobs, queue) = mpsc::channel(options.queued_appends.max(1));
+        let limits = options.limits;
+        let writer = Writer::new(file.clone(), options, connection, readers.clone(), gauges.clone())
+            .map_err(OpenError::Thread)?;
+        std::thread::Builder::new()
+            .name("journal-write".to_owned())
+            .spawn(move || writer.run(queue))
+            .map_err(OpenError::Thread)?;
+        Ok(Store { shared: Arc::new(Shared { jobs, readers, gauges, file, limits }) })
+    }
+
+    /// Appends, and answers when it is on disk. Cancel-safe: dropping the future before the append is queued means that
+    /// it does not happen, dropping it later only drops the answer.
+    pub async fn append(&self, append: Append) -> Result<Appended, AppendError> {
+        let (answer, waiting) = oneshot::channel();
+        self.ask(Job::Write(Write::Append(Box::new(append), answer)), waiting).await
+    }
+
+    /// Appends of different journals under one sync, each with its own outcome, as when every owner writes its last
+    /// words at shutdown. Cancel-safe as [`Store::append`] is.
+    pub async fn append_together(&self, appends: Vec<Append>) -> Vec<Result<Appended, AppendError>> {
+        let channels = || appends.iter().map(|_| oneshot::channel()).unzip::<_, _, Vec<_>, Vec<_>>();
+        let (answers, waiting) = channels();
+        let writes = appends.into_iter().zip(answers).map(|(append, answer)| Write::Append(Box::new(append), answer));
+        // If the store is closed, the answers' senders are dropped with the job and every wait below says so.
+        let _ = self.shared.jobs.send(Job::WriteTogether(writes.collect())).await;
+        let mut outcomes = Vec::new();
+        for answer in waiting {
+            outcomes.push(answer.await.unwrap_or(Err(AppendError::Closed)));
+        }
+        outcomes
+    }
+
+    /// Keeps what a running model call has said so far; the append that ends the effect drops it. `epoch` must be the
+    /// head's.
+    pub async fn save_partial(
+        &self,
+        session: SessionId,
+        epoch: Epoch,
+        effect: EffectId,
+        text: String,
+    ) -> Result<(), AppendError> {
+        let (answer, waiting) = oneshot::channel();
+        let partial = Box::new(Partial { session, epoch, effect, text });
+        self.ask(Job::Write(Write::Partial(partial, answer)), waiting).await
+    }
+
+    /// Copies the write-ahead log into the database now, as far as readers let it. It happens by itself; this is for
+    /// whoever copies the file.
+    pub async fn checkpoint(&self) -> Result<(), AppendError> {
+        let (answer, waiting) = oneshot::channel();
+        self.ask(Job::Checkpoint(answer), waiting).await
+    }
+
+    /// Writes what is queued, closes readers, then the writer. Later calls are answered with `Closed`.
+    pub async fn close(self) {
+        let (closed, waiting) = oneshot::channel();
+        // An error says that it is closed already.
+        let _ = self.shared.jobs.send(Job::Close(closed)).await;
+        let _ = waiting.await;
+    }
+
+    /// The head of a journal; `None` if there is no such journal.
+    pub async fn head(&self, journal: JournalId) -> Result<Option<Head>, ReadError> {
+        self.read(move |c| Ok(query::head(c, journal).map_err(ReadError::from)?.map(|(_, head)| head))).await
+    }
+
+    /// A page of events after a place. It is bounded by `limit`, [`Limits::events_per_page`] and
+    /// [`Limits::page_bytes`]: only an empty page says that there are no more.
+    pub async fn events(&self, journal: JournalId, after: Seq, limit: usize) -> Result<Vec<Record>, ReadError> {
+        let Limits { events_per_page, page_bytes, .. } = self.shared.limits;
+        let limit = limit.min(events_per_page);
+        self.read(move |c| query::events(c, journal, after, limit, page_bytes)).await
+    }
+
+    /// One event; `None` if there is none at this place.
+    pub async fn event(&self, journal: JournalId, seq: Seq) -> Result<Option<Record>, ReadError> {
+        self.read(move |c| query::event(c, journal, seq)).await
+    }
+
+    /// Events by their places, in the order asked for; one that is not there is an error.
+    pub async fn events_at(&self, journal: JournalId, seqs: &[Seq]) -> Result<Vec<Record>, ReadError> {
+        let mut records = Vec::with_capacity(seqs.len());
+        for some in seqs.chunks(PLACES_AT_ONCE) {
+            let some = some.to_vec();
+            records.extend(self.read(move |c| query::events_at(c, journal, &some)).await?);
+        }
+        Ok(records)
+    }
+
+    /// The bytes of a blob, checked against its name; `None` if there is none, or none any more.
+    pub async fn blob(&self, hash: BlobHash) -> Result<Option<Vec<u8>>, ReadError> {
+        let limit = self.shared.limits.blob_bytes;
+        self.read(move |c| blob::read(c, hash, limit)).await
+    }
+
+    /// As [`Store::blob`], for threads that may block. Panics on a thread of the async runtime.
+    pub fn blob_blocking(&self, hash: BlobHash) -> Result<Option<Vec<u8>>, ReadError> {
+        let limit = self.shared.limits.blob_bytes;
+        let (read, answer) = question(move |c| blob::read(c, hash, limit));
+        self.shared.readers.send_blocking(read)?;
+        answer.blocking_recv().unwrap_or(Err(ReadError::Closed))
+    }
+
+    /// A projection of a session.
+    pub async fn fold(&self, session: SessionId, kind: &str) -> Result<Option<FoldRow>, ReadError> {
+        let kind = kind.to_owned();
+        self.read(move |c| query::fold(c, session, &kind)).await
+    }
+
+    /// Sessions with work left, oldest first.
+    pub async fn waking(&self) -> Result<Vec<SessionId>, ReadError> {
+        self.read(query::waking).await
+    }
+
+    /// A page of sessions, the one that changed last first.
+    pub async fn list(&self, query: ListQuery) -> Result<Vec<ListRow>, ReadError> {
+        let most = self.shared.limits.rows_per_page;
+        self.read(move |c| list::read(c, &query, most)).await
+    }
+
+    /// What lists show of one session; `None` if there is no such session.
+    pub async fn session(&self, session: SessionId) -> Result<Option<ListRow>, ReadError> {
+        self.read(move |c| list::session(c, session)).await
+    }
+
+    /// How many sessions there are.
+    pub async fn count(&self) -> Result<u64, ReadError> {
+        self.read(list::count).await
+    }
+
+    /// The answer given under an idempotency key, if there is one that has not expired by `now`.
+    pub async fn answer(&self, scope: &str, key: &str, now: Micros) -> Result<Option<Answer>, ReadError> {
+        let (scope, key) = (scope.to_owned(), key.to_owned());
+        self.read(move |c| Ok::<_, ReadError>(query::answer(c, &scope, &key, now)?)).await
+    }
+
+    /// What a session, or a day, has spent.
+    pub async fn spent(&self, account: Account) -> Result<Spent, ReadError> {
+        self.read(move |c| ledger::read(c, &account)).await
+    }
+
+    /// What running model calls of a session have said so far.
+    pub async fn partials(&self, session: SessionId) -> Result<Vec<(EffectId, String)>, ReadError> {
+        self.read(move |c| query::partials(c, session)).await
+    }
+
+    /// Computes the chain of a journal anew, up to the head that it has now. A journal that does not exist has no events.
+    pub async fn verify(&self, journal: JournalId) -> Result<Verified, VerifyError> {
+        let mut at = Progress::START;
+        if let Some(head) = self.head(journal).await? {
+            while at.seq < head.seq {
+                at = self.read(move |c| chain::verify_page(c, journal, head, at)).await?;
+            }
+        }
+        Ok(Verified { events: at.seq.0, forgotten: at.forgotten, hash: at.hash })
+    }
+
+    /// Computes the chain of heads anew and compares it with the journals, so that a journal that is gone shows.
+    pub async fn verify_heads(&self) -> Result<HeadsVerified, VerifyError> {
+        let mut at = HeadsProgress::START;
+        while !at.ended {
+            at = self.read(move |c| chain::verify_links(c, at)).await?;
+        }
+        let journals = self.read(chain::compare_heads).await?;
+        Ok(HeadsVerified { links: at.place, journals, hash: at.hash })
+    }
+
+    /// How the store is.
+    pub fn health(&self) -> Health {
+        self.shared.gauges.health()
+    }
+
+    /// Bytes on disk.
+    pub fn sizes(&self) -> io::Result<Sizes> {
+        let bytes = |path: &Path| match std::fs::metadata(path) {
+            Ok(metadata) => Ok(metadata.len()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+            Err(error) => Err(error),
+        };
+        let file = &self.shared.file;
+        Ok(Sizes { database_bytes: bytes(file.path())?, log_bytes: bytes(&file.log_path())? })
+    }
+
+    async fn ask<T>(&self, job: Job, answer: oneshot::Receiver<Result<T, AppendError>>) -> Result<T, AppendError> {
+        self.shared.jobs.send(job).await.map_err(|_| AppendError::Closed)?;
+        answer.await.unwrap_or(Err(AppendError::Closed))
+    }
+
+    async fn read<T, E>(&self, read: impl FnOnce(&Connection) -> Result<T, E> + Send + 'static) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<ReadError> + Send + 'static,
+    {
+        let (read, answer) = question(read);
+        self.shared.readers.send(read).await?;
+        answer.await.unwrap_or_else(|_| Err(ReadError::Closed.into()))
+    }
+}
+
+/// A read for the readers, and where its answer comes. If nobody waits any more, it is not done. After an error the
+/// connection is not trusted again; opening another one costs a fraction of a millisecond.
+fn question<T, E>(
+    read: impl FnOnce(&Connection) -> Result<T, E> + Send + 'static,
+) -> (Read, oneshot::Receiver<Result<T, E>>)
+where
+    T: Send + 'static,
+    E: From<ReadError> + Send + 'static,
+{
+    let (answer, waiting) = oneshot::channel();
+    let job = move |connection: Result<&Connection, ReadError>| {
+        if answer.is_closed() {
+            return Trust::Kept;
+        }
+        let outcome = connection.map_err(E::from).and_then(read);
+        let trust = if outcome.is_ok() { Trust::Kept } else { Trust::Lost };
+        let _ = answer.send(outcome);
+        trust
+    };
+    (Box::new(job), waiting)
+}

@@ -1,0 +1,362 @@
+//! The writer: one thread, one connection. It takes all that is queued, gives each append a savepoint so that a refused
+//! one does not harm its neighbours, commits once (which is one sync), and then answers all.
+
+use crate::append::{Append, Appended};
+use crate::error::AppendError;
+use crate::file::{self, File};
+use crate::gauges::{Gauges, count};
+use crate::options::Options;
+use crate::readers::Readers;
+use crate::sql::{GroupFailure, Refusal};
+use crate::transact::{self, Salts};
+use agent::{EffectId, Epoch, SessionId};
+use rusqlite::Connection;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::sync::{mpsc, oneshot};
+use tracing::{error, warn};
+
+/// Bytes of a page in the write-ahead log, with its own header.
+const FRAME_BYTES: u64 = 4096 + 24;
+
+/// What the writer is asked to do.
+pub(crate) enum Job {
+    /// Write, together with whatever else is queued.
+    Write(Write),
+    /// Write these under one sync.
+    WriteTogether(Vec<Write>),
+    /// Copy the log into the database now.
+    Checkpoint(oneshot::Sender<Result<(), AppendError>>),
+    /// End, after all that was queued before.
+    Close(oneshot::Sender<()>),
+}
+
+/// Something to write, and who waits for the answer. If nobody does any more, it is written all the same.
+pub(crate) enum Write {
+    Append(Box<Append>, oneshot::Sender<Result<Appended, AppendError>>),
+    Partial(Box<Partial>, oneshot::Sender<Result<(), AppendError>>),
+}
+
+/// What a running model call has said so far.
+pub(crate) struct Partial {
+    pub(crate) session: SessionId,
+    pub(crate) epoch: Epoch,
+    pub(crate) effect: EffectId,
+    pub(crate) text: String,
+}
+
+/// What was done, before the commit made it true.
+enum Done {
+    Appended(Appended),
+    Saved,
+}
+
+impl Write {
+    fn answer(self, outcome: Result<Done, AppendError>) {
+        // Whoever asked may have gone; what was written stays written.
+        match self {
+            Write::Append(_, waiting) => {
+                let _ = waiting.send(outcome.map(|done| match done {
+                    Done::Appended(appended) => appended,
+                    Done::Saved => unreachable!("an append is answered as an append"),
+                }));
+            }
+            Write::Partial(_, waiting) => {
+                let _ = waiting.send(outcome.map(|_| ()));
+            }
+        }
+    }
+}
+
+/// The writer thread's state.
+pub(crate) struct Writer {
+    file: File,
+    options: Options,
+    /// None when the store is read-only.
+    connection: Option<Connection>,
+    readers: Readers,
+    gauges: Arc<Gauges>,
+    salts: Salts,
+    /// Failures since the last group that was committed.
+    strikes: u32,
+    /// Frames in the log, told by SQLite at each commit.
+    frames: Arc<AtomicU64>,
+    /// Frames in the log at the last checkpoint.
+    frames_copied: u64,
+    /// Whether something was committed since the last checkpoint was tried.
+    uncopied: bool,
+    /// For waiting with a deadline; it runs no tasks.
+    clock: tokio::runtime::Runtime,
+}
+
+impl Writer {
+    pub(crate) fn new(
+        file: File,
+        options: Options,
+        connection: Connection,
+        readers: Readers,
+        gauges: Arc<Gauges>,
+    ) -> io::Result<Writer> {
+        let mut writer = Writer {
+            file,
+            options,
+            connection: None,
+            readers,
+            gauges,
+            salts: Salts::default(),
+            strikes: 0,
+            frames: Arc::default(),
+            frames_copied: 0,
+            uncopied: true,
+            clock: tokio::runtime::Builder::new_current_thread().enable_time().build()?,
+        };
+        writer.connection = writer.watch(connection).inspect_err(|error| warn!(%error, "no log hook")).ok();
+        Ok(writer)
+    }
+
+    /// The thread's life.
+    pub(crate) fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
+        let mut closed = None;
+        while let Some(job) = self.next(&mut jobs) {
+            let mut group = Vec::new();
+            let mut last = gather(&mut group, job);
+            while last.is_none() && group.len() < self.options.queued_appends {
+                let Ok(job) = jobs.try_recv() else { break };
+                last = gather(&mut group, job);
+            }
+            self.write(group);
+            match last {
+                Some(Job::Checkpoint(waiting)) => {
+                    let _ = waiting.send(self.checkpoint());
+                }
+                Some(Job::Close(waiting)) => {
+                    closed = Some(waiting);
+                    break;
+                }
+                _ => self.checkpoint_if_large(),
+            }
+        }
+        self.close(jobs, closed);
+    }
+
+    /// The next job; while waiting for it long enough, copies the log.
+    fn next(&mut self, jobs: &mut mpsc::Receiver<Job>) -> Option<Job> {
+        if let Some(idle) = self.options.checkpoint_idle
+            && self.uncopied
+        {
+            match self.clock.block_on(async { tokio::time::timeout(idle, jobs.recv()).await }) {
+                Ok(job) => return job,
+                Err(_elapsed) => {
+                    // A failure is handled and told in there; nobody waits for this checkpoint.
+                    let _ = self.checkpoint();
+                    self.release_memory();
+                }
+            }
+        }
+        self.clock.block_on(jobs.recv())
+    }
+
+    /// Writes a group and answers it.
+    fn write(&mut self, group: Vec<Write>) {
+        if group.is_empty() {
+            return;
+        }
+        let outcome = match &self.connection {
+            None => Err(GroupFailure::Not(AppendError::ReadOnly)),
+            Some(connection) => transaction(connection, &group, &self.options, &mut self.salts),
+        };
+        match outcome {
+            Ok(outcomes) => {
+                if outcomes.iter().any(Result::is_ok) {
+                    self.strikes = 0;
+                    self.uncopied = true;
+                    count(&self.gauges.commits);
+                }
+                group.into_iter().zip(outcomes).for_each(|(write, outcome)| write.answer(outcome));
+            }
+            Err(GroupFailure::Not(error)) => group.into_iter().for_each(|write| write.answer(Err(error.clone()))),
+            Err(GroupFailure::Unknown(cause)) => {
+                self.open_anew(&cause);
+                group.into_iter().for_each(|write| write.answer(Err(AppendError::OutcomeUnknown)));
+            }
+        }
+    }
+
+    /// After a failure whose outcome nobody knows: closes every connection, readers' too, opens the file again and makes
+    /// one synced commit. Twice without a committed group between, or if that fails as well, there are no more writes.
+    /// Readers stand still meanwhile, so nobody sees a head before it is settled.
+    fn open_anew(&mut self, cause: &rusqlite::Error) {
+        self.strikes += 1;
+        warn!(%cause, strikes = self.strikes, "the journal failed; closing every connection");
+        let paused = self.readers.pause();
+        if let Some(connection) = self.connection.take()
+            && let Err(error) = file::close(connection)
+        {
+            warn!(%error, "the journal's connection did not close cleanly");
+        }
+        if self.strikes < 2 {
+            match self.file.writer_after_failure() {
+                Ok(connection) => {
+                    count(&self.gauges.reopened);
+                    self.connection = self.watch(connection).inspect_err(|error| warn!(%error, "no log hook")).ok();
+                }
+                Err(error) => error!(%error, "the journal cannot be opened again"),
+            }
+        }
+        if self.connection.is_none() {
+            error!(path = %self.file.path().display(), "the journal is read-only until the daemon is restarted");
+            self.gauges.read_only.store(true, Ordering::Relaxed);
+        }
+        drop(paused);
+    }
+
+    /// Lets SQLite tell how long the log is after each commit.
+    fn watch(&mut self, mut connection: Connection) -> rusqlite::Result<Connection> {
+        self.frames = Arc::default();
+        (self.frames_copied, self.uncopied) = (0, true);
+        let frames = self.frames.clone();
+        connection.wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, pages| {
+            frames.store(u64::try_from(pages).unwrap_or(0), Ordering::Relaxed);
+            Ok(())
+        }))?;
+        Ok(connection)
+    }
+
+    fn checkpoint_if_large(&mut self) {
+        let frames = self.frames.load(Ordering::Relaxed);
+        if frames < self.frames_copied {
+            // The log was begun anew.
+            self.frames_copied = 0;
+        }
+        if (frames - self.frames_copied) * FRAME_BYTES >= self.options.checkpoint_bytes {
+            // A failure is handled and told in there; nobody waits for this checkpoint.
+            let _ = self.checkpoint();
+        }
+    }
+
+    /// Copies the log into the database as far as readers let it. PASSIVE: it waits for nobody and leaves the log's file
+    /// as large as it is, because overwriting is faster than growing. If the disk is full, the log keeps everything and
+    /// the next checkpoint tries again.
+    fn checkpoint(&mut self) -> Result<(), AppendError> {
+        let Some(connection) = &self.connection else { return Err(AppendError::ReadOnly) };
+        self.uncopied = false;
+        match connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", (), |_| Ok(())) {
+            Ok(()) => {
+                self.frames_copied = self.frames.load(Ordering::Relaxed);
+                count(&self.gauges.checkpoints);
+                Ok(())
+            }
+            Err(cause) => match cause.into() {
+                GroupFailure::Not(error) => {
+                    warn!(%error, "the journal's log was not copied");
+                    Err(error)
+                }
+                GroupFailure::Unknown(cause) => {
+                    self.open_anew(&cause);
+                    Err(AppendError::OutcomeUnknown)
+                }
+            },
+        }
+    }
+
+    /// Gives the page cache back; it fills again when it is needed.
+    fn release_memory(&self) {
+        if let Some(connection) = &self.connection
+            && let Err(error) = connection.release_memory()
+        {
+            warn!(%error, "the journal's memory was not released");
+        }
+    }
+
+    /// Ends: the readers first, so that the writer's connection is the last and copies the log as it closes.
+    fn close(mut self, mut jobs: mpsc::Receiver<Job>, closed: Option<oneshot::Sender<()>>) {
+        jobs.close();
+        self.readers.end();
+        if let Some(connection) = self.connection.take()
+            && let Err(error) = file::close(connection)
+        {
+            warn!(%error, "the journal did not close cleanly; nothing acknowledged is lost");
+        }
+        drop(jobs);
+        if let Some(closed) = closed {
+            let _ = closed.send(());
+        }
+    }
+}
+
+/// Puts a job into the group, or gives it back if the group ends with it.
+fn gather(group: &mut Vec<Write>, job: Job) -> Option<Job> {
+    match job {
+        Job::Write(write) => group.push(write),
+        Job::WriteTogether(writes) => group.extend(writes),
+        last => return Some(last),
+    }
+    None
+}
+
+/// Writes a group in one transaction. What is said of each is true once this has returned.
+fn transaction(
+    connection: &Connection,
+    group: &[Write],
+    options: &Options,
+    salts: &mut Salts,
+) -> Result<Vec<Result<Done, AppendError>>, GroupFailure> {
+    connection.execute_batch("BEGIN IMMEDIATE")?;
+    let written = write_all(connection, group, options, salts).and_then(|outcomes| {
+        // Where all were refused there is nothing to sync.
+        let end = if outcomes.iter().any(Result::is_ok) { "COMMIT" } else { "ROLLBACK" };
+        connection.prepare_cached(end)?.execute(())?;
+        Ok(outcomes)
+    });
+    if written.is_err() && !connection.is_autocommit() {
+        connection.execute_batch("ROLLBACK").map_err(GroupFailure::Unknown)?;
+    }
+    written
+}
+
+fn write_all(
+    connection: &Connection,
+    group: &[Write],
+    options: &Options,
+    salts: &mut Salts,
+) -> Result<Vec<Result<Done, AppendError>>, GroupFailure> {
+    let mut outcomes = Vec::with_capacity(group.len());
+    for write in group {
+        connection.prepare_cached("SAVEPOINT one")?.execute(())?;
+        let outcome = match write_one(connection, write, options, salts) {
+            Ok(done) => Ok(done),
+            Err(Refusal::Job(error)) => {
+                connection.prepare_cached("ROLLBACK TO one")?.execute(())?;
+                Err(error)
+            }
+            Err(Refusal::Group(failure)) => return Err(failure),
+        };
+        connection.prepare_cached("RELEASE one")?.execute(())?;
+        outcomes.push(outcome);
+    }
+    Ok(outcomes)
+}
+
+fn write_one(connection: &Connection, write: &Write, options: &Options, salts: &mut Salts) -> Result<Done, Refusal> {
+    match write {
+        Write::Append(append, _) => transact::append(connection, append, &options.limits, salts).map(Done::Appended),
+        Write::Partial(partial, _) => {
+            let Partial { session, epoch, effect, text } = &**partial;
+            transact::save_partial(connection, *session, *epoch, *effect, text, &options.limits).map(|()| Done::Saved)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_a_no_and_all_else_is_unknown() {
+        let error = |code| rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None);
+        let no = |code| matches!(GroupFailure::from(error(code)), GroupFailure::Not(_));
+        assert!(no(rusqlite::ffi::SQLITE_FULL) && no(rusqlite::ffi::SQLITE_BUSY));
+        assert!(!no(rusqlite::ffi::SQLITE_IOERR_FSYNC) && !no(rusqlite::ffi::SQLITE_CORRUPT));
+    }
+}

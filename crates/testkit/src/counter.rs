@@ -1,0 +1,58 @@
+//! Tools whose effects can be counted from outside.
+
+use agent::{Access, ToolOutcome};
+use daemon::ExtraTool;
+use serde_json::json;
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+use tools::Output;
+use wire::ToolSpec;
+
+/// Names the file to which `count` appends a line for each time it runs.
+pub const COUNT_FILE: &str = "TESTKIT_COUNT_FILE";
+/// Names the file to which `sleep_in_child` writes the child's process id.
+pub const SLEEPER_FILE: &str = "TESTKIT_SLEEPER_FILE";
+
+/// `count` touches the world and is not idempotent; `sleep_in_child` starts a child that would outlive the daemon.
+pub fn tools() -> Vec<ExtraTool> {
+    vec![
+        tool("count", "Appends a line to a file outside the workspace.", |arguments| {
+            let text = serde_json::from_str::<serde_json::Value>(arguments).ok();
+            let label = text.as_ref().and_then(|value| value["label"].as_str()).unwrap_or("unnamed").to_owned();
+            let path = std::env::var_os(COUNT_FILE).ok_or("no file to count in")?;
+            let mut file = OpenOptions::new().append(true).create(true).open(path).map_err(|e| e.to_string())?;
+            file.write_all(format!("{label}\n").as_bytes()).map_err(|error| error.to_string())?;
+            // Long enough for a kill to fall between the effect and its record.
+            std::thread::sleep(Duration::from_millis(2));
+            Ok(format!("counted {label}"))
+        }),
+        tool("sleep_in_child", "Starts a child process that sleeps for an hour.", |_| {
+            let path = std::env::var_os(SLEEPER_FILE).ok_or("no file for the process id")?;
+            let mut command = Command::new("sleep");
+            command.arg("3600").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+            let child = daemon::spawn_child(command).map_err(|error| error.to_string())?;
+            std::fs::write(path, child.id().to_string()).map_err(|error| error.to_string())?;
+            Ok(format!("child {}", child.id()))
+        }),
+    ]
+}
+
+fn tool(name: &str, description: &str, run: fn(&str) -> Result<String, String>) -> ExtraTool {
+    let spec = ToolSpec {
+        name: name.to_owned(),
+        description: description.to_owned(),
+        parameters: json!({ "type": "object", "properties": { "label": { "type": "string" } } }),
+        access: Access::World,
+    };
+    let run = move |arguments: &str, _: &_| {
+        let (outcome, text) = match run(arguments) {
+            Ok(text) => (ToolOutcome::Done, text),
+            Err(text) => (ToolOutcome::Failed, text),
+        };
+        Output { outcome, text, changes: Vec::new(), seen: Vec::new() }
+    };
+    ExtraTool { spec, run: Arc::new(run) }
+}

@@ -1,0 +1,170 @@
+//! What has been seen, so that the simulator cannot go blind: every event kind and every word that an event may say
+//! must have occurred, else a run of many sessions has proved less than it claims.
+
+use super::script::Mishap;
+use agent::{
+    AcceptOutcome, Access, Answer, Event, Failure, Interruption, Limit, Question, Scope, Stop, ToolOutcome,
+    TurnOutcome, Verdict,
+};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// How often each thing occurred, by its group and its word.
+#[derive(Debug, Default, Clone)]
+pub struct Coverage(BTreeMap<(&'static str, &'static str), u64>);
+
+/// Makes a list of all values of an enum that does not compile once a value is missing from it.
+macro_rules! all {
+    ($name:ident: $($variant:ident)*) => {{
+        let _complete = |value: $name| match value { $($name::$variant => {})* };
+        [$($name::$variant),*]
+    }};
+}
+
+/// Makes the list of all kinds of events; does not compile once a kind is missing from it.
+macro_rules! kinds {
+    ($($variant:ident = $word:literal)*) => {
+        const _COMPLETE: fn(&Event) = |event| match event { $(Event::$variant { .. } => {})* };
+        const KINDS: &[&str] = &[$($word),*];
+    };
+}
+
+kinds! {
+    SessionCreated = "session.created"
+    SessionUpdated = "session.updated"
+    OwnerBegan = "owner.began"
+    PromptAccepted = "prompt.accepted"
+    PromptQueued = "prompt.queued"
+    PromptSteered = "prompt.steered"
+    TurnStarted = "turn.started"
+    TurnResumed = "turn.resumed"
+    TurnCancelling = "turn.cancelling"
+    TurnFinished = "turn.finished"
+    ModelStarted = "model.started"
+    ModelFinished = "model.finished"
+    ModelFailed = "model.failed"
+    ModelInterrupted = "model.interrupted"
+    ToolStarted = "tool.started"
+    ToolFinished = "tool.finished"
+    ApprovalRequested = "approval.requested"
+    ApprovalResolved = "approval.resolved"
+    TimerFired = "timer.fired"
+    BudgetExhausted = "budget.exhausted"
+    CanvasRebased = "canvas.rebased"
+    CanvasConflict = "canvas.conflict"
+    CanvasRewound = "canvas.rewound"
+    CanvasRejected = "canvas.rejected"
+    AcceptStarted = "accept.started"
+    AcceptFinished = "accept.finished"
+    AcceptUndone = "accept.undone"
+    DaemonBegan = "daemon.began"
+    DaemonEnded = "daemon.ended"
+}
+
+impl Coverage {
+    /// Counts an event and the words in it.
+    pub(super) fn event(&mut self, event: &Event) {
+        self.count("event", event.kind());
+        match event {
+            Event::TurnCancelling { outcome, .. } => self.count("cancelling", outcome.word()),
+            Event::TurnFinished { outcome, limit, failure, .. } => {
+                self.count("outcome", outcome.word());
+                limit.iter().for_each(|limit| self.count("limit", limit_word(*limit)));
+                failure.iter().for_each(|failure| self.count("turn_failure", failure.word()));
+            }
+            Event::ModelFinished { stop, calls, .. } => {
+                self.count("stop", stop.word());
+                for call in calls {
+                    self.count("access", call.access.word());
+                    self.count("verdict", call.verdict.word());
+                }
+            }
+            Event::ModelFailed { failure, .. } => self.count("failure", failure.word()),
+            Event::ModelInterrupted { interruption, .. } => self.count("interruption", interruption.word()),
+            Event::ToolFinished { outcome, .. } => self.count("tool", outcome.word()),
+            Event::ApprovalRequested { question, .. } => self.count("question", question.word()),
+            Event::ApprovalResolved { answer, .. } => self.count("answer", answer.word()),
+            Event::BudgetExhausted { scope, .. } => self.count("scope", scope.word()),
+            Event::AcceptFinished { outcome, .. } => self.count("accept", outcome.word()),
+            Event::AcceptStarted { plan: Some(_), .. } => self.count("accept", VERIFIED),
+            _ => {}
+        }
+    }
+
+    pub(super) fn count(&mut self, group: &'static str, word: &'static str) {
+        *self.0.entry((group, word)).or_default() += 1;
+    }
+
+    /// Takes the counts of other sessions in.
+    pub fn merge(&mut self, other: &Coverage) {
+        for (key, count) in &other.0 {
+            *self.0.entry(*key).or_default() += count;
+        }
+    }
+
+    /// How often a thing occurred.
+    pub fn of(&self, group: &str, word: &str) -> u64 {
+        self.0.get(&(group, word)).copied().unwrap_or(0)
+    }
+
+    /// How often the things of a group occurred.
+    pub fn all_of(&self, group: &str) -> u64 {
+        self.0.iter().filter(|((of, _), _)| *of == group).map(|(_, count)| count).sum()
+    }
+
+    /// Everything that should have occurred and did not.
+    pub fn missing(&self) -> Vec<String> {
+        expected()
+            .into_iter()
+            .filter(|(group, word)| self.of(group, word) == 0)
+            .map(|(g, w)| format!("{g} {w}"))
+            .collect()
+    }
+}
+
+const VERIFIED: &str = "verified";
+
+fn limit_word(limit: Limit) -> &'static str {
+    match limit {
+        Limit::Steps => "steps",
+        Limit::Time => "time",
+        Limit::OutputTokens => "output_tokens",
+        Limit::Budget => "budget",
+    }
+}
+
+fn expected() -> Vec<(&'static str, &'static str)> {
+    let mut expected: Vec<_> = KINDS.iter().map(|word| ("event", *word)).collect();
+    expected.extend(all!(Access: Read Write World).map(|word| ("access", word.word())));
+    expected.extend(all!(Verdict: Allow Ask Deny Invalid).map(|word| ("verdict", word.word())));
+    expected.extend(all!(TurnOutcome: Done Cancelled Failed Limit Abandoned).map(|word| ("outcome", word.word())));
+    expected.extend(all!(Limit: Steps Time OutputTokens Budget).map(|limit| ("limit", limit_word(limit))));
+    expected.extend(all!(Stop: End ToolCalls Length Filtered).map(|word| ("stop", word.word())));
+    let failures = all!(Failure: Unreachable Unauthorized UnknownModel RateLimited Overloaded Broken TimedOut
+        ContextTooLong Rejected);
+    expected.extend(failures.map(|word| ("failure", word.word())));
+    expected.extend(failures.map(|word| ("turn_failure", word.word())));
+    expected.extend(all!(Interruption: Cancelled Shutdown).map(|word| ("interruption", word.word())));
+    expected.extend(all!(ToolOutcome: Done Failed Cancelled Interrupted Unknown).map(|word| ("tool", word.word())));
+    expected.extend(all!(Question: Permission UnknownOutcome KeepsDying).map(|word| ("question", word.word())));
+    expected.extend(all!(Answer: Allow Deny Retry Skip Abandon).map(|word| ("answer", word.word())));
+    expected.extend(all!(Scope: Session Day).map(|word| ("scope", word.word())));
+    expected.extend(all!(AcceptOutcome: Done Conflict Failed).map(|word| ("accept", word.word())));
+    expected.extend([("accept", VERIFIED), ("cancelling", "cancelled"), ("cancelling", "limit")]);
+    expected.extend(Mishap::ALL.map(|(_, word)| ("mishap", word)));
+    expected
+}
+
+impl fmt::Display for Coverage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut group = "";
+        for ((of, word), count) in &self.0 {
+            if *of != group {
+                write!(f, "{}{of}:", if group.is_empty() { "" } else { "\n" })?;
+                group = of;
+            }
+            write!(f, " {word} {count}")?;
+        }
+        Ok(())
+    }
+}
