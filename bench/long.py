@@ -81,7 +81,7 @@ def main():
                     peer.stop()
                     peer.start(log)
                     client = peer.client()
-                    client.http.json("GET", "/readyz")
+                    client.http.json("GET", "/v1/sessions?limit=1")
                     woken[name].append(session.first_prompt(client) - sorted(warm[name])[len(warm[name]) // 2])
                     settled(peer, client, session)
             for name, values in woken.items():

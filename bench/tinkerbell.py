@@ -40,7 +40,10 @@ model = "stub"
     def ready(self):
         http = Http(None, 5, path=self.sock)
         try:
-            http.json("GET", "/readyz")
+            http.send("GET", "/readyz")
+            answer = b"".join(http.body())
+            if http.status != 200:
+                raise RuntimeError(f"readyz: {http.status} {answer[:200]!r}")
         finally:
             http.close()
 

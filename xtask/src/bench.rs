@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long building the measured binary may take.
 const BUILD_LIMIT: Duration = Duration::from_secs(60 * 60);
@@ -59,10 +59,12 @@ pub(crate) fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
     let mut measured = Map::new();
     for script in figures.iter().flat_map(|figure| figure.scripts()).collect::<BTreeSet<_>>() {
         println!("bench: {} …", script.name());
+        let begun = Instant::now();
         let found = bench.measure(script).unwrap_or_else(|error| serde_json::json!({ "error": format!("{error:#}") }));
         if let Some(error) = found.get("error").and_then(Value::as_str) {
             println!("bench: {}: {error}", script.name());
         }
+        println!("bench: {} took {} s", script.name(), begun.elapsed().as_secs());
         measured.insert(script.name().to_owned(), found);
     }
     let measured = Value::Object(measured);
@@ -130,7 +132,7 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    /// Runs a script; what it prints last is one JSON object.
+    /// Runs a script; what it prints is one JSON object at its end, or, of the store's example, a figure a line.
     fn measure(&self, script: Script) -> anyhow::Result<Value> {
         let mut output = String::new();
         let program = match script {
@@ -157,7 +159,11 @@ impl Bench<'_> {
         if !status.success() {
             bail!("{} ended with {status}", script.name());
         }
-        report::last_object(&output).with_context(|| format!("{} printed no JSON object at its end", script.name()))
+        match script {
+            Script::Store => Ok(report::summaries(&output)),
+            _ => report::last_object(&output)
+                .with_context(|| format!("{} printed no JSON object at its end", script.name())),
+        }
     }
 
     fn plan(&self) -> figure::Plan {

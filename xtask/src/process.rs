@@ -1,12 +1,12 @@
 //! Programs that a chore runs: the only place in xtask that starts a process.
 //!
-//! Every program has no standard input, a process group of its own and a deadline, after which the whole group is
-//! killed, so that a chore that hangs in CI ends with a word instead of with the machine.
+//! Every program has no standard input and a deadline, after which it is killed with all that it had started, so that a
+//! chore that hangs in CI ends with a word instead of with the machine. Programs stay in our process group, so that an
+//! interrupt at the terminal reaches them as well.
 
 use anyhow::Context;
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
-use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
@@ -28,7 +28,7 @@ impl Program {
     pub(crate) fn new(name: impl Into<OsString>, directory: &Path, limit: Duration) -> Program {
         let name = name.into();
         let mut command = Command::new(&name);
-        command.current_dir(directory).stdin(Stdio::null()).process_group(0);
+        command.current_dir(directory).stdin(Stdio::null());
         Program { command, name: name.to_string_lossy().into_owned(), limit }
     }
 
@@ -110,12 +110,28 @@ impl Program {
     }
 
     fn kill(&self, mut child: Child) -> anyhow::Error {
-        let group = format!("-{}", child.id());
-        // A group that ended by itself in this instant is as good as killed.
-        let _ = Command::new("kill").args(["-KILL", "--", &group]).stderr(Stdio::null()).status();
+        let started: Vec<String> = descendants(child.id()).iter().map(ToString::to_string).collect();
+        // What ended by itself in this instant is as good as killed.
+        let _ = Command::new("kill").args(["-KILL", "--"]).args(started).stderr(Stdio::null()).status();
         let _ = child.wait();
         anyhow::anyhow!("{} ran past its {} s and was killed with all it had started", self.name, self.limit.as_secs())
     }
+}
+
+/// A process and all that descend from it, as the kernel lists them; without `/proc` only the process itself.
+fn descendants(pid: u32) -> Vec<u32> {
+    let mut found = vec![pid];
+    let mut at = 0;
+    while let Some(pid) = found.get(at) {
+        let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+        let lists = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok());
+        let children: Vec<u32> = lists
+            .flat_map(|list| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>())
+            .collect();
+        found.extend(children);
+        at += 1;
+    }
+    found
 }
 
 #[cfg(test)]

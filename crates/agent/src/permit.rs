@@ -21,19 +21,25 @@ pub enum Decision {
 pub struct Rule {
     /// Pattern for the tool's name.
     pub tool: String,
-    /// Pattern that any of the call's string arguments must match; `None` matches every call.
+    /// Pattern for what the call is about (paths, for file tools); `None` matches every call. To allow, all of it must
+    /// match; to ask or deny, any of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub argument: Option<String>,
     /// What then.
     pub decision: Decision,
 }
 
-/// Judges a call. Without a rule, what only reads or only changes the canvas is allowed, because accept is the
+/// Judges a call. A rule that allows must match every argument, one that asks or denies any of them: so no argument can
+/// hide behind another. Without a rule, what only reads or only changes the canvas is allowed, because accept is the
 /// approval of an edit; what touches the world is asked about.
 pub fn judge(rules: &[Rule], tool: &str, access: Access, arguments: &[&str]) -> Verdict {
     let matching = rules.iter().find(|rule| {
-        matches(&rule.tool, tool)
-            && rule.argument.as_ref().is_none_or(|pattern| arguments.iter().any(|a| matches(pattern, a)))
+        let Some(pattern) = &rule.argument else { return matches(&rule.tool, tool) };
+        let argued = match rule.decision {
+            Decision::Allow => !arguments.is_empty() && arguments.iter().all(|argument| matches(pattern, argument)),
+            Decision::Ask | Decision::Deny => arguments.iter().any(|argument| matches(pattern, argument)),
+        };
+        matches(&rule.tool, tool) && argued
     });
     match (matching.map(|rule| rule.decision), access) {
         (Some(Decision::Allow), _) | (None, Access::Read | Access::Write) => Verdict::Allow,
@@ -91,5 +97,8 @@ mod tests {
         assert_eq!(judge(&rules, "write_file", Access::Write, &["src/a.rs", "x"]), Verdict::Ask);
         assert_eq!(judge(&rules, "search_text", Access::Read, &[]), Verdict::Allow);
         assert_eq!(judge(&[], "shell", Access::World, &[]), Verdict::Ask);
+        let docs = [Rule { tool: "*".into(), argument: Some("docs/*".into()), decision: Decision::Allow }];
+        assert_eq!(judge(&docs, "fetch", Access::World, &["docs/a"]), Verdict::Allow);
+        assert_eq!(judge(&docs, "fetch", Access::World, &["docs/a", "secret/b"]), Verdict::Ask);
     }
 }

@@ -8,6 +8,9 @@ use crate::units::{ModelName, Money, Tokens, Usage};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 
+/// Size of the sentence that tells a model that a call did not run.
+const REFUSAL: Tokens = Tokens(24);
+
 /// A session's state. Small on purpose: references and counts, no text.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct State {
@@ -186,7 +189,13 @@ impl State {
                     }
                 });
             }
-            Event::ApprovalResolved { effect, answer, .. } => self.resolve(*effect, *answer),
+            Event::ApprovalResolved { effect, answer, .. } => {
+                // To the model, a call that does not run has a result too.
+                if matches!(answer, Answer::Deny | Answer::Skip) {
+                    self.window.push(seq, ItemKind::Result, REFUSAL);
+                }
+                self.resolve(*effect, *answer);
+            }
             Event::TimerFired { effect, .. } => self.in_turn(|turn| {
                 if let Phase::Model { failed, .. } = &mut turn.phase
                     && effect.kind == EffectKind::Backoff

@@ -51,7 +51,11 @@ pub enum DiffError {
 pub fn diff(changes: &[Change], blobs: &Blobs, binary: Binary) -> Result<Vec<FileDiff>, DiffError> {
     let mut sorted: Vec<&Change> = changes.iter().collect();
     sorted.sort_by(|a, b| a.path.cmp(&b.path));
-    sorted.iter().filter(|change| change.before != change.after).map(|change| diff_file(change, blobs, binary)).collect()
+    sorted
+        .iter()
+        .filter(|change| change.before != change.after)
+        .map(|change| diff_file(change, blobs, binary))
+        .collect()
 }
 
 fn diff_file(change: &Change, blobs: &Blobs, binary: Binary) -> Result<FileDiff, DiffError> {

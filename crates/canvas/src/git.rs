@@ -3,7 +3,7 @@
 //! libgit2 reads the configuration of system and user unless it is told not to; a session's picture depends on
 //! neither. The settings are the library's own, so they are made once, before anything else of git is used.
 
-use git2::{ConfigLevel, Odb, ObjectType, Oid, opts};
+use git2::{ConfigLevel, ObjectType, Odb, Oid, opts};
 use std::collections::BTreeMap;
 use std::sync::Once;
 use wire::Mode;

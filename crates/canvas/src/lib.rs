@@ -7,7 +7,7 @@
 //!   nothing of the rest. Rewind, redo and reject are computed here.
 //! - [`WorkTree`]: the only way to the user's files; the kernel keeps it inside.
 //! - [`View`]: the one over the other, which is what tools read.
-//! - [`compare`]: what the user changed meanwhile, merged or shown as a conflict.
+//! - [`compare()`]: what the user changed meanwhile, merged or shown as a conflict.
 //! - [`plan`], [`execute`], [`verify`]: accept, the one point at which the user's files change.
 //! - [`diff()`], [`take_hunks`]: changes as patches.
 //! - [`Picture`]: the canvas as a branch that plain git can read.

@@ -119,7 +119,8 @@ mod tests {
 
     #[test]
     fn what_does_not_merge_is_a_conflict_and_nothing_else() {
-        let cases: [[&[u8]; 3]; 2] = [[b"a\n", b"b\n", b"c\n"], [b"a\0b\nc\nd\ne\n", b"A\0b\nc\nd\ne\n", b"a\0b\nc\nd\nE\n"]];
+        let cases: [[&[u8]; 3]; 2] =
+            [[b"a\n", b"b\n", b"c\n"], [b"a\0b\nc\nd\ne\n", b"A\0b\nc\nd\ne\n", b"a\0b\nc\nd\nE\n"]];
         for texts in cases {
             assert_eq!(merged(texts, TEXT), Merged::Conflict);
         }

@@ -23,10 +23,18 @@ Examples:
   tinkerbell accept
   tinkerbell accept --undo
 
-The daemon starts by itself at the first command that needs it.
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 conflict, 5 unknown model or workspace, 6 not allowed,
-7 a limit, 8 disk full, 9 unknown outcome, 10 no daemon, 11 waits for an answer, 70 a fault of tinkerbell,
-130 cancelled, 141 nobody reads the output.";
+The daemon starts by itself at the first command that needs it. Commands are about the newest session of
+the workspace (the git work tree that you stand in, or the directory), unless --session or the variable
+TINKERBELL_SESSION names another one; `ask` opens a new one.
+
+Exit codes:
+  0  done                              7  a limit was reached
+  1  failed                            8  no room on the disk
+  2  wrong usage                       9  it is not known whether it happened
+  3  no such thing                    10  no daemon
+  4  the state does not allow it      11  the turn waits for an answer
+  5  unknown model or workspace       70  a fault of tinkerbell
+  6  not allowed                     130  cancelled";
 
 /// Options of every command.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -44,8 +52,8 @@ pub(crate) struct Globals {
     #[arg(long, global = true)]
     pub(crate) no_start: bool,
 
-    /// When to use colours
-    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    /// When to use colours: auto (on a terminal, unless NO_COLOR is set), always, never
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN", hide_possible_values = true)]
     pub(crate) color: Colour,
 }
 

@@ -135,6 +135,12 @@ impl Client {
         self.starter = None;
     }
 
+    /// Whether the daemon would be started.
+    #[cfg(test)]
+    pub(crate) fn may_start(&self) -> bool {
+        self.starter.is_some()
+    }
+
     /// Sends the request and reads the head of its answer, on the idle connection if there is one, and once more on
     /// a new one if the first breaks. What may not be repeated gets a new connection, since one that has been idle may
     /// have been closed at the other end.
@@ -347,9 +353,12 @@ mod tests {
         let mut client = daemon.client();
         let mut stream = client.stream(&get().stream()).unwrap();
         let mut got = Vec::new();
-        while !stream.is_over() {
-            stream.fill().unwrap();
+        loop {
             got.extend(std::iter::from_fn(|| stream.pop()).map(|event| event.data));
+            if stream.is_over() {
+                break;
+            }
+            stream.fill().unwrap();
         }
         assert_eq!(got, ["{\"a\":1}", "{\"b\":2}"]);
         assert!(matches!(stream.fill(), Err(HttpError::Closed)));

@@ -25,8 +25,7 @@ const SHORT_CHARS: usize = 8;
 /// Which session a command is about.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct Which {
-    /// The session: its id, or the beginning or end of it (at least 4 characters) [default: $TINKERBELL_SESSION, else
-    /// the newest of the workspace]
+    /// The session: its id, or the beginning or end of it (at least 4 characters) [default: $TINKERBELL_SESSION]
     #[arg(short, long, value_name = "ID")]
     pub(crate) session: Option<String>,
 

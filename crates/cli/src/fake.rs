@@ -1,6 +1,7 @@
 //! A daemon that says what a test tells it to, over a real socket.
 
 use crate::client::Client;
+use crate::start::Starter;
 use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
@@ -38,9 +39,10 @@ impl FakeDaemon {
         FakeDaemon { dir, thread }
     }
 
-    /// A client of this daemon, which never starts another one.
+    /// A client of this daemon. What it would start does not exist, so that a test which starts anything fails.
     pub(crate) fn client(&self) -> Client {
-        Client::new(places(self.dir.path()), None)
+        let starter = Starter::of(&self.dir.path().join("there-is-no-such-program"));
+        Client::new(places(self.dir.path()), Some(starter))
     }
 
     /// What was asked, once all connections are over.

@@ -396,6 +396,18 @@ mod tests {
     }
 
     #[test]
+    fn a_stream_that_the_daemon_ends_in_good_order_is_taken_up_again_without_starting_one() {
+        let began = event(3, r#""kind":"turn.started","turn":"trn_1","data":{}"#);
+        let daemon = FakeDaemon::new(vec![vec![stream(&[&began], true)], vec![stream(&texts(&finished()), true)]]);
+        let (mut screen, out, aside) = testing::screen(false);
+        let mut client = daemon.client();
+        let ending = follow(&mut client, &mut screen, target(false)).unwrap();
+        assert_eq!((ending, out.text()), (Ending::Finished(TurnOutcome::Done), "Hello, world\n".to_owned()));
+        assert!(aside.text().contains("waiting for it to come back"), "{}", aside.text());
+        assert!(!client.may_start());
+    }
+
+    #[test]
     fn as_json_the_updates_are_printed_as_they_came() {
         let updates = [vec![delta(0, "Hello")], finished()].concat();
         let daemon = FakeDaemon::new(vec![vec![stream(&texts(&updates), false)]]);

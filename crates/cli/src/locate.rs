@@ -120,7 +120,7 @@ pub(crate) fn announced(places: &Places) -> Option<Running> {
     if about.st_uid != geteuid().as_raw() || about.st_mode & 0o077 != 0 {
         return None;
     }
-    let mut text = Vec::new();
+    let mut text = Vec::with_capacity(256);
     File::from(file).take(MAX_LOCK_FILE_BYTES).read_to_end(&mut text).ok()?;
     serde_json::from_slice(&text).ok()
 }

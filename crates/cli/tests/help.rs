@@ -9,10 +9,10 @@ const GOLDEN: &str = "tests/golden/help.txt";
 /// The help of a command and of all commands below it.
 fn help(command: &mut clap::Command, name: &str, out: &mut String) {
     let text = command.clone().bin_name(name).term_width(100).render_long_help().to_string();
-    writeln!(out, "$ {name} --help\n{}\n", text.trim_end()).unwrap();
+    writeln!(out, "$ {name} --help\n{}\n", text.trim_end()).expect("a string takes whatever is written");
     let below: Vec<String> = command.get_subcommands().map(|below| below.get_name().to_owned()).collect();
     for below in below {
-        help(command.find_subcommand_mut(&below).unwrap(), &format!("{name} {below}"), out);
+        help(command.find_subcommand_mut(&below).expect("it was just listed"), &format!("{name} {below}"), out);
     }
 }
 

@@ -4,6 +4,7 @@ use crate::assemble::{self, AssembleError, Parts};
 use crate::config::{Config, ConfigError};
 use crate::detach::{Starter, detach};
 use crate::doors::{Socket, SocketError, router};
+use crate::house::House;
 use crate::lock::{Lock, LockError};
 use crate::log;
 use crate::registry::Registry;
@@ -19,13 +20,14 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::UnixStream;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio_util::sync::CancellationToken;
 use wire::places::Places;
 
 /// Worker threads, at most; more gain nothing where every session is one task.
 const WORKERS: usize = 4;
 /// How long the head of a request may take.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// Pause after a connection could not be accepted.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long doors and sessions may take to end after effects had their grace.
 const FAREWELL: Duration = Duration::from_secs(5);
 
@@ -127,8 +129,7 @@ async fn serve(options: Options, starter: &mut Starter) -> Result<(), StartError
         registry.wake(session);
     }
     let stop = registry.house().stop.clone();
-    let closed = CancellationToken::new();
-    registry.house().tasks.spawn("socket door", door(socket, router(registry.clone()), stop.clone(), closed.clone()));
+    registry.house().tasks.spawn("socket door", door(registry.clone(), socket, router(registry.clone())));
     tokio::select! {
         () = signals.next() => tracing::info!("asked to stop by a signal"),
         () = stop.cancelled() => tracing::info!("asked to stop by the API"),
@@ -138,7 +139,6 @@ async fn serve(options: Options, starter: &mut Starter) -> Result<(), StartError
         () = farewell(&registry) => tracing::info!("stopped in good order"),
         () = signals.next() => tracing::warn!("asked to stop at once"),
     }
-    closed.cancel();
     drop(lock);
     Ok(())
 }
@@ -174,30 +174,25 @@ impl Signals {
 }
 
 /// Accepts until the daemon stops. Connections that are open then end by themselves: streams see the stop.
-async fn door(socket: Socket, router: Router, stop: CancellationToken, closed: CancellationToken) {
-    let connections = tokio_util::task::TaskTracker::new();
+async fn door(registry: Arc<Registry>, socket: Socket, router: Router) {
+    let house = registry.house().clone();
     loop {
         let accepted = tokio::select! {
-            () = stop.cancelled() => break,
+            () = house.stop.cancelled() => return,
             accepted = socket.accept() => accepted,
         };
         match accepted {
-            Ok(stream) => {
-                connections.spawn(connection(stream, router.clone(), stop.clone(), closed.clone()));
-            }
+            Ok(stream) => house.tasks.spawn("connection", connection(house.clone(), stream, router.clone())),
             Err(error) => {
                 // Out of descriptors, most likely: wait for some to be free instead of asking at full speed.
                 tracing::warn!(%error, "a connection could not be accepted");
-                tokio::time::sleep(Duration::from_millis(100)).await;
+                tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
     }
-    drop(socket);
-    connections.close();
-    connections.wait().await;
 }
 
-async fn connection(stream: UnixStream, router: Router, stop: CancellationToken, closed: CancellationToken) {
+async fn connection(house: Arc<House>, stream: UnixStream, router: Router) {
     let service = TowerToHyperService::new(router);
     let mut connection = std::pin::pin!(
         http1::Builder::new()
@@ -208,10 +203,8 @@ async fn connection(stream: UnixStream, router: Router, stop: CancellationToken,
     tokio::select! {
         // A client that hangs up in the middle is no fault of ours.
         _ = connection.as_mut() => return,
-        () = stop.cancelled() => connection.as_mut().graceful_shutdown(),
+        () = house.stop.cancelled() => connection.as_mut().graceful_shutdown(),
     }
-    tokio::select! {
-        _ = connection => {}
-        () = closed.cancelled() => {}
-    }
+    // Answers that are on their way get as long as effects do.
+    let _ = tokio::time::timeout(Duration::from_millis(house.config.grace_ms), connection).await;
 }

@@ -27,7 +27,7 @@ pub enum KeyError {
     /// It cannot stand in an HTTP header.
     #[error("the key holds a space, a control character or a letter outside ASCII; copy it again")]
     Malformed,
-    /// It is longer than [`MAX_KEY_BYTES`].
+    /// It is longer than 16 KiB.
     #[error("the key is longer than {MAX_KEY_BYTES} bytes; this is probably the wrong file")]
     TooLong,
 }

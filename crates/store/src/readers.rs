@@ -23,12 +23,12 @@ enum Job {
     Read(Read),
     /// Close the connection, say so, and stand still until the other end of `resume` is dropped.
     Pause {
-        closed: sync::Sender<()>,
+        closed: sync::SyncSender<()>,
         resume: sync::Receiver<()>,
     },
     /// Close the connection, say so, and end.
     End {
-        closed: sync::Sender<()>,
+        closed: sync::SyncSender<()>,
     },
 }
 
@@ -41,7 +41,7 @@ pub(crate) struct Readers {
 
 /// All readers have closed their connections and stand still until this is dropped.
 pub(crate) struct Paused {
-    _resume: Vec<sync::Sender<()>>,
+    _resume: Vec<sync::SyncSender<()>>,
 }
 
 impl Readers {
@@ -69,10 +69,11 @@ impl Readers {
     /// Returns once every reader has closed its connection. A thread that stands still takes no second job, so as many
     /// jobs as there are threads reach each of them.
     pub(crate) fn pause(&self) -> Paused {
-        let (closed, all_closed) = sync::channel();
+        // Nothing is ever sent on these channels: that an end is dropped is the message, so they need no room.
+        let (closed, all_closed) = sync::sync_channel(0);
         let mut resume = Vec::new();
         for _ in 0..self.threads {
-            let (keep, wait) = sync::channel();
+            let (keep, wait) = sync::sync_channel(0);
             // If the threads have ended, their connections are closed as well.
             if self.queue.blocking_send(Job::Pause { closed: closed.clone(), resume: wait }).is_ok() {
                 resume.push(keep);
@@ -86,7 +87,7 @@ impl Readers {
     /// Returns once every reader has closed its connection for good. Reads still queued are answered with
     /// [`ReadError::Closed`].
     pub(crate) fn end(&self) {
-        let (closed, all_closed) = sync::channel();
+        let (closed, all_closed) = sync::sync_channel(0);
         for _ in 0..self.threads {
             // A failure means that the threads have ended already.
             let _ = self.queue.blocking_send(Job::End { closed: closed.clone() });

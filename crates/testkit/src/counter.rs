@@ -8,6 +8,7 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 use tools::Output;
 use wire::ToolSpec;
 
@@ -16,10 +17,10 @@ pub const COUNT_FILE: &str = "TESTKIT_COUNT_FILE";
 /// Names the file to which `sleep_in_child` writes the child's process id.
 pub const SLEEPER_FILE: &str = "TESTKIT_SLEEPER_FILE";
 
-/// `count` touches the world and is not idempotent; `sleep_in_child` starts a child that would outlive the daemon.
+/// `count` touches the world and is not idempotent; `stall` runs until it is stopped; `sleep_in_child` starts a child that would outlive the daemon.
 pub fn tools() -> Vec<ExtraTool> {
     vec![
-        tool("count", "Appends a line to a file outside the workspace.", |arguments| {
+        tool("count", "Appends a line to a file outside the workspace.", |arguments, _| {
             let text = serde_json::from_str::<serde_json::Value>(arguments).ok();
             let label = text.as_ref().and_then(|value| value["label"].as_str()).unwrap_or("unnamed").to_owned();
             let path = std::env::var_os(COUNT_FILE).ok_or("no file to count in")?;
@@ -29,7 +30,13 @@ pub fn tools() -> Vec<ExtraTool> {
             std::thread::sleep(Duration::from_millis(2));
             Ok(format!("counted {label}"))
         }),
-        tool("sleep_in_child", "Starts a child process that sleeps for an hour.", |_| {
+        tool("stall", "Does nothing for as long as it may.", |_, stop| {
+            while !stop.is_cancelled() {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            Err("stopped".to_owned())
+        }),
+        tool("sleep_in_child", "Starts a child process that sleeps for an hour.", |_, _| {
             let path = std::env::var_os(SLEEPER_FILE).ok_or("no file for the process id")?;
             let mut command = Command::new("sleep");
             command.arg("3600").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -40,16 +47,17 @@ pub fn tools() -> Vec<ExtraTool> {
     ]
 }
 
-fn tool(name: &str, description: &str, run: fn(&str) -> Result<String, String>) -> ExtraTool {
+fn tool(name: &str, description: &str, run: fn(&str, &CancellationToken) -> Result<String, String>) -> ExtraTool {
     let spec = ToolSpec {
         name: name.to_owned(),
         description: description.to_owned(),
         parameters: json!({ "type": "object", "properties": { "label": { "type": "string" } } }),
         access: Access::World,
     };
-    let run = move |arguments: &str, _: &_| {
-        let (outcome, text) = match run(arguments) {
+    let run = move |arguments: &str, stop: &CancellationToken| {
+        let (outcome, text) = match run(arguments, stop) {
             Ok(text) => (ToolOutcome::Done, text),
+            Err(text) if stop.is_cancelled() => (ToolOutcome::Cancelled, text),
             Err(text) => (ToolOutcome::Failed, text),
         };
         Output { outcome, text, changes: Vec::new(), seen: Vec::new() }

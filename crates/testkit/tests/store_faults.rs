@@ -4,6 +4,8 @@
 //! over [`testkit::fault_vfs`]. Whatever happens: every acknowledged append is there, in order and without holes; one
 //! that was not acknowledged is wholly there or not at all; the chains verify; SQLite finds nothing wrong.
 
+#![allow(clippy::print_stdout, reason = "a campaign says how often it tried")]
+
 use agent::{Epoch, Event, Generation, Micros, Seq, SessionId, Tokens, TurnId};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -38,7 +40,7 @@ fn journal(number: u64) -> JournalId {
 struct Book {
     /// Appends that were acknowledged: each has two events, which begin after this place and say this.
     acknowledged: Vec<(Seq, String)>,
-    /// Appends that were sent and not acknowledged.
+    /// Appends of which nobody could say whether they happened. All others surely did not, and must never be seen.
     unknown: Vec<(Seq, String)>,
     /// The head that the owner believes in.
     head: Seq,
@@ -62,6 +64,8 @@ impl Run {
     /// outcome they read the head again.
     fn script(&mut self, store: &Store, go_on: bool) {
         for group in 0..GROUPS {
+            // So that a reader's connection is open when things fail; what it meets is no matter here.
+            let _ = self.runtime.block_on(store.head(journal(0)));
             let failed = self.group(store);
             if failed && !go_on {
                 return;
@@ -113,12 +117,19 @@ impl Run {
             }
             Err(error) => error,
         };
-        book.unknown.push((book.head, words));
         if error == AppendError::OutcomeUnknown {
             let read = || self.runtime.block_on(store.head(journal(number as u64)));
             // A reader may meet the fault as well; it is asked again.
-            if let Ok(head) = read().or_else(|_| read()) {
-                book.head = head.map_or(Seq(0), |head| head.seq);
+            let head = read().or_else(|_| read()).map(|head| head.map_or(Seq(0), |head| head.seq));
+            match head {
+                // What the store says after it was opened anew holds: a yes is a yes, and a no is for ever.
+                Ok(head) if store.health().mode == Mode::Open => {
+                    if head != book.head {
+                        book.acknowledged.push((book.head, words));
+                        book.head = head;
+                    }
+                }
+                _ => book.unknown.push((book.head, words)),
             }
         }
         self.failures.push(error);

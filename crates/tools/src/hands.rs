@@ -119,7 +119,7 @@ fn link_refused(link: &RelPath, contents: &Contents, asked: &RelPath) -> Refusal
     });
     let remedy = match real {
         Some(real) => format!("use {} instead", text::path(&real)),
-        None => "it does not lead to a path of the workspace".to_owned(),
+        None => "its target is no relative path in the workspace".to_owned(),
     };
     Refusal::Link { path: text::path(link).into_owned(), target: text::target(contents), remedy }
 }

@@ -1,7 +1,7 @@
 //! The table that a bench ends with: each figure with its peer, its limit, its goal, and how far from it we are.
 
 use super::figure::{Figure, Goal, Place};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// A figure's numbers; where a script gave one number only, both are that one.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -22,7 +22,7 @@ pub(crate) fn table(figures: &[&Figure], measured: &Value) -> String {
     };
     let mut text: Vec<String> = rows.iter().map(line).collect();
     text.push(String::new());
-    text.extend(figures.iter().map(|figure| format!("{:<8}  {}", figure.name, figure.what)));
+    text.extend(figures.iter().map(|figure| format!("{:<13}  {}", figure.name, figure.what)));
     text.join("\n")
 }
 
@@ -129,6 +129,23 @@ pub(crate) fn last_object(output: &str) -> Option<Value> {
     found.pop().map(|(_, value)| value)
 }
 
+/// Lines such as `append_alone_min 0.171 ms` as summaries by name; all else is left out.
+pub(crate) fn summaries(output: &str) -> Value {
+    let mut found = Map::new();
+    for line in output.lines() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        if let [name, value, _unit] = words[..]
+            && let Some((name, statistic)) =
+                name.rsplit_once('_').filter(|(_, end)| ["min", "p50", "p99"].contains(end))
+            && let Ok(value) = value.parse::<f64>()
+            && let Value::Object(summary) = found.entry(name).or_insert_with(|| Value::Object(Map::new()))
+        {
+            summary.insert(statistic.to_owned(), value.into());
+        }
+    }
+    Value::Object(found)
+}
+
 /// When the first script began, as it said.
 pub(crate) fn began(measured: &Value) -> Option<&str> {
     measured.as_object()?.values().filter_map(|script| script.pointer("/before/utc")?.as_str()).min()
@@ -181,6 +198,8 @@ mod tests {
         assert_eq!(last_object("words\n{\"a\": {\n\"b\": 1}}\n"), Some(json!({ "a": { "b": 1 } })));
         assert_eq!(last_object("{\"old\": 1}\n{\"new\": 2}\n"), Some(json!({ "new": 2 })));
         assert_eq!(last_object("nothing"), None);
+        let lines = "append_alone_min 0.171 ms\nappend_alone_p50 0.204 ms\nappend_alone_rate 4900.0 1/s\nwords\n";
+        assert_eq!(summaries(lines), json!({ "append_alone": { "min": 0.171, "p50": 0.204 } }));
         assert_eq!(began(&measured()), Some("2026-11-24T10"));
         assert_eq!(numbers(&json!({ "servers": { "a": 3 } }), Place(Script::Servers, "/a")).map(|n| n.min), Some(3.0));
     }

@@ -6,9 +6,7 @@ use crate::blobs::Blobs;
 use crate::worktree::{WorkTree, WorkTreeError};
 use agent::AcceptOutcome;
 use rustix::fd::OwnedFd;
-use rustix::fs::{AtFlags, Mode as Permissions};
-use rustix::io::Errno;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io;
 use wire::body::{AcceptEnd, AcceptPlan, PlannedFile};
 use wire::{FileState, RelPath};
@@ -25,7 +23,9 @@ pub struct Accepted {
 /// A plan could be neither carried out nor taken back: files are in different states, each whole. The accept stays
 /// open; [`verify`] settles it once the cause is gone.
 #[derive(Debug, thiserror::Error)]
-#[error("the accept stopped at {path} and cannot be taken back now ({source}); when that is mended, it is settled at the next start")]
+#[error(
+    "the accept stopped at {path} and cannot be taken back now ({source}); when that is mended, it is settled at the next start"
+)]
 pub struct AcceptError {
     /// The file.
     pub path: RelPath,
@@ -71,20 +71,20 @@ pub fn verify(tree: &WorkTree, plan: &AcceptPlan, blobs: &Blobs) -> Result<Accep
     Run { resumed: true, ..Run::new(tree, plan, blobs, &mut |_| {}) }.settle()
 }
 
-struct Run<'a> {
-    tree: &'a WorkTree,
-    plan: &'a AcceptPlan,
-    blobs: &'a Blobs,
-    stage: &'a mut dyn FnMut(Stage<'_>),
-    renaming: Renaming,
+pub(super) struct Run<'a> {
+    pub(super) tree: &'a WorkTree,
+    pub(super) plan: &'a AcceptPlan,
+    pub(super) blobs: &'a Blobs,
+    pub(super) stage: &'a mut dyn FnMut(Stage<'_>),
+    pub(super) renaming: Renaming,
     /// Whether an earlier attempt may have done something.
-    resumed: bool,
-    /// Files that somebody else had brought to where the plan wants them.
-    by_others: BTreeSet<RelPath>,
+    pub(super) resumed: bool,
+    /// Files that this run exchanged.
+    pub(super) exchanged: BTreeSet<RelPath>,
     /// Directories that this run made.
-    made: BTreeSet<RelPath>,
+    pub(super) made: BTreeSet<RelPath>,
     /// What people should know whatever the outcome is.
-    notes: Vec<String>,
+    pub(super) notes: Vec<String>,
 }
 
 /// Why a plan is not carried out.
@@ -95,12 +95,17 @@ struct Stop {
 }
 
 impl<'a> Run<'a> {
-    fn new(tree: &'a WorkTree, plan: &'a AcceptPlan, blobs: &'a Blobs, stage: &'a mut dyn FnMut(Stage<'_>)) -> Run<'a> {
-        let (by_others, made, notes) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
-        Run { tree, plan, blobs, stage, renaming: Renaming::Atomic, resumed: false, by_others, made, notes }
+    pub(super) fn new(
+        tree: &'a WorkTree,
+        plan: &'a AcceptPlan,
+        blobs: &'a Blobs,
+        stage: &'a mut dyn FnMut(Stage<'_>),
+    ) -> Run<'a> {
+        let (exchanged, made, notes) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
+        Run { tree, plan, blobs, stage, renaming: Renaming::Atomic, resumed: false, exchanged, made, notes }
     }
 
-    fn settle(mut self) -> Result<Accepted, AcceptError> {
+    pub(super) fn settle(mut self) -> Result<Accepted, AcceptError> {
         match self.forward() {
             Ok(()) => {
                 self.clean_up();
@@ -123,8 +128,7 @@ impl<'a> Run<'a> {
         for file in &plan.files {
             check_name(file)?;
             match self.standing(file)? {
-                Standing::Exchanged if self.resumed => {}
-                Standing::Exchanged => drop(self.by_others.insert(file.change.path.clone())),
+                Standing::Exchanged => {}
                 Standing::Waiting => waiting.push(file),
                 Standing::InTheWay | Standing::BroughtOut => return Err(changed(file)),
             }
@@ -132,7 +136,8 @@ impl<'a> Run<'a> {
         let (deleted, written): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|file| file.change.after.is_none());
         // What needs the place of a file that goes has to wait until it is gone; all else is written first, so that a
         // full disk is met before anything was exchanged.
-        let (late, early): (Vec<_>, Vec<_>) = written.iter().partition(|file| self.in_place_of_deleted(&file.change.path));
+        let (late, early): (Vec<_>, Vec<_>) =
+            written.iter().partition(|file| self.in_place_of_deleted(&file.change.path));
         for file in early {
             self.prepare(file, file.change.after)?;
         }
@@ -166,9 +171,7 @@ impl<'a> Run<'a> {
 
     fn write(&mut self, file: &PlannedFile, directory: &OwnedFd, wanted: FileState) -> io::Result<()> {
         let spot = spot(file, directory);
-        if let AtTemporary::Known { .. } = spot.at_temporary(&file.change, self.blobs)? {
-            spot.clear()?;
-        }
+        self.clear(file, &spot)?;
         let contents = self.blobs.contents(&wanted).map_err(blob_failed)?;
         let stage = &mut self.stage;
         spot.prepare(&contents, &mut || stage(Stage::Begun(&file.change.path)))
@@ -177,7 +180,8 @@ impl<'a> Run<'a> {
     fn exchange(&mut self, file: &PlannedFile) -> Result<(), Stop> {
         let change = &file.change;
         let directory = self.tree.directory_to_write(change.path.parent().as_ref());
-        let Some(directory) = directory.map_err(|error| stop(AcceptOutcome::Failed, &change.path, error.to_string()))?
+        let Some(directory) =
+            directory.map_err(|error| stop(AcceptOutcome::Failed, &change.path, error.to_string()))?
         else {
             return Err(changed(file));
         };
@@ -187,6 +191,7 @@ impl<'a> Run<'a> {
         } else if change.after.is_none() {
             self.clear(file, &spot).map_err(|error| failed(file, "clearing the temporary name of", &error))?;
         }
+        self.exchanged.insert(change.path.clone());
         let stage = &mut self.stage;
         let mut between = || stage(Stage::Exchanged(&change.path));
         match spot.swap(change.before, change.after, &mut self.renaming, &mut between) {
@@ -204,9 +209,6 @@ impl<'a> Run<'a> {
         let plan = self.plan;
         for file in plan.files.iter().rev().filter(|file| check_name(file).is_ok()) {
             let path = &file.change.path;
-            if self.by_others.contains(path) {
-                continue;
-            }
             self.take_back(file).map_err(|source| AcceptError { path: path.clone(), source })?;
             self.remove_made_directories(path);
             (self.stage)(Stage::TakenBack(path));
@@ -216,10 +218,12 @@ impl<'a> Run<'a> {
 
     fn take_back(&mut self, file: &PlannedFile) -> io::Result<()> {
         let change = &file.change;
+        // In a first run, what is as planned and was not exchanged by it was made so by somebody else.
+        let ours = self.resumed || self.exchanged.contains(&change.path);
         let directory = match self.directory(file)? {
             Some(directory) => directory,
-            // It went with the last file in it, or a file took its place.
-            None if change.before.is_some() => match self.make_directory(change.path.parent().as_ref()) {
+            // It went with the last file that was deleted in it, and comes back with it.
+            None if ours && change.after.is_none() => match self.make_directory(change.path.parent().as_ref()) {
                 Ok(directory) => directory,
                 Err(WorkTreeError::NotADirectory(_) | WorkTreeError::BehindLink(_)) => {
                     self.note_left(file);
@@ -231,14 +235,15 @@ impl<'a> Run<'a> {
         };
         let spot = spot(file, &directory);
         let path = spot.at_path(limit_of(change))?;
-        let temporary = spot.at_temporary(change, self.blobs)?;
+        let temporary = spot.at_temporary(change)?;
         let swapped = match judge(change.before, change.after, path, temporary) {
             Standing::Waiting | Standing::InTheWay => Swap::Done,
+            Standing::Exchanged if !ours => Swap::Done,
             Standing::BroughtOut => spot.put_back(change.after.is_some(), &mut self.renaming)?,
             Standing::Exchanged if !path.is(change.after) => Swap::Refused,
             Standing::Exchanged => {
                 match (change.before, temporary) {
-                    (Some(_), AtTemporary::Known { old: true, .. }) => {}
+                    (Some(_), AtTemporary::Old) => {}
                     (Some(before), _) => self.write(file, &directory, before)?,
                     (None, _) => self.clear(file, &spot)?,
                 }
@@ -279,10 +284,11 @@ impl<'a> Run<'a> {
     }
 
     /// Removes the temporary name if the journal knows what is there.
-    fn clear(&mut self, file: &PlannedFile, spot: &Spot<'_>) -> io::Result<()> {
-        match spot.at_temporary(&file.change, self.blobs)? {
+    pub(super) fn clear(&mut self, file: &PlannedFile, spot: &Spot<'_>) -> io::Result<()> {
+        spot.clear_part()?;
+        match spot.at_temporary(&file.change)? {
             AtTemporary::Nothing => Ok(()),
-            AtTemporary::Known { .. } => spot.clear(),
+            AtTemporary::Old | AtTemporary::New => spot.clear(),
             AtTemporary::Alien => {
                 let (path, name) = (&file.change.path, &file.temporary);
                 self.notes.push(format!("what was saved at {path} in between is kept beside it as {name}"));
@@ -295,7 +301,7 @@ impl<'a> Run<'a> {
         let change = &file.change;
         let look = |directory: OwnedFd| {
             let spot = spot(file, &directory);
-            Ok((spot.at_path(limit_of(change))?, spot.at_temporary(change, self.blobs)?))
+            Ok((spot.at_path(limit_of(change))?, spot.at_temporary(change)?))
         };
         let (path, temporary) = match self.tree.directory_to_write(change.path.parent().as_ref()) {
             Ok(Some(directory)) => look(directory).map_err(|error| failed(file, "looking at", &error))?,
@@ -308,101 +314,12 @@ impl<'a> Run<'a> {
         Ok(judge(change.before, change.after, path, temporary))
     }
 
-    /// Files that the plan deletes below `path`.
-    fn deleted_below(&self, path: &RelPath) -> impl Iterator<Item = &'a PlannedFile> {
-        let below = move |file: &&PlannedFile| file.change.path != *path && file.change.path.is_at_or_below(path);
-        self.plan.files.iter().filter(|file| file.change.after.is_none()).filter(below)
-    }
-
-    /// Where a file takes the place of a directory: removes what was deleted in it and the directories that are empty
-    /// then. The journal has the bytes, so that all of it can come back.
-    fn make_room(&mut self, path: &RelPath) {
-        let deleted: Vec<_> = self.deleted_below(path).collect();
-        for file in deleted {
-            if let Ok(Some(directory)) = self.directory(file)
-                && self.clear(file, &spot(file, &directory)).is_ok()
-            {
-                self.remove_while_empty(&file.change.path, &|above| above.is_at_or_below(path));
-            }
-        }
-    }
-
     /// The directory of a file; `None` when there is none into which we could have written.
-    fn directory(&self, file: &PlannedFile) -> io::Result<Option<OwnedFd>> {
+    pub(super) fn directory(&self, file: &PlannedFile) -> io::Result<Option<OwnedFd>> {
         match self.tree.directory_to_write(file.change.path.parent().as_ref()) {
             Err(WorkTreeError::NotADirectory(_) | WorkTreeError::BehindLink(_)) => Ok(None),
             opened => opened.map_err(io::Error::other),
         }
-    }
-
-    fn make_directory(&mut self, directory: Option<&RelPath>) -> Result<OwnedFd, WorkTreeError> {
-        if let Some(opened) = self.tree.directory_to_write(directory)? {
-            return Ok(opened);
-        }
-        let path = directory.expect("the workspace itself is open, so it is there");
-        let above = self.make_directory(path.parent().as_ref())?;
-        match rustix::fs::mkdirat(&above, path.name(), Permissions::from_raw_mode(0o777)) {
-            Ok(()) => {
-                self.made.insert(path.clone());
-                (self.stage)(Stage::Directory(path));
-            }
-            Err(Errno::EXIST) => {}
-            Err(errno) => return Err(WorkTreeError::io("making the directory", path, errno.into())),
-        }
-        self.tree.directory_to_write(directory)?.ok_or_else(|| WorkTreeError::NotADirectory(path.clone()))
-    }
-
-    fn in_place_of_deleted(&self, path: &RelPath) -> bool {
-        let deleted = |file: &PlannedFile| file.change.after.is_none() && file.change.path != *path;
-        self.plan.files.iter().any(|file| deleted(file) && path.is_at_or_below(&file.change.path))
-    }
-
-    /// Removes the directories above `path` that can only be ours: made in this run, or standing in the place of a
-    /// file that the plan deletes.
-    fn remove_made_directories(&mut self, path: &RelPath) {
-        let is_deleted = |above: &RelPath| {
-            self.plan.files.iter().any(|f| f.change.after.is_none() && above.is_at_or_below(&f.change.path))
-        };
-        let ours = |above: &RelPath| self.made.contains(above) || is_deleted(above);
-        self.remove_while_empty(path, &ours);
-    }
-
-    fn remove_empty_directories(&self, path: &RelPath) {
-        self.remove_while_empty(path, &|_| true);
-    }
-
-    /// A directory that is not empty stays: that is what the kernel says, and no error.
-    fn remove_while_empty(&self, path: &RelPath, may: &dyn Fn(&RelPath) -> bool) {
-        for above in std::iter::successors(path.parent(), RelPath::parent) {
-            if !may(&above) {
-                return;
-            }
-            let Ok(Some(directory)) = self.tree.directory_to_write(above.parent().as_ref()) else { return };
-            if rustix::fs::unlinkat(&directory, above.name(), AtFlags::REMOVEDIR).is_err() {
-                return;
-            }
-        }
-    }
-
-    /// Syncs every directory in which a name may have changed: those of the files, and all above files that were
-    /// created or deleted, since directories may have been made or removed with them, by us or by a killed attempt.
-    fn sync(&self) -> Result<(), (RelPath, io::Error)> {
-        let mut directories = BTreeMap::new();
-        for PlannedFile { change, .. } in &self.plan.files {
-            let path = &change.path;
-            let replaced = change.before.is_some() && change.after.is_some();
-            let above = std::iter::successors(path.parent(), RelPath::parent).map(Some).chain([None]);
-            directories.extend(above.take(if replaced { 1 } else { usize::MAX }).map(|directory| (directory, path)));
-        }
-        for (directory, path) in directories {
-            let failed = |error: io::Error| (path.clone(), error);
-            match self.tree.directory_to_write(directory.as_ref()) {
-                Ok(Some(opened)) => rustix::fs::fsync(&opened).map_err(|errno| failed(errno.into()))?,
-                Ok(None) | Err(WorkTreeError::NotADirectory(_) | WorkTreeError::BehindLink(_)) => {}
-                Err(error) => return Err(failed(io::Error::other(error))),
-            }
-        }
-        Ok(())
     }
 
     fn message(&mut self, first: Option<String>) -> Option<String> {
@@ -411,7 +328,7 @@ impl<'a> Run<'a> {
     }
 }
 
-fn spot<'a>(file: &'a PlannedFile, directory: &'a OwnedFd) -> Spot<'a> {
+pub(super) fn spot<'a>(file: &'a PlannedFile, directory: &'a OwnedFd) -> Spot<'a> {
     Spot { directory, name: file.change.path.name(), temporary: &file.temporary }
 }
 
@@ -426,7 +343,8 @@ fn check_name(file: &PlannedFile) -> Result<(), Stop> {
 }
 
 fn changed(file: &PlannedFile) -> Stop {
-    let message = format!("{} is not what the canvas is based on; look at the diff again, then accept", file.change.path);
+    let message =
+        format!("{} is not what the canvas is based on; look at the diff again, then accept", file.change.path);
     stop(AcceptOutcome::Conflict, &file.change.path, message)
 }
 

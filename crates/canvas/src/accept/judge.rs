@@ -16,12 +16,10 @@ pub(super) enum AtPath {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum AtTemporary {
     Nothing,
-    Known {
-        /// It is exactly what the plan wants to replace.
-        old: bool,
-        /// It is the new bytes, or the beginning of them.
-        part_of_new: bool,
-    },
+    /// Exactly what the plan wants to replace.
+    Old,
+    /// Exactly what the plan wants to put there. (Never a part of it: files are written under another name.)
+    New,
     /// Something that the journal does not know.
     Alien,
 }
@@ -49,33 +47,23 @@ impl AtPath {
     }
 }
 
-/// Judges. Where both a whole old file and a half-written new one would explain what is at the temporary name, it is
-/// taken for the half-written one: the worst that comes of it is a conflict that is none.
+/// Judges.
 pub(super) fn judge(
     before: Option<FileState>,
     after: Option<FileState>,
     path: AtPath,
     temporary: AtTemporary,
 ) -> Standing {
-    use AtTemporary::{Alien, Known, Nothing};
-    let surely_old = matches!(temporary, Known { old: true, part_of_new: false });
-    match (before, after) {
-        (None, None) => Standing::InTheWay,
-        (None, Some(_)) if path.is(after) => Standing::Exchanged,
-        (None, Some(_)) if path.is(None) && temporary != Alien => Standing::Waiting,
-        (None, Some(_)) => Standing::InTheWay,
-        (Some(_), None) if matches!(path, AtPath::Nothing | AtPath::Directory) => match temporary {
-            Alien => Standing::BroughtOut,
-            Nothing | Known { .. } => Standing::Exchanged,
-        },
-        (Some(_), None) if path.is(before) && temporary != Alien => Standing::Waiting,
-        (Some(_), None) if surely_old => Standing::Exchanged,
-        (Some(_), None) => Standing::InTheWay,
-        (Some(_), Some(_)) if path.is(after) && temporary == Alien => Standing::BroughtOut,
-        (Some(_), Some(_)) if path.is(after) => Standing::Exchanged,
-        (Some(_), Some(_)) if path.is(before) && temporary != Alien => Standing::Waiting,
-        (Some(_), Some(_)) if surely_old => Standing::Exchanged,
-        (Some(_), Some(_)) => Standing::InTheWay,
+    let as_planned = path.is(after) || (after.is_none() && path == AtPath::Directory);
+    match temporary {
+        // Nothing is brought out where nothing was expected: then the name is merely taken.
+        AtTemporary::Alien if as_planned && before.is_some() => Standing::BroughtOut,
+        _ if as_planned => Standing::Exchanged,
+        AtTemporary::Alien => Standing::InTheWay,
+        _ if path.is(before) => Standing::Waiting,
+        // It was exchanged, and the user changed the file after that.
+        AtTemporary::Old => Standing::Exchanged,
+        AtTemporary::Nothing | AtTemporary::New => Standing::InTheWay,
     }
 }
 
@@ -91,35 +79,54 @@ mod tests {
         let state = |text: &str| Contents { bytes: text.into(), mode: Mode::Regular }.state();
         let (old, new, other) = (state("old"), state("new"), state("other"));
         let paths = [AtPath::Nothing, AtPath::File(old), AtPath::File(new), AtPath::File(other), AtPath::Directory];
-        let known = |old, part_of_new| AtTemporary::Known { old, part_of_new };
-        let temporaries = [AtTemporary::Nothing, known(true, false), known(false, true), AtTemporary::Alien];
+        let temporaries = [AtTemporary::Nothing, AtTemporary::Old, AtTemporary::New, AtTemporary::Alien];
         let expected = [
             // Rows: nothing, old, new, other, a directory. Columns: nothing, old, new, alien at the temporary name.
-            (Some(old), Some(new), [
-                [InTheWay, Exchanged, InTheWay, InTheWay],
-                [Waiting, Waiting, Waiting, InTheWay],
-                [Exchanged, Exchanged, Exchanged, BroughtOut],
-                [InTheWay, Exchanged, InTheWay, InTheWay],
-                [InTheWay, Exchanged, InTheWay, InTheWay],
-            ]),
-            (Some(old), None, [
-                [Exchanged, Exchanged, Exchanged, BroughtOut],
-                [Waiting, Waiting, Waiting, InTheWay],
-                [InTheWay, Exchanged, InTheWay, InTheWay],
-                [InTheWay, Exchanged, InTheWay, InTheWay],
-                [Exchanged, Exchanged, Exchanged, BroughtOut],
-            ]),
-            (None, Some(new), [
-                [Waiting, Waiting, Waiting, InTheWay],
-                [InTheWay, InTheWay, InTheWay, InTheWay],
-                [Exchanged, Exchanged, Exchanged, Exchanged],
-                [InTheWay, InTheWay, InTheWay, InTheWay],
-                [InTheWay, InTheWay, InTheWay, InTheWay],
-            ]),
+            (
+                Some(old),
+                Some(new),
+                [
+                    [InTheWay, Exchanged, InTheWay, InTheWay],
+                    [Waiting, Waiting, Waiting, InTheWay],
+                    [Exchanged, Exchanged, Exchanged, BroughtOut],
+                    [InTheWay, Exchanged, InTheWay, InTheWay],
+                    [InTheWay, Exchanged, InTheWay, InTheWay],
+                ],
+            ),
+            (
+                Some(old),
+                None,
+                [
+                    [Exchanged, Exchanged, Exchanged, BroughtOut],
+                    [Waiting, Waiting, Waiting, InTheWay],
+                    [InTheWay, Exchanged, InTheWay, InTheWay],
+                    [InTheWay, Exchanged, InTheWay, InTheWay],
+                    [Exchanged, Exchanged, Exchanged, BroughtOut],
+                ],
+            ),
+            (
+                None,
+                Some(new),
+                [
+                    [Waiting, Waiting, Waiting, InTheWay],
+                    [InTheWay, InTheWay, InTheWay, InTheWay],
+                    [Exchanged, Exchanged, Exchanged, Exchanged],
+                    [InTheWay, InTheWay, InTheWay, InTheWay],
+                    [InTheWay, InTheWay, InTheWay, InTheWay],
+                ],
+            ),
         ];
         for (before, after, table) in expected {
             for (path, row) in paths.into_iter().zip(table) {
                 for (temporary, standing) in temporaries.into_iter().zip(row) {
+                    let impossible = match temporary {
+                        AtTemporary::Old => before.is_none(),
+                        AtTemporary::New => after.is_none(),
+                        AtTemporary::Nothing | AtTemporary::Alien => false,
+                    };
+                    if impossible {
+                        continue;
+                    }
                     let judged = judge(before, after, path, temporary);
                     assert_eq!(judged, standing, "{before:?} to {after:?}, {path:?}, {temporary:?}");
                 }

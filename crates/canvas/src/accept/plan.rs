@@ -31,7 +31,9 @@ pub enum PlanError {
     #[error("{0} has no change on the canvas to accept")]
     NotPending(RelPath),
     /// More files than one accept writes.
-    #[error("{files} files are more than the {MAX_ACCEPT_FILES} that one accept writes; accept some of the paths first")]
+    #[error(
+        "{files} files are more than the {MAX_ACCEPT_FILES} that one accept writes; accept some of the paths first"
+    )]
     TooManyFiles {
         /// How many.
         files: usize,

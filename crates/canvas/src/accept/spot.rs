@@ -1,7 +1,7 @@
 //! One path and the temporary name beside it: looking, writing, exchanging.
 
 use super::judge::{AtPath, AtTemporary};
-use crate::blobs::{BlobError, Blobs};
+use crate::blobs::BlobError;
 use crate::worktree::{Examined, examine, read_whole};
 use rustix::fd::OwnedFd;
 use rustix::fs::{AtFlags, Gid, Mode as Permissions, OFlags, RenameFlags, Stat, Uid};
@@ -49,36 +49,43 @@ impl Spot<'_> {
     }
 
     /// What is at the temporary name, in the eyes of a plan that makes `change`.
-    pub(super) fn at_temporary(&self, change: &Change, blobs: &Blobs) -> io::Result<AtTemporary> {
-        let contents = match self.contents(self.temporary, limit_of(change))? {
-            Looked::Nothing => return Ok(AtTemporary::Nothing),
-            Looked::Directory | Looked::Other => return Ok(AtTemporary::Alien),
-            Looked::File(contents) => contents,
-        };
-        let old = change.before == Some(contents.state());
-        let part_of_new = match &change.after {
-            Some(after) if (after.mode == Mode::Symlink) == (contents.mode == Mode::Symlink) => {
-                contents.bytes.len() as u64 <= after.bytes && {
-                    let new = blobs.get(after.blob).map_err(blob_failed)?;
-                    new.starts_with(&contents.bytes)
-                }
-            }
-            _ => false,
-        };
-        Ok(if old || part_of_new { AtTemporary::Known { old, part_of_new } } else { AtTemporary::Alien })
+    pub(super) fn at_temporary(&self, change: &Change) -> io::Result<AtTemporary> {
+        Ok(match self.contents(self.temporary, limit_of(change))? {
+            Looked::Nothing => AtTemporary::Nothing,
+            Looked::File(contents) if change.before == Some(contents.state()) => AtTemporary::Old,
+            Looked::File(contents) if change.after == Some(contents.state()) => AtTemporary::New,
+            Looked::File(_) | Looked::Directory | Looked::Other => AtTemporary::Alien,
+        })
     }
 
-    /// Writes `contents` to the temporary name and syncs them. `begun` is told when the name exists.
+    /// Brings `contents` to the temporary name, which must be free, whole and synced. They are written under a third
+    /// name first, so that after a kill nobody takes half a file for something that came out of an exchange. `begun`
+    /// is told when that name exists.
     pub(super) fn prepare(&self, contents: &Contents, begun: &mut dyn FnMut()) -> io::Result<()> {
+        let part = self.part();
+        self.unlink(&part)?;
         if contents.mode == Mode::Symlink {
-            rustix::fs::symlinkat(contents.bytes.as_slice(), self.directory, self.temporary)?;
+            rustix::fs::symlinkat(contents.bytes.as_slice(), self.directory, &part)?;
             begun();
-            return Ok(());
+        } else {
+            self.write_file(&part, contents, begun)?;
         }
+        match self.rename(&part, self.temporary, RenameFlags::NOREPLACE) {
+            Err(errno) if is_unsupported(errno) => {
+                if !matches!(self.contents(self.temporary, 0)?, Looked::Nothing) {
+                    return Err(Errno::EXIST.into());
+                }
+                Ok(rustix::fs::renameat(self.directory, &part, self.directory, self.temporary)?)
+            }
+            renamed => Ok(renamed?),
+        }
+    }
+
+    fn write_file(&self, name: &str, contents: &Contents, begun: &mut dyn FnMut()) -> io::Result<()> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let executable = contents.mode == Mode::Executable;
         let fresh = Permissions::from_raw_mode(if executable { 0o777 } else { 0o666 });
-        let file = File::from(rustix::fs::openat(self.directory, self.temporary, flags, fresh)?);
+        let file = File::from(rustix::fs::openat(self.directory, name, flags, fresh)?);
         begun();
         if let Ok(stat) = rustix::fs::statat(self.directory, self.name, AtFlags::SYMLINK_NOFOLLOW)
             && rustix::fs::FileType::from_raw_mode(stat.st_mode).is_file()
@@ -137,7 +144,20 @@ impl Spot<'_> {
 
     /// Removes the temporary name.
     pub(super) fn clear(&self) -> io::Result<()> {
-        match rustix::fs::unlinkat(self.directory, self.temporary, AtFlags::empty()) {
+        self.unlink(self.temporary)
+    }
+
+    /// Removes what a killed attempt had not written to its end. That name is never exchanged with anything.
+    pub(super) fn clear_part(&self) -> io::Result<()> {
+        self.unlink(&self.part())
+    }
+
+    fn part(&self) -> String {
+        format!("{}.part", self.temporary)
+    }
+
+    fn unlink(&self, name: &str) -> io::Result<()> {
+        match rustix::fs::unlinkat(self.directory, name, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
             Err(errno) => Err(errno.into()),
         }

@@ -239,7 +239,11 @@ fn draw(
         let name = Picture::branch(session);
         match drawn.branch {
             Some(current) => repository.reference_matching(&name, tip, true, current, "drawn")?,
-            None => repository.reference(&name, tip, false, "drawn")?,
+            // So that a plain `git log` in the picture shows the newest session.
+            None => {
+                repository.set_head(&name)?;
+                repository.reference(&name, tip, false, "drawn")?
+            }
         };
     }
     Ok((commits, tip))
@@ -292,8 +296,7 @@ impl Brush<'_> {
         let parent = self.tip.map_or(String::new(), |(commit, _)| format!("parent {commit}\n"));
         let seconds = frame.at.0.div_euclid(1_000_000).max(0);
         let person = format!("{PERSON} {seconds} +0000");
-        let text =
-            format!("tree {tree}\n{parent}author {person}\ncommitter {person}\n\n{}", frame.message());
+        let text = format!("tree {tree}\n{parent}author {person}\ncommitter {person}\n\n{}", frame.message());
         let commit = self.odb.write(ObjectType::Commit, text.as_bytes())?;
         self.tip = Some((commit, tree));
         Ok(commit_of(frame, commit))

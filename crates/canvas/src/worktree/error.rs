@@ -16,7 +16,9 @@ pub enum WorkTreeError {
         source: io::Error,
     },
     /// The kernel has no `openat2`, or a sandbox hides it.
-    #[error("the kernel cannot keep file access inside {at:?}: openat2 is missing (Linux 5.6 has it) or forbidden by a sandbox")]
+    #[error(
+        "the kernel cannot keep file access inside {at:?}: openat2 is missing (Linux 5.6 has it) or forbidden by a sandbox"
+    )]
     NoOpenat2 {
         /// The workspace.
         at: PathBuf,
@@ -37,7 +39,9 @@ pub enum WorkTreeError {
     #[error("{0} is not a directory")]
     NotADirectory(RelPath),
     /// The file is too large to be read as a whole.
-    #[error("{path} has {bytes} bytes, more than the {limit} that are read at once; search in it or read a part of it by a command")]
+    #[error(
+        "{path} has {bytes} bytes, more than the {limit} that are read at once; search in it or read a part of it by a command"
+    )]
     TooLarge {
         /// The path.
         path: RelPath,

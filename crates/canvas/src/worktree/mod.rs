@@ -99,16 +99,13 @@ impl WorkTree {
             Examined::Absent | Examined::Directory | Examined::Other(_) => None,
             Examined::Link(contents) => Some(contents.state()),
             Examined::File(mut file, mode, _) => {
-                let (blob, bytes) =
-                    hash_of(&mut file).map_err(|source| WorkTreeError::io("reading", path, source))?;
+                let (blob, bytes) = hash_of(&mut file).map_err(|source| WorkTreeError::io("reading", path, source))?;
                 Some(FileState { blob, bytes, mode })
             }
         })
     }
 
     pub(crate) fn examine(&self, path: &RelPath) -> Result<Examined, WorkTreeError> {
-        examine(&|flags| self.open_to_read(path, flags), |errno| {
-            WorkTreeError::io("opening", path, errno.into())
-        })
+        examine(&|flags| self.open_to_read(path, flags), |errno| WorkTreeError::io("opening", path, errno.into()))
     }
 }

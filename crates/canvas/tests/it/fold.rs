@@ -170,7 +170,8 @@ fn odd_and_forgotten_bodies_change_nothing() {
         Event::CanvasRejected { changed: 1 },
     ];
     for event in events {
-        for body in ["", "null", "[]", r#"{"changes":[{"path":"../x","before":null,"after":null}]}"#, "{\"changes\":7}"] {
+        for body in ["", "null", "[]", r#"{"changes":[{"path":"../x","before":null,"after":null}]}"#, "{\"changes\":7}"]
+        {
             world.append(event.clone(), body.to_owned());
         }
     }

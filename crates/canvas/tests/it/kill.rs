@@ -40,15 +40,67 @@ fn child() {
     accepted.unwrap();
 }
 
+/// As [`child`], for the picture: it is killed when it reads its blobs for the Nth time, among the objects written.
+#[test]
+fn drawing_child() {
+    let (Ok(at), Ok(place)) = (std::env::var(KILL_AT), std::env::var(PLACE)) else { return };
+    let (kill_at, place): (usize, _) = (at.parse().unwrap(), Path::new(&place));
+    let (inner, reads) = (blobs_in(place), std::sync::atomic::AtomicUsize::new(0));
+    let blobs = Blobs::new(move |hash| {
+        if reads.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1 == kill_at {
+            rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL).unwrap();
+        }
+        inner.get(hash).map_err(std::io::Error::other)
+    });
+    let picture = Picture::new(place.join("picture"));
+    for part in ["early", "fold"] {
+        let text = std::fs::read_to_string(place.join(part)).unwrap();
+        picture.draw(agent::SessionId::from_parts(1, 1), &serde_json::from_str(&text).unwrap(), &blobs).unwrap();
+    }
+}
+
+/// R11: killed among the objects of a few commits (written singly) and of many (written as a pack).
+#[test]
+fn a_kill_while_drawing_leaves_a_picture_that_the_next_drawing_goes_on_with() {
+    let mut world = World::in_memory();
+    let place = world.outside().to_owned();
+    for n in 0..20 {
+        world.write(&format!("dir-{}/{n}", n % 3), &format!("text {n}"));
+        if n == 4 {
+            std::fs::write(place.join("early"), serde_json::to_string(&world.fold).unwrap()).unwrap();
+        }
+    }
+    std::fs::write(place.join("fold"), serde_json::to_string(&world.fold).unwrap()).unwrap();
+    std::fs::create_dir(place.join("blobs")).unwrap();
+    for hash in world.fold.needed_blobs() {
+        std::fs::write(place.join("blobs").join(hash.to_string()), world.store.blobs().get(hash).unwrap()).unwrap();
+    }
+    let session = agent::SessionId::from_parts(1, 1);
+    let whole = Picture::new(place.join("whole")).log(session, &world.fold, &world.store.blobs()).unwrap();
+    let mut trials = 0;
+    for at in 1.. {
+        let picture = Picture::new(place.join("picture"));
+        picture.erase().unwrap();
+        if !was_killed("kill::drawing_child", &place, at) {
+            break;
+        }
+        trials += 1;
+        assert_eq!(picture.log(session, &world.fold, &world.store.blobs()).unwrap(), whole, "killed at {at}");
+        assert_eq!(git(picture.directory(), &["fsck", "--strict", "--no-dangling"]), "", "killed at {at}");
+    }
+    println!("{trials} kills while drawing, the same commits each time");
+    assert!(trials >= 20, "{trials}");
+}
+
 fn blobs_in(place: &Path) -> Blobs {
     let place = place.join("blobs");
     Blobs::new(move |hash| std::fs::read(place.join(hash.to_string())))
 }
 
 /// Runs the child until it ends or is killed; says which.
-fn was_killed(place: &Path, at: usize) -> bool {
+fn was_killed(child: &str, place: &Path, at: usize) -> bool {
     let status = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "kill::child", "--test-threads=1"])
+        .args(["--exact", child, "--test-threads=1"])
         .env(KILL_AT, at.to_string())
         .env(PLACE, place)
         .stdout(std::process::Stdio::null())
@@ -103,7 +155,8 @@ fn scene(files: usize, spoil: bool) -> Scene {
         world.save("z-last", "old");
         edits.push(("z-last".into(), Some(regular("new"))));
     }
-    let edits: Vec<(&str, Option<Contents>)> = edits.iter().map(|(name, after)| (name.as_str(), after.clone())).collect();
+    let edits: Vec<(&str, Option<Contents>)> =
+        edits.iter().map(|(name, after)| (name.as_str(), after.clone())).collect();
     world.edit(&edits);
     let plan = world.plan(&Selection::All);
     let place = world.outside();
@@ -142,7 +195,7 @@ fn a_kill_at_any_step_leaves_every_file_as_before_or_every_file_as_after() {
     let mut trials = 0;
     for at in 1.. {
         let scene = scene(FILES, false);
-        if !was_killed(scene.world.outside(), at) {
+        if !was_killed("kill::child", scene.world.outside(), at) {
             break;
         }
         trials += 1;
@@ -164,7 +217,7 @@ fn a_kill_while_all_is_taken_back_leaves_every_file_as_before() {
     let mut trials = 0;
     for at in 1.. {
         let scene = scene(FILES, true);
-        if !was_killed(scene.world.outside(), at) {
+        if !was_killed("kill::child", scene.world.outside(), at) {
             assert_eq!(scene.found(), scene.before);
             break;
         }

@@ -1,5 +1,7 @@
 //! The easel on real directories and real repositories: one binary, so that a test can start it again as a child.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
 mod accept;
 mod cases;
 mod diff;
@@ -7,5 +9,5 @@ mod fold;
 mod kill;
 mod picture;
 mod random;
-mod world;
 mod worktree;
+mod world;

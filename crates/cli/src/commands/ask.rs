@@ -46,7 +46,7 @@ pub(crate) struct Ask {
     steer: bool,
 
     /// What to call a new session
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", conflicts_with_all = ["session", "goes_on"])]
     title: Option<String>,
 
     /// Accept what the turn changed, once it is done

@@ -1,7 +1,7 @@
 //! From references to words: a recipe's messages, made into what a model reads. The same recipe over the same journal
 //! gives the same request, to the byte; [`RENDERER`] is raised when that changes.
 
-use agent::{Cut, EffectId, Event, ItemKind, Seq, Tokens};
+use agent::{Answer, Cut, EffectId, Event, ItemKind, Seq, Tokens};
 use models::{Message, ReplyCall};
 use std::collections::BTreeMap;
 use wire::body::{self, Text};
@@ -97,6 +97,13 @@ impl Spoken {
                 let end: Option<body::ToolEnd> = body.and_then(|b| body::read(b).ok());
                 Some(Spoken::Result { effect, text: end.map_or_else(|| FORGOTTEN.to_owned(), |e| words(e.text)) })
             }
+            Event::ApprovalResolved { effect, answer, .. } => {
+                let text = match answer {
+                    Answer::Deny => "The user did not allow this call; it did not run.",
+                    _ => "This call had begun and was lost; nobody knows what it did, and the user chose to skip it.",
+                };
+                Some(Spoken::Result { effect, text: text.to_owned() })
+            }
             _ => None,
         }
     }
@@ -127,7 +134,7 @@ pub(super) fn render(messages: &[Cut], spoken: &BTreeMap<Seq, Spoken>) -> Vec<Me
                 rendered.push(Message::Assistant { text: text.clone(), calls: asked.collect() });
                 results(*effect, calls, &messages[at + 1..], spoken, &mut rendered);
             }
-            // What an interrupted model had said stands only where nothing took its place.
+            // What an interrupted model had said stands only where the user spoke next: not before another attempt.
             Some(Spoken::Partial(text)) if stands(&messages[at + 1..]) && !text.is_empty() => {
                 rendered.push(Message::Assistant { text: text.clone(), calls: Vec::new() });
             }
@@ -138,7 +145,7 @@ pub(super) fn render(messages: &[Cut], spoken: &BTreeMap<Seq, Spoken>) -> Vec<Me
 }
 
 fn stands(after: &[Cut]) -> bool {
-    after.first().is_none_or(|next| next.item == ItemKind::Prompt)
+    after.first().is_some_and(|next| next.item == ItemKind::Prompt)
 }
 
 fn results(

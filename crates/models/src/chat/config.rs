@@ -2,6 +2,7 @@
 
 use crate::key::Key;
 use reqwest::Url;
+use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -119,8 +120,8 @@ pub enum ConfigError {
     Key,
 }
 
-/// A base URL that was checked.
-#[derive(Debug, Clone)]
+/// A base URL that was checked. `Debug` shows what people may see.
+#[derive(Clone)]
 pub(super) struct Endpoint {
     /// Where requests go.
     pub(super) url: Url,
@@ -128,6 +129,12 @@ pub(super) struct Endpoint {
     pub(super) shown: String,
     /// Whether the server is on this machine.
     pub(super) loopback: bool,
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Endpoint").field(&self.shown).finish()
+    }
 }
 
 impl Endpoint {

@@ -42,13 +42,16 @@ fn reply(request: &Request) -> (String, Vec<ReplyCall>) {
         Script::TooMany(count) => return (words::too_many(count, MAX_STEPS), Vec::new()),
         Script::Empty => return (words::nothing_asked(), Vec::new()),
     };
-    let stands: Vec<Stand> = stand(&steps, &turn, request);
+    let stands = stand(&steps, &turn, request);
     let wanted: Vec<ReplyCall> = stands.iter().filter_map(|stand| stand.call(&turn)).take(MAX_CALLS).collect();
-    match wanted.is_empty() {
-        true => (report(&steps, &stands), wanted),
-        false if turn.results.is_empty() => (words::understood(steps.iter().map(|step| &step.action)), wanted),
-        false => (String::new(), wanted),
-    }
+    let text = if wanted.is_empty() {
+        report(&steps, &stands)
+    } else if turn.results.is_empty() {
+        words::understood(steps.iter().map(|step| &step.action))
+    } else {
+        String::new()
+    };
+    (text, wanted)
 }
 
 /// The running turn as the conversation tells it.
@@ -119,20 +122,26 @@ fn stand(steps: &[Step], turn: &Turn<'_>, request: &Request) -> Vec<Stand> {
         let builds_on = |earlier: usize| earlier < then || !step.action.is_independent_of(&steps[earlier].action);
         let failed = (0..number).any(|earlier| builds_on(earlier) && stands[earlier].failed());
         let waits = (0..number).any(|earlier| builds_on(earlier) && stands[earlier].is_open());
-        let results = turn.results_of(number);
-        stands.push(match () {
-            () if failed => Stand::LeftOut,
-            () if waits => Stand::Waits,
-            () => match plan::next(&step.action, &results) {
-                Next::Ended(end) => Stand::Ended(end),
-                Next::Call(call) if !request.tools.iter().any(|tool| tool.name == call.tool) => {
-                    Stand::Ended(End { done: false, text: words::no_tool(call.tool) })
-                }
-                Next::Call(call) => Stand::Wants { step: number, stage: results.len(), call },
-            },
+        stands.push(if failed {
+            Stand::LeftOut
+        } else if waits {
+            Stand::Waits
+        } else {
+            act(number, step, &turn.results_of(number), request)
         });
     }
     stands
+}
+
+/// Where a step stands that nothing is in the way of.
+fn act(number: usize, step: &Step, results: &[&str], request: &Request) -> Stand {
+    match plan::next(&step.action, results) {
+        Next::Ended(end) => Stand::Ended(end),
+        Next::Call(call) if !request.tools.iter().any(|tool| tool.name == call.tool) => {
+            Stand::Ended(End { done: false, text: words::no_tool(call.tool) })
+        }
+        Next::Call(call) => Stand::Wants { step: number, stage: results.len(), call },
+    }
 }
 
 impl Stand {

@@ -130,7 +130,9 @@ impl Words<'_> {
     fn delete(&mut self) -> Option<Vec<Action>> {
         let mut other = *self;
         // `remove "text" from PATH`.
-        if let Some(old) = other.text_until(&["from"]) {
+        if self.left.first().and_then(quoted_text).is_some()
+            && let Some(old) = other.text_before(&["from"])
+        {
             let path = other.path()?;
             let replace = Action::Replace { path, old, new: String::new(), all: false };
             return other.ends(TRAILERS).then(|| vec![replace]);
@@ -195,6 +197,7 @@ impl Words<'_> {
         } else {
             self.skip(&["word", "words", "text", "string", "lines", "with", "containing"]);
         }
+        let quoted = self.left.first().and_then(quoted_text).is_some();
         let mut until_in = *self;
         let (wanted, path) = match until_in.text_until(&["in", "under", "below"]) {
             Some(wanted) => (wanted, until_in.place()?),
@@ -203,7 +206,6 @@ impl Words<'_> {
         if wanted.is_empty() {
             return None;
         }
-        let quoted = matches!(self.left.first(), Some(Token::Quoted(_)));
         if by_name || (!quoted && is_glob(&wanted)) {
             let pattern = if path.is_empty() { wanted } else { format!("{path}/**/{wanted}") };
             return Some(Action::FindFiles { pattern });
@@ -223,34 +225,16 @@ impl Words<'_> {
     }
 }
 
-/// One quoted text, or plain words as they stand, without the full stop of their sentence.
-fn text_of(tokens: &[Token]) -> Option<String> {
-    if let [Token::Quoted(text)] = tokens {
-        return Some(text.clone());
-    }
-    let mut words = Vec::new();
-    for token in tokens {
-        match token {
-            Token::Plain(word) => words.push(word.as_str()),
-            Token::Quoted(_) | Token::Break => return None,
-        }
-    }
-    let text = words.join(" ");
-    Some(text.strip_suffix('.').unwrap_or(&text).to_owned())
+/// A search for a text as it stands, or for a regular expression between slashes.
+fn search(wanted: String, path: String) -> Action {
+    let regex = wanted.strip_prefix('/').and_then(|rest| rest.strip_suffix('/')).filter(|regex| !regex.is_empty());
+    let pattern = regex.map_or_else(|| escape(&wanted), str::to_owned);
+    Action::Search { pattern, shown: wanted, path }
 }
 
-fn plain_path(word: &str) -> String {
-    match word {
-        "." | "./" => word.to_owned(),
-        // The full stop of a sentence, but never the dots that lead upwards.
-        _ if word.ends_with("..") => word.to_owned(),
-        _ => word.trim_end_matches([',', '.', ':', '!', '?', ')']).trim_start_matches('(').to_owned(),
-    }
-}
-
-/// A file ends with a line.
-fn lines(text: String) -> String {
-    if text.is_empty() || text.ends_with('\n') { text } else { text + "\n" }
+fn list(path: &str) -> Action {
+    let path = path.trim_end_matches('/');
+    Action::List { path: if path == "." { String::new() } else { path.to_owned() } }
 }
 
 fn is_directory(path: &str) -> bool {

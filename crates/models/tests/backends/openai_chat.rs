@@ -8,7 +8,8 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 const CANARY: &str = "sk-canary-4f1d7c90aa";
-const SHORT: Duration = Duration::from_millis(150);
+/// Short enough to wait for, long enough for a machine that has much else to do.
+const SHORT: Duration = Duration::from_millis(400);
 
 fn chat(base: &str) -> OpenAiChat {
     with(base, |_| {})
@@ -103,9 +104,7 @@ async fn the_key_never_leaves_by_a_message() {
     }
     let chat = with("http://127.0.0.1:9/v1?key=canary-in-the-query", |_| {});
     let out = let_out(&call(&chat).await, &chat);
-    assert!(!out.replace("canary-in-the-query", "").contains("canary"), "{out}");
-    let (_, _, message, _) = failed(call(&chat).await);
-    assert!(!message.contains("canary"), "{message}");
+    assert!(out.contains("127.0.0.1:9/v1") && !out.contains("canary"), "{out}");
     println!("messages {tried}, keys found 0");
 }
 
@@ -143,10 +142,10 @@ async fn every_wait_has_an_end() {
 
 #[tokio::test]
 async fn tokens_that_come_slowly_are_waited_for() {
-    let slow = ["a", "b", "c", "d"].map(|text| [piece(&says(text)), Step::Pause(SHORT / 2)]).concat();
+    let slow = ["a", "b", "c", "d", "e", "f"].map(|text| [piece(&says(text)), Step::Pause(SHORT / 4)]).concat();
     let steps = [vec![head()], slow, vec![piece(&(stops("stop") + DONE)), end()]].concat();
     let server = Server::start([steps]).await;
-    assert_eq!(finished(call(&hurried(&server.base)).await).text, "abcd");
+    assert_eq!(finished(call(&hurried(&server.base)).await).text, "abcdef");
 }
 
 #[tokio::test]

@@ -8,8 +8,8 @@ use std::fmt::Write as _;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use store::{
-    Account, Blob, Ceiling, FoldRow, JournalId, ListQuery, NewAnswer, NewStart, OpenError, Options, Reserve,
-    SessionRow, Settle, Store,
+    Account, Blob, Ceiling, FoldRow, Head, JournalId, ListQuery, ListRow, NewAnswer, NewStart, OpenError, Options,
+    Reserve, SessionRow, Settle, Store,
 };
 use wire::BlobHash;
 
@@ -238,28 +238,49 @@ async fn furnish(world: &World) {
     owner.send(draft).await.unwrap();
 }
 
-/// Everything that can be read of a furnished store, as text.
+/// Everything that can be read of a furnished store, as text that depends on no derived `Debug` of other rooms.
 async fn summary(store: &Store) -> String {
     let mut text = String::new();
-    let journal = JournalId::Session(session(1));
-    for journal in [JournalId::Daemon, journal] {
-        writeln!(text, "{journal}: {:?}", store.head(journal).await.unwrap().unwrap()).unwrap();
-        writeln!(text, "{:?}", store.verify(journal).await.unwrap()).unwrap();
+    for journal in [JournalId::Daemon, JournalId::Session(session(1))] {
+        let Head { seq, hash, epoch, generation } = store.head(journal).await.unwrap().unwrap();
+        writeln!(text, "{journal}: head {seq} {hash}, epoch {}, generation {}", epoch.0, generation.0).unwrap();
+        let verified = store.verify(journal).await.unwrap();
+        writeln!(text, "{} events, {} forgotten, {}", verified.events, verified.forgotten, verified.hash).unwrap();
         for record in store.events(journal, Seq(0), 100).await.unwrap() {
             writeln!(text, "{}", record.update()).unwrap();
         }
     }
+    let heads = store.verify_heads().await.unwrap();
+    writeln!(text, "heads: {} links, {} journals, {}", heads.links, heads.journals, heads.hash).unwrap();
     let long = BlobHash::of("a long text that compresses well. ".repeat(40).as_bytes());
-    let long = store.blob(long).await.unwrap().map(|bytes| bytes.len());
-    writeln!(text, "blobs: {long:?} {:?}", store.blob(BlobHash::of(b"x")).await.unwrap()).unwrap();
-    writeln!(text, "{:?}", store.verify_heads().await.unwrap()).unwrap();
-    writeln!(text, "{:?}", store.list(ListQuery { limit: 9, ..ListQuery::default() }).await.unwrap()).unwrap();
-    writeln!(text, "waking: {:?}", store.waking().await.unwrap()).unwrap();
-    writeln!(text, "{:?}", store.fold(session(1), "state").await.unwrap()).unwrap();
-    writeln!(text, "{:?}", store.answer("uid:1000", "key-1", Micros(5)).await.unwrap()).unwrap();
-    writeln!(text, "{:?}", store.partials(session(1)).await.unwrap()).unwrap();
+    for hash in [long, BlobHash::of(b"x")] {
+        writeln!(text, "blob {hash}: {:?}", store.blob(hash).await.unwrap().map(|bytes| bytes.len())).unwrap();
+    }
+    for ListRow { session, row, head, cursor } in
+        store.list(ListQuery { limit: 9, ..ListQuery::default() }).await.unwrap()
+    {
+        let SessionRow { workspace, title, state, model, cost, created, updated } = row;
+        let model = model.as_ref().map(ModelName::as_str);
+        let (cost, created, updated) = (cost.0, created.0, updated.0);
+        writeln!(
+            text,
+            "row {session} {workspace} {title:?} {state} {model:?} {cost} {created} {updated} {head} {cursor}"
+        )
+        .unwrap();
+    }
+    for session in store.waking().await.unwrap() {
+        writeln!(text, "waking {session}").unwrap();
+    }
+    let fold = store.fold(session(1), "state").await.unwrap().unwrap();
+    writeln!(text, "fold {} {} {} {:?}", fold.kind, fold.format, fold.seq, fold.bytes).unwrap();
+    let answer = store.answer("uid:1000", "key-1", Micros(5)).await.unwrap().unwrap();
+    writeln!(text, "answer {} {}", answer.body_hash, answer.answer).unwrap();
+    for (effect, said) in store.partials(session(1)).await.unwrap() {
+        writeln!(text, "partial {effect} {said:?}").unwrap();
+    }
     for account in [Account::Session(session(1)), Account::Day(DAY.into())] {
-        writeln!(text, "{account:?}: {:?}", store.spent(account.clone()).await.unwrap()).unwrap();
+        let spent = store.spent(account).await.unwrap();
+        writeln!(text, "settled {}, reserved {}", spent.settled.0, spent.reserved.0).unwrap();
     }
     text
 }

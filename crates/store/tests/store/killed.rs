@@ -119,7 +119,7 @@ async fn append_for_ever(store: Store, number: u64) {
         let events = 1 + owner.head.0 % 3;
         let seqs = (1..=events).map(|index| Seq(owner.head.0 + index));
         draft.facts = seqs.clone().map(|seq| crate::world::said(owner.journal, seq, &words(seq))).collect();
-        if owner.head.0 % 5 == 0 {
+        if owner.head.0.is_multiple_of(5) {
             let blob = Blob::new(words(owner.head).repeat(20).as_bytes());
             draft.facts[0].blobs = vec![blob.hash()];
             draft.blobs = vec![blob];

@@ -254,7 +254,6 @@ fn limits_are_read_from_what_is_named_and_nothing_else() {
 
 #[test]
 fn a_directory_that_cannot_be_listed_is_counted_not_fatal() {
-    use std::collections::BTreeMap;
     use tools::{Files, FilesError};
     use wire::{BlobHash, Entry, Found, RelPath};
     /// A world in which one directory and one file cannot be read.
@@ -276,8 +275,7 @@ fn a_directory_that_cannot_be_listed_is_counted_not_fatal() {
             None
         }
     }
-    let [(_, world), _] = World::both();
-    let mut world = World { seen: BTreeMap::new(), ..world };
+    let mut world = World::in_memory();
     for name in ["a", "locked/b", "locked.txt", "z"] {
         world.place.set(&path(name), Some(&regular("x\n")));
     }
@@ -312,8 +310,7 @@ fn a_very_long_line_is_searched_to_its_end_and_stops_on_the_way() {
         let found = text(&[("a", &line)], |_| {}, "search_text", json!({ "pattern": pattern }));
         assert!(found.contains(&format!(": {matching} matching")), "{pattern}: {found}");
     }
-    let [(_, world), _] = World::both();
-    let world = world.with(&[("a", &line)]);
+    let world = World::in_memory().with(&[("a", &line)]);
     let looks = AtomicUsize::new(0);
     let call = checked("search_text", &json!({"pattern": "z", "path": "a"}));
     tools::run(&call, &world, &|| looks.fetch_add(1, Ordering::Relaxed) > 1_000, &world.limits);

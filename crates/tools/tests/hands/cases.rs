@@ -142,8 +142,8 @@ fn read_file() {
                 "read_file",
                 json!({"path": "src/to-passwd"}),
                 Failed,
-                "src/to-passwd is a symbolic link to /etc/passwd, and links are not followed; it does not lead to a \
-                 path of the workspace",
+                "src/to-passwd is a symbolic link to /etc/passwd, and links are not followed; its target is no \
+                 relative path in the workspace",
             ),
             case("read_file", json!({"path": "pipe"}), Failed, "pipe is a pipe, which tools leave alone"),
             case(

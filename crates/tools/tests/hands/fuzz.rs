@@ -107,8 +107,7 @@ fn no_arguments_make_a_tool_panic_or_overreach() {
     let seed = std::env::var("SEED").map_or(20_261_124, |seed| seed.parse().unwrap());
     let mut random = Random::new(seed);
     let (trials, mut checked, mut done, mut failures) = (20_000, 0, 0, 0);
-    let [(_, world), _] = World::both();
-    let mut world = world.with(&[
+    let mut world = World::in_memory().with(&[
         ("a.txt", "one\ntwo\n"),
         ("src/main.rs", "fn main() {}\n"),
         ("dos.txt", "one\r\ntwo\r\n"),
@@ -167,8 +166,8 @@ fn an_edit_does_not_depend_on_line_ends() {
         let all = random.below(2) == 0;
         let arguments = json!({"path": "f", "old": old, "new": new, "all": all});
         let [with_lf, with_crlf] = ["\n", "\r\n"].map(|end| {
-            let [(_, world), _] = World::both();
-            let output = world.with(&[("f", &content.replace('\n', end))]).run("edit_file", arguments.clone());
+            let output =
+                World::in_memory().with(&[("f", &content.replace('\n', end))]).run("edit_file", arguments.clone());
             let after = output.changes.first().map(|change| change.after.clone().unwrap().bytes);
             after.map(|bytes| String::from_utf8(bytes).unwrap())
         });
@@ -203,9 +202,8 @@ fn lines_around_matches_are_those_of_grep() {
             grep.arg(format!("-C{context}"));
         }
         let theirs = String::from_utf8(grep.output().unwrap().stdout).unwrap();
-        let [(_, world), _] = World::both();
         let arguments = json!({"pattern": pattern, "path": "f", "context": context});
-        let ours = world.with(&[("f", &content)]).run("search_text", arguments).text;
+        let ours = World::in_memory().with(&[("f", &content)]).run("search_text", arguments).text;
         // Ours has a blank before the text.
         let without_blank = |line: &str| match line.match_indices([':', '-']).nth(1) {
             Some((at, _)) if line != "--" => format!("{}{}\n", &line[..=at], &line[at + 2..]),

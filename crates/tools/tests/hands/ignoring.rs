@@ -116,9 +116,8 @@ fn the_same_files_are_left_out_as_by_git() {
         let mut expected: Vec<String> =
             git(&["ls-files", "--others", "--exclude-standard"]).lines().map(str::to_owned).collect();
         expected.sort();
-        let [(_, memory), _] = World::both();
         let files: Vec<(&str, &str)> = files.iter().map(|(name, content)| (name.as_str(), content.as_str())).collect();
-        let mut ours = found(&memory.with(&files), "**/*");
+        let mut ours = found(&World::in_memory().with(&files), "**/*");
         ours.sort();
         left_out += files.len() - expected.len();
         if ours != expected {

@@ -62,11 +62,13 @@ impl Files for World {
 impl World {
     /// Both kinds, empty.
     pub(crate) fn both() -> [(&'static str, World); 2] {
-        let world = |place| World { place, seen: BTreeMap::new(), limits: Limits::default() };
-        [
-            ("in memory", world(Box::<Memory>::default())),
-            ("on disk", world(Box::new(Disk { root: TempDir::new().unwrap() }))),
-        ]
+        let disk = Box::new(Disk { root: TempDir::new().unwrap() });
+        [("in memory", World::in_memory()), ("on disk", World { place: disk, ..World::in_memory() })]
+    }
+
+    /// The quicker kind, empty, for tests of many trials.
+    pub(crate) fn in_memory() -> World {
+        World { place: Box::<Memory>::default(), seen: BTreeMap::new(), limits: Limits::default() }
     }
 
     pub(crate) fn with(mut self, files: &[(&str, &str)]) -> World {

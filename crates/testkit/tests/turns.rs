@@ -1,0 +1,298 @@
+//! Turns through the real daemon: cancel, queue, steer, questions, limits, budgets, stop, watching.
+
+use serde_json::{Value, json};
+use std::process::Command;
+use std::time::Duration;
+use testkit::{Client, Daemon, Home};
+
+const DAEMON: &str = env!("CARGO_BIN_EXE_testkit-daemon");
+
+/// A session in a world of its own.
+struct World {
+    home: Home,
+    client: Client,
+    session: String,
+}
+
+impl World {
+    fn new(config: &str) -> (World, Daemon) {
+        let home = Home::new();
+        home.configure(config);
+        let daemon = home.start(DAEMON).unwrap();
+        let client = home.client();
+        let created = client.post("/v1/sessions", &json!({ "workspace": home.workspace() })).unwrap();
+        assert_eq!(created.status, 200, "{:?}", created.json());
+        let session = created.json()["session"].as_str().unwrap().to_owned();
+        (World { home, client, session }, daemon)
+    }
+
+    fn post(&self, path: &str, body: Value) -> testkit::Answer {
+        self.client.post(&format!("/v1/sessions/{}{path}", self.session), &body).unwrap()
+    }
+
+    fn prompt(&self, text: &str) -> Value {
+        let answer = self.post("/prompts", json!({ "text": text }));
+        assert_eq!(answer.status, 200, "{:?}", answer.json());
+        answer.json()
+    }
+
+    /// Updates from the beginning, until one is what is looked for; that one is last.
+    fn until(&self, found: impl Fn(&Value) -> bool) -> Vec<Value> {
+        let mut seen = Vec::new();
+        for update in self.client.follow(&self.session, 0).unwrap() {
+            let last = found(&update);
+            seen.push(update);
+            if last {
+                return seen;
+            }
+        }
+        panic!("the stream ended before what was looked for; it had {:#?}", seen.last())
+    }
+
+    fn finished(&self, turn: &str) -> Value {
+        self.until(|update| update["kind"] == "turn.finished" && update["turn"] == turn).pop().unwrap()
+    }
+
+    fn view(&self) -> Value {
+        self.client.get(&format!("/v1/sessions/{}", self.session)).unwrap().json()
+    }
+
+    /// Answers the newest open question.
+    fn answer(&self, answer: &str) -> testkit::Answer {
+        let question = self.view()["approvals"][0]["id"].as_str().unwrap().to_owned();
+        self.post(&format!("/approvals/{question}"), json!({ "answer": answer }))
+    }
+
+    fn counted(&self) -> usize {
+        std::fs::read_to_string(self.home.path("count")).map_or(0, |text| text.lines().count())
+    }
+}
+
+fn asks(update: &Value) -> bool {
+    update["kind"] == "approval.requested"
+}
+
+/// Speaks for much longer than a test has patience.
+const LONG: &str = "[[pause 20]] word word word word word word word word word word word word word word word word word word \
+                    word word word word word word word word word word word word word word word word word word word \
+                    word word word word word word word word word word word word word word word word word word word";
+
+#[test]
+fn a_running_turn_can_be_cancelled() {
+    let (world, _daemon) = World::new("");
+    world.prompt(LONG);
+    world.until(|update| update["kind"] == "message.delta");
+    let cancelled = world.post("/cancel", json!({}));
+    assert_eq!((cancelled.status, &cancelled.json()["turn"]), (200, &json!("trn_1")));
+    let events = world.until(|update| update["kind"] == "turn.finished");
+    assert_eq!(events.last().unwrap()["outcome"], "cancelled");
+    let interrupted = events.iter().find(|event| event["kind"] == "model.interrupted").unwrap();
+    assert_eq!(interrupted["interruption"], "cancelled");
+    assert!(interrupted["data"]["text"].as_str().unwrap().starts_with("word"), "the partial text is kept");
+    assert!(interrupted["cost_microusd"].as_u64().unwrap() > 0, "an interrupted call is never settled at zero");
+    assert_eq!(world.post("/cancel", json!({})).status, 409, "there is nothing left to cancel");
+}
+
+#[test]
+fn a_second_prompt_waits_for_its_own_turn_or_joins_the_running_one() {
+    let (world, _daemon) = World::new("");
+    world.prompt("[[pause 30]] one two three four [[tool list_directory {}]]");
+    let queued = world.prompt("and this afterwards");
+    assert_eq!(queued["turn"], "trn_2");
+    let steered = world.post("/prompts", json!({ "text": "look here too", "while_running": "steer" }));
+    assert_eq!(steered.json()["turn"], "trn_1");
+    assert_eq!(world.finished("trn_2")["outcome"], "done");
+    let events = world.until(|update| update["kind"] == "turn.finished" && update["turn"] == "trn_2");
+    let place = |kind: &str, turn: &str| events.iter().position(|e| e["kind"] == kind && e["turn"] == turn).unwrap();
+    assert!(place("turn.finished", "trn_1") < place("turn.started", "trn_2"), "turns do not overlap");
+    let steer = place("prompt.steered", "trn_1");
+    let seen = events[steer..].iter().any(|e| {
+        let planned = e["data"]["messages"].as_array();
+        e["kind"] == "model.started" && planned.is_some_and(|m| m.iter().any(|m| m["seq"] == events[steer]["seq"]))
+    });
+    assert!(seen, "a later call of the same turn has the steering prompt in its recipe");
+}
+
+#[test]
+fn a_tool_that_touches_the_world_is_asked_about_first() {
+    let (world, _daemon) = World::new("");
+    world.prompt("[[tool count {\"label\":\"x\"}]]");
+    world.until(asks);
+    assert_eq!((world.view()["status"].clone(), world.counted()), (json!("waiting"), 0));
+    assert_eq!(world.answer("retry").status, 400, "that is no answer to this question");
+    assert_eq!(world.answer("allow").status, 200);
+    assert_eq!((world.finished("trn_1")["outcome"].clone(), world.counted()), (json!("done"), 1));
+    world.prompt("[[tool count {\"label\":\"y\"}]]");
+    world.until(|update| asks(update) && update["turn"] == "trn_2");
+    assert_eq!(world.answer("deny").status, 200);
+    assert_eq!((world.finished("trn_2")["outcome"].clone(), world.counted()), (json!("done"), 1));
+}
+
+#[test]
+fn a_lost_effect_becomes_a_question_with_answers() {
+    for (answer, outcome) in [("skip", "done"), ("retry", "done"), ("abandon", "abandoned")] {
+        let (world, daemon) = World::new("");
+        world.prompt("[[tool stall {}]]");
+        world.until(asks);
+        world.answer("allow");
+        world.until(|update| update["kind"] == "tool.started");
+        daemon.kill();
+        let _daemon = world.home.start(DAEMON).unwrap();
+        let asked = world.until(|update| update["question"] == "unknown_outcome");
+        assert_eq!(world.answer(answer).status, 200, "{answer}");
+        if answer == "retry" {
+            let again = world.until(|update| update["effect"] == "trn_1.1.tool.0.2");
+            assert!(again.len() > asked.len());
+            world.post("/cancel", json!({}));
+            assert_eq!(world.finished("trn_1")["outcome"], "cancelled");
+        } else {
+            assert_eq!(world.finished("trn_1")["outcome"], outcome, "{answer}");
+        }
+    }
+}
+
+#[test]
+fn a_turn_that_keeps_dying_asks() {
+    let (world, mut daemon) = World::new("");
+    world.prompt(LONG);
+    world.until(|update| update["kind"] == "message.delta");
+    for epoch in 2..5 {
+        daemon.kill();
+        daemon = world.home.start(DAEMON).unwrap();
+        world.until(|update| update["kind"] == "owner.began" && update["epoch"] == epoch);
+    }
+    let asked = world.until(asks).pop().unwrap();
+    assert_eq!(asked["question"], "keeps_dying");
+    let began = world.until(asks).iter().filter(|event| event["kind"] == "owner.began").count();
+    assert_eq!(began, 4, "one for its creation, three after kills");
+    assert_eq!(world.answer("abandon").status, 200);
+    assert_eq!(world.finished("trn_1")["outcome"], "abandoned");
+}
+
+#[test]
+fn a_stop_in_mid_turn_loses_nothing_and_the_next_start_goes_on() {
+    let (world, daemon) = World::new("");
+    world.prompt(&format!("{LONG} [[tool write_file {{\"path\":\"a\",\"content\":\"b\"}}]]"));
+    world.until(|update| update["kind"] == "message.delta");
+    assert!(daemon.stop().unwrap(), "it ends in good order");
+    let _daemon = world.home.start(DAEMON).unwrap();
+    let events = world.until(|update| update["kind"] == "turn.finished");
+    let kinds: Vec<_> = events.iter().filter_map(|event| event["kind"].as_str()).collect();
+    let interrupted = events.iter().find(|event| event["kind"] == "model.interrupted").unwrap();
+    assert_eq!(interrupted["interruption"], "shutdown");
+    assert!(kinds.contains(&"turn.resumed"));
+    assert_eq!(events.last().unwrap()["outcome"], "done");
+}
+
+#[test]
+fn a_budget_stops_the_turn_before_the_call_and_keeps_the_work() {
+    let (world, _daemon) = World::new("[budget]\nper_session_usd = 0.03\n");
+    world.prompt("one [[tool write_file {\"path\":\"a\",\"content\":\"b\"}]] [[then]] two");
+    let first = world.finished("trn_1");
+    assert_eq!(first["outcome"], "done", "{first}");
+    let mut turn = 1;
+    let stopped = loop {
+        turn += 1;
+        assert!(turn < 10_000, "the budget was never reached");
+        let id = format!("trn_{turn}");
+        world.prompt(&"words ".repeat(2_000));
+        let finished = world.finished(&id);
+        if finished["outcome"] != "done" {
+            break finished;
+        }
+    };
+    assert_eq!((&stopped["outcome"], &stopped["limit"]), (&json!("limit"), &json!("budget")));
+    assert!(stopped["data"]["message"].as_str().unwrap().contains("per_session_usd"), "it says what to raise");
+    let spent = world.view()["cost_microusd"].as_u64().unwrap();
+    assert!(spent <= 30_000, "{spent} micro-USD are more than the budget");
+    assert_eq!(world.view()["pending"], 1, "the work is kept");
+}
+
+#[test]
+fn limits_end_a_turn_with_their_names() {
+    for (config, limit) in [
+        ("[limits]\nsteps = 2\n", "steps"),
+        ("[limits]\nturn_ms = 60\n", "time"),
+        ("[limits]\noutput_tokens = 2\n", "output_tokens"),
+    ] {
+        let (world, _daemon) = World::new(config);
+        let step = "[[pause 15]] some words to say [[tool list_directory {}]]";
+        world.prompt(&[step; 40].join("[[then]]"));
+        let finished = world.finished("trn_1");
+        assert_eq!((&finished["outcome"], &finished["limit"]), (&json!("limit"), &json!(limit)));
+    }
+}
+
+#[test]
+fn a_failing_model_is_tried_again_and_then_the_turn_fails() {
+    let (world, _daemon) = World::new("[limits]\nattempts = 3\nbackoff_ms = 5\n");
+    world.prompt("[[fail overloaded]] partial words");
+    let events = world.until(|update| update["kind"] == "turn.finished");
+    let of = |kind: &str| events.iter().filter(|event| event["kind"] == kind).count();
+    assert_eq!((of("model.failed"), of("timer.fired")), (3, 2));
+    let finished = events.last().unwrap();
+    assert_eq!((&finished["outcome"], &finished["failure"]), (&json!("failed"), &json!("overloaded")));
+    world.prompt("[[fail rejected]]");
+    let events = world.until(|update| update["kind"] == "turn.finished" && update["turn"] == "trn_2");
+    let failed = events.iter().filter(|event| event["kind"] == "model.failed" && event["turn"] == "trn_2").count();
+    assert_eq!(failed, 1, "what would fail again is not tried again");
+}
+
+#[test]
+fn the_same_key_happens_once() {
+    let (world, _daemon) = World::new("");
+    let path = format!("/v1/sessions/{}/prompts", world.session);
+    let send = |body: &str| world.client.send("POST", &path, &[("idempotency-key", "k1")], body.as_bytes()).unwrap();
+    let first = send(r#"{"text":"hello"}"#);
+    let again = send(r#"{"text":"hello"}"#);
+    assert_eq!((first.status, first.json()), (again.status, again.json()));
+    assert_eq!(send(r#"{"text":"another"}"#).status, 422);
+    world.finished("trn_1");
+    assert_eq!(world.view()["turns"], 1);
+}
+
+#[test]
+fn who_comes_late_sees_the_same_as_who_was_there() {
+    let (world, _daemon) = World::new("");
+    world.prompt(LONG);
+    let durable = |events: Vec<Value>| events.into_iter().filter(|e| !e["seq"].is_null()).collect::<Vec<_>>();
+    let text_of = |events: &[Value]| {
+        let mut text = String::new();
+        for delta in events.iter().filter(|event| event["kind"] == "message.delta") {
+            assert_eq!(delta["offset"].as_u64().unwrap() as usize, text.len(), "no gap and no overlap");
+            text.push_str(delta["text"].as_str().unwrap());
+        }
+        text
+    };
+    world.until(|update| update["kind"] == "message.delta" && update["offset"].as_u64() > Some(20));
+    // This one comes in the middle of the reply.
+    let late = world.until(|update| update["kind"] == "turn.finished");
+    let whole = late.iter().find(|event| event["kind"] == "model.finished").unwrap();
+    assert_eq!(text_of(&late), whole["data"]["text"].as_str().unwrap());
+    let afterwards = world.until(|update| update["kind"] == "turn.finished");
+    assert_eq!(durable(late), durable(afterwards));
+}
+
+#[test]
+fn a_child_does_not_outlive_a_killed_daemon_nor_hold_its_lock() {
+    let (world, daemon) = World::new("[permissions]\nrules = [{ tool = \"*\", decision = \"allow\" }]\n");
+    world.prompt("[[tool sleep_in_child {}]]");
+    world.finished("trn_1");
+    let child: u32 = std::fs::read_to_string(world.home.path("sleeper")).unwrap().parse().unwrap();
+    assert!(alive(child));
+    daemon.kill();
+    let _next = world.home.start(DAEMON).expect("the lock is free at once");
+    // The kernel delivers the signal when the daemon's thread ends, which its reaping has waited for.
+    let gone = (0..200).any(|_| {
+        std::thread::sleep(Duration::from_millis(5));
+        !alive(child)
+    });
+    assert!(gone, "the child lives on");
+}
+
+/// Whether a process exists and is no zombie.
+fn alive(pid: u32) -> bool {
+    let state = Command::new("ps").args(["-o", "stat=", "-p", &pid.to_string()]).output().unwrap();
+    let state = String::from_utf8_lossy(&state.stdout).trim().to_owned();
+    !state.is_empty() && !state.starts_with('Z')
+}
