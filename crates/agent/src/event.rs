@@ -428,9 +428,9 @@ words!(
         Done = "done",
         /// It could not, and says why.
         Failed = "failed",
-        /// It was stopped because the turn was cancelled.
+        /// It stopped when it was asked to, and says how far it came.
         Cancelled = "cancelled",
-        /// It was stopped because the daemon is shutting down, before it did anything that matters.
+        /// It stopped because the daemon is shutting down, and may be run again.
         Interrupted = "interrupted",
         /// It did not end in time: nobody knows what it did.
         Unknown = "unknown",

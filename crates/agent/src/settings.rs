@@ -48,7 +48,8 @@ impl ModelSpec {
 pub struct Limits {
     /// Model calls in a turn that were answered.
     pub steps: u32,
-    /// Milliseconds from the start of a turn; waking starts the rest anew, never more than the whole.
+    /// Milliseconds from the start of a turn. Waking starts them anew, and so does the answer to a question, since a turn
+    /// that waits for a person may wait for ever.
     pub turn_ms: u64,
     /// Tokens that the models of a turn may write.
     pub output_tokens: Tokens,

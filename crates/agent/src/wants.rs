@@ -38,7 +38,6 @@ fn in_turn(state: &State, turn: &Turn, settings: &Settings, wants: &mut Wants) {
         wants.decision = Some(Event::TurnResumed { turn: turn.id });
         return;
     }
-    wants.timers.push(deadline(turn, &settings.limits));
     if turn.keeps_dying.is_some() {
         return;
     }
@@ -56,6 +55,10 @@ fn in_turn(state: &State, turn: &Turn, settings: &Settings, wants: &mut Wants) {
         }
         Phase::Tools { asked, calls } => run_tools(state, turn, *asked, calls, wants),
         Phase::Done => wants.decision = Some(finished(turn, TurnOutcome::Done, None, None)),
+    }
+    // A turn that waits for a person may wait for ever.
+    if !(wants.start.is_empty() && wants.keep.is_empty() && wants.timers.is_empty()) {
+        wants.timers.push(deadline(turn, &settings.limits));
     }
 }
 

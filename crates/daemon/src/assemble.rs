@@ -149,7 +149,7 @@ fn voice(model: &Model) -> Voice {
     match &model.provider {
         Provider::Offline => {
             let provider_model = crate::config::OFFLINE.to_owned();
-            Voice { backend: Arc::new(Offline::default()), provider_model, spec, missing: None }
+            Voice { backend: Arc::new(Offline), provider_model, spec, missing: None }
         }
         Provider::OpenAi { base_url, model, key } => {
             let (backend, missing) = match chat(base_url, key.as_ref()) {

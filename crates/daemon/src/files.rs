@@ -1,6 +1,6 @@
 //! The canvas as the tools' view of files: where two rooms that do not know each other meet.
 
-use canvas::{ReadError, View, WorkTreeError};
+use canvas::{BlobError, ReadError, View, WorkTreeError};
 use std::io;
 use tools::{Files, FilesError};
 use wire::{BlobHash, Entry, Found, RelPath};
@@ -32,6 +32,10 @@ fn translated(error: ReadError, path: &str) -> FilesError {
         }
         ReadError::WorkTree(WorkTreeError::NotADirectory(path)) => FilesError::NotADirectory(path),
         ReadError::WorkTree(WorkTreeError::Outside(path)) => FilesError::Outside(path),
+        ReadError::Blob(BlobError::Missing(_)) => match RelPath::new(path) {
+            Ok(path) => FilesError::Forgotten(path),
+            Err(error) => FilesError::Io { path: path.to_owned(), source: io::Error::other(error) },
+        },
         other => FilesError::Io { path: path.to_owned(), source: io::Error::other(other.to_string()) },
     }
 }

@@ -41,10 +41,7 @@ impl Registry {
     /// Wakes a session that has work left.
     pub fn wake(self: &Arc<Registry>, id: SessionId) {
         let mut awake = self.lock();
-        if !awake.contains_key(&id) {
-            let inbox = self.spawn(id);
-            awake.insert(id, inbox);
-        }
+        awake.entry(id).or_insert_with(|| self.spawn(id));
     }
 
     /// Opens a session on a workspace, with its first prompt in the same append.

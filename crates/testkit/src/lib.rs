@@ -3,6 +3,7 @@
 //! Everything here is a fake or a harness of tests, used by no crate outside `dev-dependencies`.
 
 pub mod fault_vfs;
+pub mod simulator;
 
 mod counter;
 mod home;

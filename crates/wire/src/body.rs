@@ -5,7 +5,7 @@
 use crate::chain::BlobHash;
 use crate::change::{Changeset, FileState};
 use crate::path::RelPath;
-use agent::{Cut, ModelName, Seq, Tokens};
+use agent::{Cut, EffectId, ModelName, Seq, Tokens};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -56,6 +56,23 @@ pub struct Session {
     /// What people call the session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
+}
+
+/// `owner.began`: what lost model calls had said, as far as it was saved. It closes their messages.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Began {
+    /// The messages.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lost: Vec<LostMessage>,
+}
+
+/// A message whose model call was lost with its daemon.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LostMessage {
+    /// The call, which is the message's id.
+    pub message: EffectId,
+    /// What was saved of it; more may have been said.
+    pub text: Text,
 }
 
 /// `prompt.accepted`, `prompt.queued`, `prompt.steered`.

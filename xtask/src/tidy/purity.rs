@@ -1,7 +1,7 @@
 //! Law 1: the brain performs nothing and knows nothing that differs between two runs.
 
 use super::Finding;
-use super::source::{Source, lines_with};
+use super::source::{lines_with, live};
 use super::tree::Tree;
 
 /// What the brain may not name, with the reason.
@@ -33,7 +33,7 @@ const FORBIDDEN: &[(&str, &str)] = &[
 pub(super) fn brain(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (path, text) in tree.ending(".rs").filter(|(path, _)| path.starts_with("crates/agent/src/")) {
-        let live = Source::new(path, text).live;
+        let live = live(tree, path, text);
         for (word, why) in FORBIDDEN {
             let what = format!("the brain may not know `{word}`: {why} (law 1)");
             findings.extend(lines_with(&live, word).map(|line| Finding::new(path, line, what.clone())));

@@ -2,6 +2,8 @@
 //!
 //! Not a parser: enough of the lexical grammar to tell a call from the same words in a string or a comment.
 
+use super::tree::Tree;
+
 /// A source file, taken apart. Every part keeps the line breaks of the whole, so that line numbers are the file's.
 #[derive(Debug)]
 pub(super) struct Source {
@@ -33,6 +35,23 @@ impl Source {
         let live = if is_test_file(path) { String::new() } else { without_tests(&code) };
         Source { comments: keep(Part::Comment), live, code }
     }
+}
+
+/// The code of a file that is not for tests alone; empty where its parent declares it as a module for tests.
+pub(super) fn live(tree: &Tree, path: &str, text: &str) -> String {
+    if is_test_module(tree, path) { String::new() } else { Source::new(path, text).live }
+}
+
+/// Whether the parent module says `#[cfg(test)]` before `mod name;`.
+fn is_test_module(tree: &Tree, path: &str) -> bool {
+    let module = path.strip_suffix("/mod.rs").or_else(|| path.strip_suffix(".rs")).unwrap_or(path);
+    let Some((directory, name)) = module.rsplit_once('/') else { return false };
+    let declaration = format!("mod {name};");
+    ["/lib.rs", "/main.rs", "/mod.rs", ".rs"].into_iter().any(|end| {
+        let text = tree.text(&format!("{directory}{end}")).unwrap_or_default();
+        let lines: Vec<&str> = text.lines().map(str::trim).collect();
+        lines.windows(2).any(|pair| pair[0] == "#[cfg(test)]" && pair[1].ends_with(&declaration))
+    })
 }
 
 /// Whether a file as a whole is for tests, examples or benchmarks.
@@ -199,6 +218,14 @@ mod tests {
         let text = "fn a() { spawn() }\n#[cfg(test)]\nmod tests {\n    fn b() { spawn() }\n}\nfn c() { spawn() }\n";
         assert_eq!(lines_with(&Source::new("crates/a/src/a.rs", text).live, "spawn").collect::<Vec<_>>(), [1, 6]);
         assert_eq!(Source::new("crates/a/tests/a.rs", text).live, "");
+    }
+
+    #[test]
+    fn a_module_that_its_parent_declares_for_tests_is_not_live() {
+        let tree = Tree::of(&[("crates/a/src/lib.rs", "mod b;\n#[cfg(test)]\npub(crate) mod fake;\n")]);
+        let code = "fn go() { spawn() }";
+        assert_eq!(live(&tree, "crates/a/src/fake.rs", code), "");
+        assert_eq!(live(&tree, "crates/a/src/b.rs", code), code);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Law 6: tasks, threads and processes begin in a few named places.
 
 use super::Finding;
-use super::source::{Source, has_words};
+use super::source::{has_words, live};
 use super::tree::Tree;
 
 /// A file that may do what others may not, and why.
@@ -60,7 +60,7 @@ fn only_in(tree: &Tree, permits: &[Permit], patterns: &[&[&str]], does: &str) ->
     let mut findings = Vec::new();
     let mut used = Vec::new();
     for (path, text) in tree.ending(".rs") {
-        let live = Source::new(path, text).live;
+        let live = live(tree, path, text);
         let hits = live.lines().enumerate().filter_map(|(at, line)| Some((at + 1, pattern_on(line, patterns)?)));
         let hits: Vec<(usize, String)> = hits.collect();
         if hits.is_empty() {

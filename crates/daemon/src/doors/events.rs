@@ -30,8 +30,10 @@ pub(super) async fn page(registry: &Registry, id: SessionId, after: Seq, limit: 
         return Err(crate::session::no_such_session(id));
     }
     let updates: Vec<String> = records.iter().map(Record::update).collect();
+    // A page is bounded by its bytes too, so the head says whether there is more.
+    let head = registry.house().store.head(JournalId::Session(id)).await.map_err(unreadable)?.map(|head| head.seq);
     let next = match records.last() {
-        Some(last) if records.len() == limit => format!(",\"next\":{}", last.seq),
+        Some(last) if Some(last.seq) < head => format!(",\"next\":{}", last.seq),
         _ => String::new(),
     };
     Ok(format!("{{\"events\":[{}]{next}}}", updates.join(",")))

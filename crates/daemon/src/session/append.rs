@@ -6,12 +6,15 @@ use super::render::{RENDERER, Spoken};
 use super::view;
 use crate::clock;
 use crate::house::system_prompt;
-use agent::{Caps, Effect, EffectKind, Event, Micros, ModelName, Money, Scope, Seq, State, Tokens, TurnOutcome};
+use agent::{
+    Caps, Effect, EffectId, EffectKind, Event, Micros, ModelName, Money, Question, Scope, Seq, State, Tokens,
+    TurnOutcome,
+};
 use std::sync::Arc;
 use store::{
     Append, AppendError, Blob, Ceiling, FoldRow, JournalId, NewAnswer, NewEvent, NewStart, Reserve, SessionRow, Settle,
 };
-use wire::body::{self, Recipe};
+use wire::body::{self, LostMessage, Recipe};
 use wire::{Code, Header, Problem, Record};
 
 /// Events after which the folds are written again, so that waking reads no more than these.
@@ -55,10 +58,16 @@ impl Owner {
         loop {
             let facts = self.with_claim(std::mem::take(&mut given));
             match self.append(facts, answer.take()).await {
-                Ok(false) => return Ok(()),
+                Ok(false) => {
+                    self.behind = false;
+                    return Ok(());
+                }
                 // A start was refused and another event stands in its place: ask again what is wanted.
                 Ok(true) => {}
-                Err(error) => return Err(self.refused(error).await),
+                Err(error) => {
+                    self.behind = true;
+                    return Err(self.refused(error).await);
+                }
             }
         }
     }
@@ -77,13 +86,30 @@ impl Owner {
         let mut facts = self.unwritten.clone();
         if !self.claimed {
             let (epoch, generation) = (self.epoch, self.house.generation);
-            let cost_microusd = self.state.reserved();
-            let claim = Fact::bare(Event::OwnerBegan { epoch, generation, cost_microusd });
+            let cost_microusd = self.lost_calls().map(|(_, reserve)| reserve).sum();
+            let claim = self.claim(Event::OwnerBegan { epoch, generation, cost_microusd });
             let at = usize::from(self.state.head == Seq(0)).min(given.len());
             given.insert(at, claim);
         }
         facts.append(&mut given);
         facts
+    }
+
+    /// Model calls that a claim loses, with what was reserved for them: those that are open and whose end does not wait
+    /// to be written before the claim.
+    fn lost_calls(&self) -> impl Iterator<Item = (EffectId, Money)> {
+        let ended = |effect: &EffectId| self.unwritten.iter().any(|fact| fact.event.ends() == Some(*effect));
+        let open = self.state.open.iter().filter(|(effect, _)| effect.kind == EffectKind::Model);
+        open.filter(move |(effect, _)| !ended(effect)).map(|(effect, open)| (*effect, open.reserve))
+    }
+
+    /// The beginning of an epoch, which closes what lost model calls had said.
+    fn claim(&self, event: Event) -> Fact {
+        let mut gathered = Gathered::default();
+        let lost = self.lost.iter().filter(|(effect, _)| self.state.open.contains_key(effect));
+        let lost = lost.map(|(message, text)| LostMessage { message: *message, text: gathered.text(text.clone()) });
+        let lost = lost.collect();
+        Fact::new(event, &body::Began { lost }, gathered)
     }
 
     /// One append. True when a start was refused.
@@ -125,6 +151,7 @@ impl Owner {
         let appended = house.store.append(append).await?;
 
         self.claimed = true;
+        self.lost.clear();
         self.unwritten.clear();
         self.profile.updated = at;
         self.state = std::mem::take(&mut batch.after);
@@ -164,8 +191,7 @@ impl Owner {
             settle.push(Settle { effect, cost: header.event.cost() });
         }
         if let Event::OwnerBegan { .. } = header.event {
-            let lost = self.state.open.iter().filter(|(effect, _)| effect.kind == EffectKind::Model);
-            settle.extend(lost.map(|(effect, open)| Settle { effect: *effect, cost: open.reserve }));
+            settle.extend(self.lost_calls().map(|(effect, cost)| Settle { effect, cost }));
         }
         let ends = match header.event {
             Event::OwnerBegan { .. } => self.state.open.keys().copied().collect(),
@@ -191,13 +217,18 @@ impl Owner {
                 Fact::new(event, &body::TurnEnd { message }, Gathered::default())
             }
             Event::ApprovalRequested { effect, question, .. } => {
-                let about = self.jobs.get(effect.ordinal as usize).filter(|_| effect.kind == EffectKind::Ask);
-                let about = about.map_or_else(String::new, |call| format!("{} {}: ", call.name, call.about));
-                let message = Some(format!("{about}{}", view::sentence(*question)));
+                let message = Some(self.question(*effect, *question));
                 Fact::new(event, &body::Question { message, call: None }, Gathered::default())
             }
             _ => Fact::bare(event),
         }
+    }
+
+    /// A question in a sentence, with the call that it is about.
+    pub(super) fn question(&self, effect: EffectId, question: Question) -> String {
+        let call = self.jobs.get(effect.ordinal as usize).filter(|_| effect.kind == EffectKind::Ask);
+        let about = call.map_or_else(String::new, |call| format!("{} {}: ", call.name, call.about));
+        format!("{about}{}", view::sentence(question))
     }
 
     fn draft_start(&self, seq: Seq, at: Micros, effect: Effect, after: &State, blobs: &mut Vec<Blob>) -> DraftedStart {

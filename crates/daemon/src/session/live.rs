@@ -81,6 +81,11 @@ impl Live {
         }
     }
 
+    /// What the running model has said so far.
+    pub(crate) fn said(&self) -> Option<(EffectId, String)> {
+        self.speech().as_ref().map(|speech| (speech.message, speech.text.clone()))
+    }
+
     /// The model has ended; its durable event follows.
     pub(super) fn end(&self) {
         *self.speech() = None;

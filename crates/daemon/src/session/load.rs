@@ -52,6 +52,7 @@ impl Owner {
         };
         let mut owner = Owner::new(house, id, profile, loaded, Epoch(head.epoch.0 + 1));
         owner.recall_jobs().await?;
+        owner.lost = owner.house.store.partials(id).await.map_err(unreadable)?;
         Ok(Some(owner))
     }
 
@@ -72,11 +73,14 @@ impl Owner {
             running: BTreeMap::new(),
             timers: BTreeMap::new(),
             unwritten: Vec::new(),
+            behind: false,
             held: VecDeque::new(),
             accepting: None,
             conflicts: Vec::new(),
             stat_cache: Arc::default(),
             last_failure: None,
+            lost: Vec::new(),
+            saving: None,
             stopping: false,
             gone: false,
             ended,

@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex};
 use store::NewAnswer;
 use tokio::sync::mpsc;
 use tokio::time::{Duration, Instant, sleep_until};
-use wire::rest::{Acknowledged, Cancelled, SessionRow, SessionView, WhileRunning};
+use wire::rest::{Acknowledged, ApprovalView, Cancelled, SessionRow, SessionView, WhileRunning};
 use wire::{Code, Problem, RelPath, body};
 
 /// Prompts that may wait in one session.
@@ -27,8 +27,10 @@ const QUEUED_PROMPTS: usize = 64;
 const HELD_CHANGES: usize = 16;
 /// The longest prompt.
 const PROMPT_BYTES: usize = 1 << 20;
-/// Pause before an outcome that could not be written is tried again.
+/// Pause before an append that failed is tried again.
 const RETRY: Duration = Duration::from_secs(1);
+/// How often what a running model says is saved. Never for each token, and not at all for a reply that is shorter.
+pub(super) const SAVE_EVERY: Duration = Duration::from_secs(2);
 /// How long an answer stays under its idempotency key.
 const ANSWER_MICROS: i64 = 24 * 60 * 60 * 1_000_000;
 /// Characters of a prompt that become a title.
@@ -65,6 +67,8 @@ pub(crate) struct Owner {
     pub(super) timers: BTreeMap<EffectId, (Timer, Instant)>,
     /// Outcomes that are not on disk yet.
     pub(super) unwritten: Vec<Fact>,
+    /// The last append failed, so what follows from the state may not be on disk: it is tried again.
+    pub(super) behind: bool,
     pub(super) held: VecDeque<Change>,
     pub(super) accepting: Option<Accepting>,
     /// Paths that the last look found changed in ways that do not merge.
@@ -72,6 +76,10 @@ pub(crate) struct Owner {
     /// Which files of the work tree need not be read again; shared with the threads that look.
     pub(super) stat_cache: Arc<Mutex<StatCache>>,
     pub(super) last_failure: Option<String>,
+    /// What model calls of an earlier owner had said, as far as it was saved.
+    pub(super) lost: Vec<(EffectId, String)>,
+    /// When to save what the running model has said, and how much of it is saved.
+    pub(super) saving: Option<(Instant, usize)>,
     pub(super) stopping: bool,
     /// Somebody else has the session, or the store is closed: leave.
     pub(super) gone: bool,
@@ -86,6 +94,7 @@ enum Next {
     Ended(Box<Ended>),
     Timer(EffectId),
     Retry,
+    Save,
     Idle,
     NobodyLeft,
 }
@@ -108,6 +117,7 @@ impl Owner {
                 Next::Ended(ended) => self.ended(*ended).await,
                 Next::Timer(effect) => self.fired(effect).await,
                 Next::Retry => self.settle_and_go_on().await,
+                Next::Save => self.save_partial().await,
                 Next::Idle => {
                     self.write_folds().await;
                     if registry.let_go(self.id, &inbox) {
@@ -131,8 +141,8 @@ impl Owner {
     /// Waits for the next thing. Every arm is cancel-safe: receiving and sleeping lose nothing when dropped.
     async fn next(&mut self, inbox: &mut mpsc::Receiver<Command>, grace: Option<Instant>) -> Next {
         let timer = self.timers.iter().min_by_key(|(_, (_, at))| *at).map(|(effect, (_, at))| (*effect, *at));
-        let retry = (!self.unwritten.is_empty()).then(|| Instant::now() + RETRY);
-        let rests = !self.state.has_work() && self.running.is_empty() && self.unwritten.is_empty();
+        let retry = self.behind.then(|| Instant::now() + RETRY);
+        let rests = !self.state.has_work() && self.running.is_empty() && !self.behind;
         let idle =
             (rests && !self.live.watched()).then(|| Instant::now() + Duration::from_millis(self.house.config.idle_ms));
         let stop = self.house.stop.clone();
@@ -146,6 +156,7 @@ impl Owner {
             () = until(grace) => Next::NobodyLeft,
             () = until(timer.map(|(_, at)| at)) => Next::Timer(timer.expect("it fired").0),
             () = until(retry) => Next::Retry,
+            () = until(self.saving.map(|(at, _)| at)) => Next::Save,
             command = inbox.recv() => match command {
                 Some(command) => Next::Command(command),
                 None => Next::NobodyLeft,
@@ -291,6 +302,19 @@ impl Owner {
         }
     }
 
+    /// Saves what the running model has said, so that a kill loses seconds of it and not all.
+    async fn save_partial(&mut self) {
+        let Some((_, saved)) = self.saving.take() else { return };
+        let Some((message, text)) = self.live.said() else { return };
+        let said = text.len();
+        if said > saved
+            && let Err(error) = self.house.store.save_partial(self.id, self.epoch, message, text).await
+        {
+            tracing::debug!(session = %self.id, %error, "a partial reply could not be saved");
+        }
+        self.saving = Some((Instant::now() + SAVE_EVERY, said));
+    }
+
     /// Runs held canvas commands while the canvas is free.
     async fn serve_held(&mut self) {
         while self.state.canvas_free() && self.accepting.is_none() {
@@ -318,7 +342,10 @@ impl Owner {
             pending: self.canvas.pending().len() as u32,
             turn: view::turn(state),
             queued: state.queue.iter().map(|prompt| prompt.turn).collect(),
-            approvals: view::open_questions(state),
+            approvals: view::open_questions(state)
+                .into_iter()
+                .map(|open| ApprovalView { message: self.question(open.id, open.question), ..open })
+                .collect(),
             usage: state.usage,
         }
     }

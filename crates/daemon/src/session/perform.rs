@@ -1,7 +1,7 @@
 //! Step 4 of the circle: the effects that the brain wants, run, and what comes of them.
 
 use super::fact::{Fact, Gathered};
-use super::owner::Owner;
+use super::owner::{Owner, SAVE_EVERY};
 use super::render::{Spoken, render};
 use crate::house::system_prompt;
 use crate::toolbox::{Inspected, Job};
@@ -119,6 +119,7 @@ impl Owner {
     fn model_ended(&mut self, effect: EffectId, end: ModelEnd) -> Fact {
         let model = self.running.remove(&effect).and_then(|running| running.model);
         self.live.end();
+        self.saving = None;
         self.model_fact(effect, model, end)
     }
 
@@ -146,6 +147,7 @@ impl Owner {
             max_output_tokens: voice.spec.max_output_tokens,
         };
         self.live.begin(turn, id);
+        self.saving = Some((Instant::now() + SAVE_EVERY, 0));
         let live = self.live.clone();
         let sink: Sink = Arc::new(move |kind, text| live.say(id, kind, text));
         let sender = self.ended_sender.clone();

@@ -16,6 +16,9 @@ use wire::Header;
 /// Taken by the system prompt and the tool table.
 const FIXED: Tokens = Tokens(100);
 
+/// Each refused start may take another append to follow up: for every prompt that waits there may be two.
+const MOST_ROUNDS: u32 = 200;
+
 /// What became of an append.
 enum Appended {
     /// It is on disk and the owner knows; so many records.
@@ -28,7 +31,7 @@ impl Session {
     /// Takes what happened and goes round until nothing more is wanted.
     pub(super) fn circle(&mut self, mut happened: Vec<Event>) -> Checked {
         let mut settled = false;
-        loop {
+        for _ in 0..MOST_ROUNDS {
             let Some(owner) = &mut self.owner else { return Ok(()) };
             owner.behind = false;
             let stopping = owner.stopping;
@@ -48,6 +51,7 @@ impl Session {
             settled = !refused;
             happened = Vec::new();
         }
+        hold(false, Invariant::ComesToRest, || format!("{MOST_ROUNDS} appends followed from one"))
     }
 
     /// Hands an append over; here the script may strike.

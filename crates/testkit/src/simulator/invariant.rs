@@ -37,6 +37,7 @@ invariants! {
     TurnTotals = "a turn's end gives the sum of what its events say, and the outcome that was decided",
     EndingStartsNothing = "a turn that is ending starts nothing and asks nothing",
     SteersAreSeen = "a turn is not done before a model has answered every prompt that was steered into it",
+    StopsWhenDone = "once a model has nothing more to do and nobody said anything more, it is not called again",
     OnlyCallsAsked = "a tool runs for a call that the last reply asked for, and each call is settled once",
     OnlyPermitted = "a call runs only if it was allowed, and a lost call that touches the world only on `retry`",
     WritersAlone = "reads run together, writers alone, and both in the order asked",

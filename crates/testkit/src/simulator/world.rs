@@ -190,15 +190,19 @@ fn model_end(
 }
 
 fn calls(random: &mut Random, calm: bool) -> Vec<CallFact> {
-    let most = if calm { random.weighed(&[(80, 0), (20, 2)]) } else { random.weighed(&[(300, 0), (690, 5), (2, 90)]) };
-    let all_asked = most > 5 && random.chance(50);
+    if !calm && random.below(400) == 0 {
+        // More calls than anybody would make in good faith, each of them to be asked about.
+        let call = CallFact { access: random.pick(&[Access::Read, Access::World]), verdict: Verdict::Ask };
+        return vec![call; random.between(40, 90) as usize];
+    }
+    let count = match (random.chance(if calm { 80 } else { 30 }), calm) {
+        (true, _) => 0,
+        (false, true) => random.between(1, 2),
+        (false, false) => random.between(1, 5),
+    };
+    let accesses = [(5, Access::Read), (4, Access::Write), (4, Access::World)];
     let verdicts = [(11, Verdict::Allow), (4, Verdict::Ask), (2, Verdict::Deny), (2, Verdict::Invalid)];
-    (0..random.between(most.min(1), most.max(1)).min(most))
-        .map(|_| CallFact {
-            access: random.weighed(&[(5, Access::Read), (4, Access::Write), (4, Access::World)]),
-            verdict: if all_asked { Verdict::Ask } else { random.weighed(&verdicts) },
-        })
-        .collect()
+    (0..count).map(|_| CallFact { access: random.weighed(&accesses), verdict: random.weighed(&verdicts) }).collect()
 }
 
 fn tool_outcome(random: &mut Random, cancelled: bool) -> ToolOutcome {

@@ -33,6 +33,8 @@ struct Running {
     steers: Vec<(Seq, bool)>,
     /// Tools that touch the world: one that a shutdown stops may be shown as cancelled.
     world_tools: BTreeSet<EffectId>,
+    /// The model has nothing more to do.
+    all_said: bool,
     steps: u32,
     /// Failures of the present step.
     failures: u32,
@@ -95,6 +97,7 @@ impl Turns {
             ending: None,
             steers: Vec::new(),
             world_tools: BTreeSet::new(),
+            all_said: false,
             steps: 0,
             failures: 0,
             changed: 0,
@@ -142,6 +145,7 @@ impl Running {
             Event::PromptSteered { .. } => {
                 self.steers.push((seq, false));
                 self.newest_prompt = seq;
+                self.all_said = false;
             }
             Event::TimerFired { effect, .. } if effect.kind == EffectKind::Backoff => {
                 self.failed = self.failed.filter(|failure| !can_pass(*failure));
@@ -150,13 +154,15 @@ impl Running {
             Event::BudgetExhausted { .. } => self.end(TurnOutcome::Limit, Some(Limit::Budget)),
             Event::ApprovalResolved { answer: Answer::Abandon, .. } => self.end(TurnOutcome::Abandoned, None),
             Event::ModelStarted { .. } => {
+                hold(!self.all_said, Invariant::StopsWhenDone, || format!("{event:?}"))?;
                 hold(self.failed.is_none(), Invariant::PausesHold, || format!("{event:?} after {:?}", self.failed))?;
                 self.steers.iter_mut().for_each(|(_, shown)| *shown = true);
                 let (steps, failures) = (self.steps < self.limits.steps, self.failures < self.limits.attempts);
                 hold(steps && failures, Invariant::LimitsHold, || format!("{} of {:?}", self.steps, self.limits))?;
             }
-            Event::ModelFinished { usage, .. } => {
+            Event::ModelFinished { usage, calls, .. } => {
                 self.steers.retain(|(_, shown)| !shown);
+                self.all_said = calls.is_empty() && self.steers.is_empty();
                 self.steps += 1;
                 self.failures = 0;
                 self.usage += *usage;
