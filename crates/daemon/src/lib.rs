@@ -31,6 +31,7 @@ pub use config::{Config, ConfigError, OFFLINE};
 pub use lock::{Lock, LockError};
 pub use registry::Registry;
 pub use run::{Options, run};
+pub use session::{Frame, Once, Prompt, Watch};
 pub use toolbox::{ExtraTool, Run};
 
 /// The version of this daemon, which every answer names.

@@ -16,7 +16,8 @@ mod perform;
 mod render;
 mod view;
 
-pub(crate) use command::{Change, Command, Once, Prompt, Reply};
-pub(crate) use live::{Frame, Watch};
+pub(crate) use command::{Change, Command, Reply};
+pub use command::{Once, Prompt};
+pub use live::{Frame, Watch};
 pub(crate) use load::no_such_session;
 pub(crate) use owner::Owner;

@@ -28,7 +28,7 @@ const HELD_CHANGES: usize = 16;
 /// The longest prompt.
 const PROMPT_BYTES: usize = 1 << 20;
 /// Pause before an append that failed is tried again.
-const RETRY: Duration = Duration::from_secs(1);
+const RETRY: Duration = Duration::from_millis(250);
 /// How often what a running model says is saved. Never for each token, and not at all for a reply that is shorter.
 pub(super) const SAVE_EVERY: Duration = Duration::from_secs(2);
 /// How long an answer stays under its idempotency key.
