@@ -42,12 +42,15 @@ pub struct Window {
     items: VecDeque<Item>,
     /// Items that were dropped because the window was full.
     dropped: u64,
+    /// The size of all items together.
+    total: Tokens,
 }
 
 impl Window {
     /// Adds a message; the oldest exchange goes when the window is full.
     pub(crate) fn push(&mut self, seq: Seq, kind: ItemKind, tokens: Tokens) {
         self.items.push_back(Item { seq, kind, tokens });
+        self.total += tokens;
         if self.items.len() > WINDOW_ITEMS {
             self.drop_front();
             while !self.items.is_empty() && !begins_exchange(self.items.iter().map(|item| item.kind)) {
@@ -57,8 +60,10 @@ impl Window {
     }
 
     fn drop_front(&mut self) {
-        self.items.pop_front();
-        self.dropped += 1;
+        if let Some(item) = self.items.pop_front() {
+            self.total = Tokens(self.total.0.saturating_sub(item.tokens.0));
+            self.dropped += 1;
+        }
     }
 
     /// The messages, oldest first.
@@ -89,59 +94,88 @@ pub struct Caps {
     pub fixed: Tokens,
 }
 
-/// A message in a plan, shortened if `to` is given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Cut {
-    /// The event.
-    pub seq: Seq,
-    /// What the message is.
-    pub item: ItemKind,
-    /// The size it is shortened to.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub to: Option<Tokens>,
-}
-
-/// Which messages a request holds. Part of the request's recipe, so that what was left out is never left out silently.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// Which messages a request holds: those of the window, as it stood, from one of them on. Two places say it all, however
+/// long the conversation is, and nothing is left out silently.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Plan {
-    /// The messages, oldest first.
-    pub messages: Vec<Cut>,
+    /// The first message; none when nothing was said yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first: Option<Seq>,
+    /// How many messages there are from it on.
+    pub messages: u64,
+    /// Large results up to this message are shortened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shortened_through: Option<Seq>,
     /// How many older messages are left out.
     pub omitted: u64,
     /// Estimated size of all of it, the fixed part included.
     pub tokens: Tokens,
 }
 
+/// A message of a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Planned {
+    /// The event.
+    pub seq: Seq,
+    /// What the message is.
+    pub kind: ItemKind,
+    /// The size it is shortened to.
+    pub to: Option<Tokens>,
+}
+
+impl Plan {
+    /// The messages, oldest first, out of the window that was planned for.
+    pub fn messages<'a>(&self, window: &'a Window) -> impl Iterator<Item = Planned> + use<'a> {
+        let (first, through) = (self.first, self.shortened_through);
+        let mut shortening = through.is_some();
+        window.items.iter().skip_while(move |item| Some(item.seq) != first).map(move |item| {
+            let to = (shortening && is_large_result(item)).then_some(SHORT_RESULT);
+            shortening &= Some(item.seq) != through;
+            Planned { seq: item.seq, kind: item.kind, to }
+        })
+    }
+}
+
+fn is_large_result(item: &Item) -> bool {
+    item.kind == ItemKind::Result && item.tokens > SHORT_RESULT
+}
+
 /// Plans a context: everything, if it fits; else the oldest tool results shortened first; else the oldest exchanges
 /// left out whole, so that no call is parted from its result. The newest exchange always stays, shortened if need be.
 pub fn plan(window: &Window, caps: Caps) -> Plan {
     let room = Tokens(caps.context.0.saturating_sub(caps.output.0).saturating_sub(caps.fixed.0));
-    let mut messages: Vec<(Cut, Tokens)> =
-        window.items().map(|item| (Cut { seq: item.seq, item: item.kind, to: None }, item.tokens)).collect();
-    let mut total: Tokens = messages.iter().map(|(_, tokens)| *tokens).sum();
-    for (cut, tokens) in &mut messages {
-        if total <= room {
-            break;
-        }
-        if cut.item == ItemKind::Result && *tokens > SHORT_RESULT {
-            total = Tokens(total.0 - (tokens.0 - SHORT_RESULT.0));
-            (cut.to, *tokens) = (Some(SHORT_RESULT), SHORT_RESULT);
+    let items = &window.items;
+    let mut total = window.total;
+    let (mut first, mut shortened_through) = (0, None);
+    if total > room {
+        for item in items.iter().filter(|item| is_large_result(item)) {
+            if total <= room {
+                break;
+            }
+            total = Tokens(total.0 - (item.tokens.0 - SHORT_RESULT.0));
+            shortened_through = Some(item.seq);
         }
     }
-    let begins = |messages: &[(Cut, Tokens)]| begins_exchange(messages.iter().map(|(cut, _)| cut.item));
-    let last_exchange = (0..messages.len()).rfind(|at| begins(&messages[*at..])).unwrap_or(0);
-    let mut first = 0;
-    while total > room && first < last_exchange {
-        total = Tokens(total.0 - messages[first].1.0);
-        first += 1;
-        while first < last_exchange && !begins(&messages[first..]) {
-            total = Tokens(total.0 - messages[first].1.0);
-            first += 1;
+    if total > room {
+        // Every large result is short by now.
+        let size = |item: &Item| if is_large_result(item) { SHORT_RESULT.0 } else { item.tokens.0 };
+        let begins = |at: usize| begins_exchange(items.range(at..).map(|item| item.kind));
+        let newest = (0..items.len()).rfind(|at| begins(*at)).unwrap_or(0);
+        while total > room && first < newest {
+            loop {
+                total = Tokens(total.0 - size(&items[first]));
+                first += 1;
+                if first >= newest || begins(first) {
+                    break;
+                }
+            }
         }
     }
     Plan {
-        messages: messages.drain(first..).map(|(cut, _)| cut).collect(),
-        omitted: window.dropped() + first as u64,
+        first: items.get(first).map(|item| item.seq),
+        messages: (items.len() - first) as u64,
+        shortened_through,
+        omitted: window.dropped + first as u64,
         tokens: total + caps.fixed,
     }
 }
@@ -165,7 +199,7 @@ mod tests {
     #[test]
     fn all_of_it_when_it_fits() {
         let plan = plan(&window(&[(ItemKind::Prompt, 10), (ItemKind::Reply, 20)]), caps(1000));
-        assert_eq!((plan.messages.len(), plan.omitted, plan.tokens), (2, 0, Tokens(80)));
+        assert_eq!((plan.messages, plan.omitted, plan.tokens), (2, 0, Tokens(80)));
     }
 
     #[test]
@@ -174,8 +208,8 @@ mod tests {
         let window =
             window(&[(Prompt, 10), (Reply, 10), (Result, 5000), (Reply, 10), (Prompt, 10), (Reply, 10), (Result, 700)]);
         let plan = plan(&window, caps(1200));
-        assert_eq!(plan.messages.iter().map(|m| m.to).collect::<Vec<_>>()[2], Some(SHORT_RESULT));
-        assert_eq!((plan.messages[6].to, plan.omitted), (None, 0));
+        let messages: Vec<_> = plan.messages(&window).collect();
+        assert_eq!((messages[2].to, messages[6].to, plan.omitted), (Some(SHORT_RESULT), None, 0));
     }
 
     #[test]
@@ -183,7 +217,7 @@ mod tests {
         use ItemKind::*;
         let window = window(&[(Prompt, 400), (Reply, 400), (Result, 10), (Prompt, 300), (Reply, 300), (Prompt, 900)]);
         let plan = plan(&window, caps(1000));
-        assert_eq!(plan.messages.iter().map(|m| m.seq.0).collect::<Vec<_>>(), [6]);
+        assert_eq!(plan.messages(&window).map(|m| m.seq.0).collect::<Vec<_>>(), [6]);
         assert_eq!(plan.omitted, 5);
     }
 
@@ -192,7 +226,7 @@ mod tests {
         use ItemKind::*;
         let window = window(&[(Prompt, 10), (Reply, 900), (Prompt, 10), (Result, 200), (Reply, 10), (Prompt, 10)]);
         let plan = plan(&window, caps(300));
-        assert_eq!(plan.messages.iter().map(|m| m.seq.0).collect::<Vec<_>>(), [6]);
+        assert_eq!(plan.messages(&window).map(|m| m.seq.0).collect::<Vec<_>>(), [6]);
     }
 
     #[test]

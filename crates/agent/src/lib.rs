@@ -20,7 +20,7 @@ mod units;
 mod wants;
 
 pub use circle::{Batch, advance};
-pub use context::{Caps, Cut, Item, ItemKind, Plan, Window, plan};
+pub use context::{Caps, Item, ItemKind, Plan, Planned, Window, plan};
 pub use effect::{Effect, Timer, Wants};
 pub use event::{
     AcceptOutcome, Access, Answer, CallFact, Event, Failure, Interruption, Question, Scope, Stop, ToolOutcome,

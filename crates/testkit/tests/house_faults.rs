@@ -5,6 +5,7 @@
 //! once; a tool that is not idempotent ran at most once, unless nobody can know and it became a question; the chain
 //! verifies; and all of it without a restart.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by ending")]
 #![allow(clippy::print_stdout, reason = "a campaign says how often it tried")]
 
 use agent::{Access, Seq, SessionId, ToolOutcome};

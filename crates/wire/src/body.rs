@@ -5,7 +5,7 @@
 use crate::chain::BlobHash;
 use crate::change::{Changeset, FileState};
 use crate::path::RelPath;
-use agent::{Cut, EffectId, ModelName, Seq, Tokens};
+use agent::{EffectId, ModelName, Plan, Seq, Tokens};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -95,12 +95,9 @@ pub struct TurnEnd {
 pub struct Recipe {
     /// Version of the renderer.
     pub renderer: u32,
-    /// Which messages, and where they are shortened.
-    pub messages: Vec<Cut>,
-    /// How many older messages are left out.
-    pub omitted: u64,
-    /// Estimated size of the whole.
-    pub tokens: Tokens,
+    /// Which messages of the conversation, as it stood before this event.
+    #[serde(flatten)]
+    pub plan: Plan,
     /// The system prompt.
     pub system: BlobHash,
     /// The tool table.

@@ -7,7 +7,7 @@ use super::view;
 use crate::clock;
 use crate::house::system_prompt;
 use agent::{
-    Caps, Effect, EffectId, EffectKind, Event, Micros, ModelName, Money, Question, Scope, Seq, State, Tokens,
+    Caps, Effect, EffectId, EffectKind, Event, Micros, ModelName, Money, Plan, Question, Scope, Seq, State, Tokens,
     TurnOutcome,
 };
 use std::sync::Arc;
@@ -39,6 +39,8 @@ struct DraftedStart {
     started: Drafted,
     reserve: Option<Reserve>,
     refused: Vec<(Scope, Drafted)>,
+    /// Of a model call: which messages it holds.
+    plan: Plan,
 }
 
 impl Owner {
@@ -163,7 +165,7 @@ impl Owner {
             let refusal = appended.refused.iter().find(|(refused, _)| *refused == index).map(|(_, scope)| *scope);
             let drafted = match refusal {
                 None => {
-                    begun.push(start.effect);
+                    begun.push((start.effect, start.plan));
                     start.started
                 }
                 Some(scope) => {
@@ -175,10 +177,8 @@ impl Owner {
             self.applied(drafted, at);
         }
         let mut keep = batch.keep;
-        keep.extend(begun.iter().map(Effect::id));
-        for effect in begun {
-            self.begin(effect).await;
-        }
+        keep.extend(begun.iter().map(|(effect, _)| effect.id()));
+        self.to_begin.extend(begun);
         self.follow(&keep, &batch.timers);
         Ok(!appended.refused.is_empty())
     }
@@ -235,7 +235,7 @@ impl Owner {
         match &effect {
             Effect::Model { id, turn, model } => {
                 let (recipe, gathered, price) = self.recipe(model, after);
-                let (turn, id) = (*turn, *id);
+                let (turn, id, plan) = (*turn, *id, recipe.plan);
                 let event = Event::ModelStarted { turn, effect: id, model: model.clone(), reserve_microusd: price };
                 let started = self.draft(seq, at, Fact::new(event, &recipe, gathered), blobs);
                 let stand_in = |scope| {
@@ -252,7 +252,7 @@ impl Owner {
                 let (session, per_day) = (ceiling(config.per_session, 0), ceiling(config.per_day, 1));
                 let day = wire::time::day(at);
                 let reserve = Some(Reserve { effect: id, amount: price, day, session, per_day });
-                DraftedStart { effect, started, reserve, refused }
+                DraftedStart { effect, started, reserve, refused, plan }
             }
             Effect::Tool { id, turn, access, .. } => {
                 let event = Event::ToolStarted { turn: *turn, effect: *id, access: *access };
@@ -260,13 +260,13 @@ impl Owner {
                 let (name, about) = call.map_or_else(Default::default, |c| (c.name.clone(), c.about.clone()));
                 let fact = Fact::new(event, &body::ToolStart { name, about }, Gathered::default());
                 let started = self.draft(seq, at, fact, blobs);
-                DraftedStart { effect, started, reserve: None, refused: Vec::new() }
+                DraftedStart { effect, started, reserve: None, refused: Vec::new(), plan: Plan::default() }
             }
             Effect::VerifyAccept { id, plan, files, undoes } => {
                 let (plan, undoes) = (Some(*plan), *undoes);
                 let event = Event::AcceptStarted { effect: *id, files: *files, plan, undoes };
                 let started = self.draft(seq, at, Fact::bare(event), blobs);
-                DraftedStart { effect, started, reserve: None, refused: Vec::new() }
+                DraftedStart { effect, started, reserve: None, refused: Vec::new(), plan: Plan::default() }
             }
         }
     }
@@ -282,9 +282,7 @@ impl Owner {
         let plan = agent::plan(&after.window, caps);
         let recipe = Recipe {
             renderer: RENDERER,
-            messages: plan.messages,
-            omitted: plan.omitted,
-            tokens: plan.tokens,
+            plan,
             system: gathered.bytes(system.as_bytes()),
             tools: gathered.blob(house.toolbox.table().clone()),
             settings: gathered.blob(house.settings_blob.clone()),

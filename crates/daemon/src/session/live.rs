@@ -38,8 +38,15 @@ pub struct Watch {
 #[derive(Debug)]
 pub(super) struct Live {
     session: SessionId,
-    frames: broadcast::Sender<Frame>,
-    speech: Mutex<Option<Speech>>,
+    stage: Mutex<Stage>,
+}
+
+/// Both under one lock, so that nothing is said between what a new watcher is told and what it hears.
+#[derive(Debug, Default)]
+struct Stage {
+    speech: Option<Speech>,
+    /// There while somebody watches: its buffer is larger than all the rest of an idle session.
+    frames: Option<broadcast::Sender<Frame>>,
 }
 
 #[derive(Debug)]
@@ -53,79 +60,86 @@ struct Speech {
 impl Live {
     /// Nobody watches, nobody speaks.
     pub(super) fn new(session: SessionId) -> Live {
-        Live { session, frames: broadcast::Sender::new(FRAMES), speech: Mutex::new(None) }
+        Live { session, stage: Mutex::default() }
     }
 
     /// Whether anybody watches.
     pub(super) fn watched(&self) -> bool {
-        self.frames.receiver_count() > 0
+        self.stage().watched()
     }
 
     /// A model begins to speak.
     pub(super) fn begin(&self, turn: TurnId, message: EffectId) {
-        *self.speech() = Some(Speech { turn, message, text: String::new(), reasoning: String::new() });
+        self.stage().speech = Some(Speech { turn, message, text: String::new(), reasoning: String::new() });
     }
 
-    /// A model said something. Called from the model's own task; what is said between is never lost to a watcher that
-    /// begins at this moment, because beginning takes the same lock.
+    /// A model said something. Called from the model's own task.
     pub(super) fn say(&self, message: EffectId, kind: DeltaKind, text: &str) {
-        let mut speech = self.speech();
-        let Some(speech) = speech.as_mut().filter(|speech| speech.message == message) else { return };
+        let mut stage = self.stage();
+        let Some(speech) = stage.speech.as_mut().filter(|speech| speech.message == message) else { return };
+        let turn = speech.turn;
         let so_far = if kind == DeltaKind::Reasoning { &mut speech.reasoning } else { &mut speech.text };
         let offset = so_far.len() as u64;
         so_far.push_str(text);
-        if self.watched() {
-            let delta =
-                Delta { kind, session: self.session, turn: speech.turn, message, offset, text: text.to_owned() };
-            let _ = self.frames.send(frame(&delta));
-        }
+        let session = self.session;
+        stage.tell(|| frame(&Delta { kind, session, turn, message, offset, text: text.to_owned() }));
     }
 
     /// What the running model has said so far.
-    pub(crate) fn said(&self) -> Option<(EffectId, String)> {
-        self.speech().as_ref().map(|speech| (speech.message, speech.text.clone()))
+    pub(super) fn said(&self) -> Option<(EffectId, String)> {
+        self.stage().speech.as_ref().map(|speech| (speech.message, speech.text.clone()))
     }
 
     /// The model has ended; its durable event follows.
     pub(super) fn end(&self) {
-        *self.speech() = None;
+        self.stage().speech = None;
     }
 
     /// An event is on disk.
     pub(super) fn publish(&self, header: &Header, record: &Record) {
-        if self.watched() {
-            let kind = kind_of(header);
-            let _ = self.frames.send(Frame { seq: Some(record.seq), kind, update: record.update().into() });
-        }
+        let (seq, kind) = (Some(record.seq), header.event.kind());
+        self.stage().tell(|| Frame { seq, kind, update: record.update().into() });
     }
 
     /// Begins a watch; called by the owner, so that no event is appended between head and receiver.
     pub(super) fn watch(&self, head: Seq) -> Watch {
-        let speech = self.speech();
-        let said = speech.iter().flat_map(|speech| {
+        let mut stage = self.stage();
+        let said = stage.speech.iter().flat_map(|speech| {
             [(DeltaKind::Reasoning, &speech.reasoning), (DeltaKind::Message, &speech.text)].map(|(kind, text)| {
                 let (turn, message) = (speech.turn, speech.message);
                 Delta { kind, session: self.session, turn, message, offset: 0, text: text.clone() }
             })
         });
         let said = said.filter(|delta| !delta.text.is_empty()).map(|delta| frame(&delta)).collect();
-        Watch { head, said, frames: self.frames.subscribe() }
+        let frames = stage.frames.get_or_insert_with(|| broadcast::Sender::new(FRAMES));
+        Watch { head, said, frames: frames.subscribe() }
     }
 
-    fn speech(&self) -> MutexGuard<'_, Option<Speech>> {
+    fn stage(&self) -> MutexGuard<'_, Stage> {
         // A panic while holding the lock leaves at worst a piece of text unsaid.
-        self.speech.lock().unwrap_or_else(PoisonError::into_inner)
+        self.stage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Stage {
+    fn watched(&self) -> bool {
+        self.frames.as_ref().is_some_and(|frames| frames.receiver_count() > 0)
+    }
+
+    /// Tells the watchers, if there are any.
+    fn tell(&mut self, frame: impl FnOnce() -> Frame) {
+        if !self.watched() {
+            self.frames = None;
+        } else if let Some(frames) = &self.frames {
+            // That the last watcher has just left is no failure.
+            let _ = frames.send(frame());
+        }
     }
 }
 
 fn frame(delta: &Delta) -> Frame {
     let update = serde_json::to_string(delta).expect("a delta is plain data");
     Frame { seq: None, kind: delta.kind.name(), update: update.into() }
-}
-
-/// The kind of an event, as its `kind` field says it.
-pub(super) fn kind_of(header: &Header) -> &'static str {
-    header.event.kind()
 }
 
 #[cfg(test)]

@@ -74,6 +74,7 @@ impl Owner {
             timers: BTreeMap::new(),
             unwritten: Vec::new(),
             behind: false,
+            to_begin: Vec::new(),
             held: VecDeque::new(),
             accepting: None,
             conflicts: Vec::new(),
@@ -91,6 +92,7 @@ impl Owner {
     /// After a commit whose outcome is unknown: effects are stopped and joined, what is on disk is read again, and what
     /// of the outcomes is not there is appended anew, with a claim of a new epoch for what had begun unseen.
     pub(super) async fn reload(&mut self) {
+        self.to_begin.clear();
         self.cancel_all();
         self.join_effects().await;
         match (self.house.store.head(JournalId::Session(self.id)).await, load(&self.house, self.id).await) {

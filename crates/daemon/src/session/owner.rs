@@ -10,7 +10,9 @@ use super::view;
 use crate::clock;
 use crate::house::House;
 use crate::registry::Registry;
-use agent::{Answer, EffectId, Epoch, Event, Micros, ModelName, Seq, SessionId, State, Timer, Tokens, TurnOutcome};
+use agent::{
+    Answer, Effect, EffectId, Epoch, Event, Micros, ModelName, Plan, Seq, SessionId, State, Timer, Tokens, TurnOutcome,
+};
 use canvas::{Fold, StatCache};
 use serde::Serialize;
 use std::collections::{BTreeMap, VecDeque};
@@ -69,6 +71,8 @@ pub(crate) struct Owner {
     pub(super) unwritten: Vec<Fact>,
     /// The last append failed, so what follows from the state may not be on disk: it is tried again.
     pub(super) behind: bool,
+    /// Effects whose start is on disk; they begin when what is being done now has been answered.
+    pub(super) to_begin: Vec<(Effect, Plan)>,
     pub(super) held: VecDeque<Change>,
     pub(super) accepting: Option<Accepting>,
     /// Paths that the last look found changed in ways that do not merge.
@@ -104,6 +108,7 @@ impl Owner {
     pub(crate) async fn run(mut self, mut inbox: mpsc::Receiver<Command>, registry: Arc<Registry>) {
         if self.state.has_work() {
             self.settle_and_go_on().await;
+            self.begin_all().await;
         }
         let mut grace: Option<Instant> = None;
         while !self.gone {
@@ -127,6 +132,7 @@ impl Owner {
                 Next::NobodyLeft => break,
             }
             self.serve_held().await;
+            self.begin_all().await;
             if self.folds_due() {
                 self.write_folds().await;
             }

@@ -6,7 +6,7 @@ use super::render::{Spoken, render};
 use crate::house::system_prompt;
 use crate::toolbox::{Inspected, Job};
 use agent::{
-    Access, CallFact, Effect, EffectId, Event, Failure, Interruption, ModelName, Money, Seq, Stop, Timer, Tokens,
+    Access, CallFact, Effect, EffectId, Event, Failure, Interruption, ModelName, Money, Plan, Seq, Stop, Timer, Tokens,
     ToolOutcome, TurnId, Usage, Verdict,
 };
 use canvas::View;
@@ -48,10 +48,16 @@ pub(super) enum Ended {
 }
 
 impl Owner {
-    /// Starts an effect whose start is on disk.
-    pub(super) async fn begin(&mut self, effect: Effect) {
+    /// Begins the effects whose start is on disk. Whoever waited for that has his answer by now.
+    pub(super) async fn begin_all(&mut self) {
+        for (effect, plan) in std::mem::take(&mut self.to_begin) {
+            self.begin(effect, plan).await;
+        }
+    }
+
+    async fn begin(&mut self, effect: Effect, plan: Plan) {
         match effect {
-            Effect::Model { id, turn, model } => self.begin_model(id, turn, model).await,
+            Effect::Model { id, turn, model } => self.begin_model(id, turn, model, plan).await,
             Effect::Tool { id, turn, .. } => self.begin_tool(id, turn),
             Effect::VerifyAccept { id, plan, .. } => self.begin_verify(id, plan),
         }
@@ -123,7 +129,7 @@ impl Owner {
         self.model_fact(effect, model, end)
     }
 
-    async fn begin_model(&mut self, id: EffectId, turn: TurnId, model: ModelName) {
+    async fn begin_model(&mut self, id: EffectId, turn: TurnId, model: ModelName, plan: Plan) {
         let Some(voice) = self.house.voices.get(&model).cloned() else {
             let failure = Failure::UnknownModel;
             let message = format!("there is no model {model}");
@@ -132,7 +138,7 @@ impl Owner {
         };
         let stop = CancellationToken::new();
         self.running.insert(id, Running { stop: stop.clone(), model: Some(model.clone()) });
-        let messages = match self.messages(id).await {
+        let messages = match self.messages(plan).await {
             Ok(messages) => messages,
             Err(problem) => {
                 self.hand_over(Ended::Model(id, Box::new(failed(Failure::Rejected, problem.detail))));
@@ -159,15 +165,11 @@ impl Owner {
         });
     }
 
-    /// The words that the recipe of the call names, fetched where they are not in memory.
-    async fn messages(&mut self, id: EffectId) -> Result<Vec<Message>, Problem> {
-        let model = self.running[&id].model.clone().expect("a model call has a model");
-        let spec = self.house.settings.models[&model];
-        let fixed = Tokens::estimate(system_prompt(&self.profile.workspace).len()) + self.house.toolbox.tokens();
-        let caps = agent::Caps { context: spec.context_tokens, output: spec.max_output_tokens, fixed };
-        let plan = agent::plan(&self.state.window, caps);
-        self.fetch(&plan.messages.iter().map(|cut| cut.seq).collect::<Vec<_>>()).await?;
-        let messages = render(&plan.messages, &self.spoken);
+    /// The words that a recipe names, fetched where they are not in memory.
+    async fn messages(&mut self, plan: Plan) -> Result<Vec<Message>, Problem> {
+        let planned: Vec<_> = plan.messages(&self.state.window).take(plan.messages as usize).collect();
+        self.fetch(&planned.iter().map(|planned| planned.seq).collect::<Vec<_>>()).await?;
+        let messages = render(&planned, &self.spoken);
         if self.spoken.values().map(Spoken::bytes).sum::<usize>() > SPOKEN_BYTES {
             self.spoken.clear();
         }
@@ -193,6 +195,9 @@ impl Owner {
     async fn long_texts(&self, record: &Record) -> Result<BTreeMap<wire::BlobHash, Vec<u8>>, Problem> {
         let mut texts = BTreeMap::new();
         let body = record.body.as_deref().unwrap_or("{}");
+        if !body.contains("\"blob\":") {
+            return Ok(texts);
+        }
         let mut named: Vec<Option<wire::BlobHash>> = Vec::new();
         named.extend(body::read::<body::Prompt>(body).ok().map(|prompt| prompt.text.blob()));
         named.extend(body::read::<body::ToolEnd>(body).ok().map(|end| end.text.blob()));

@@ -1,7 +1,7 @@
 //! From references to words: a recipe's messages, made into what a model reads. The same recipe over the same journal
 //! gives the same request, to the byte; [`RENDERER`] is raised when that changes.
 
-use agent::{Answer, Cut, EffectId, Event, ItemKind, Seq, Tokens};
+use agent::{Answer, EffectId, Event, ItemKind, Planned, Seq, Tokens};
 use models::{Message, ReplyCall};
 use std::collections::BTreeMap;
 use wire::body::{self, Text};
@@ -120,10 +120,10 @@ fn forgotten_call(ordinal: usize) -> SpokenCall {
 
 /// Renders planned messages. Every call of a reply gets exactly one result, in the order asked: providers refuse a
 /// request where one is missing, and the model shall know what did not run.
-pub(super) fn render(messages: &[Cut], spoken: &BTreeMap<Seq, Spoken>) -> Vec<Message> {
+pub(super) fn render(messages: &[Planned], spoken: &BTreeMap<Seq, Spoken>) -> Vec<Message> {
     let mut rendered = Vec::with_capacity(messages.len());
-    for (at, cut) in messages.iter().enumerate() {
-        match spoken.get(&cut.seq) {
+    for (at, planned) in messages.iter().enumerate() {
+        match spoken.get(&planned.seq) {
             Some(Spoken::Prompt(text)) => rendered.push(Message::User { text: text.clone() }),
             Some(Spoken::Reply { effect, text, calls }) => {
                 let asked = calls.iter().map(|call| ReplyCall {
@@ -144,24 +144,24 @@ pub(super) fn render(messages: &[Cut], spoken: &BTreeMap<Seq, Spoken>) -> Vec<Me
     rendered
 }
 
-fn stands(after: &[Cut]) -> bool {
-    after.first().is_some_and(|next| next.item == ItemKind::Prompt)
+fn stands(after: &[Planned]) -> bool {
+    after.first().is_some_and(|next| next.kind == ItemKind::Prompt)
 }
 
 fn results(
     reply: EffectId,
     calls: &[SpokenCall],
-    after: &[Cut],
+    after: &[Planned],
     spoken: &BTreeMap<Seq, Spoken>,
     rendered: &mut Vec<Message>,
 ) {
     let of_reply = |effect: &EffectId| (effect.turn, effect.step) == (reply.turn, reply.step);
     let mut told: BTreeMap<u32, String> = BTreeMap::new();
-    for cut in after.iter().take_while(|cut| cut.item != ItemKind::Reply) {
-        if let Some(Spoken::Result { effect, text }) = spoken.get(&cut.seq)
+    for planned in after.iter().take_while(|planned| planned.kind != ItemKind::Reply) {
+        if let Some(Spoken::Result { effect, text }) = spoken.get(&planned.seq)
             && of_reply(effect)
         {
-            told.insert(effect.ordinal, shortened(text, cut.to));
+            told.insert(effect.ordinal, shortened(text, planned.to));
         }
     }
     for (ordinal, call) in calls.iter().enumerate() {
@@ -197,8 +197,8 @@ mod tests {
         SpokenCall { id: id.into(), name: "t".into(), arguments: "{}".into(), refused: refused.map(str::to_owned) }
     }
 
-    fn cut(seq: u64, item: ItemKind) -> Cut {
-        Cut { seq: Seq(seq), item, to: None }
+    fn cut(seq: u64, kind: ItemKind) -> Planned {
+        Planned { seq: Seq(seq), kind, to: None }
     }
 
     #[test]

@@ -231,7 +231,9 @@ impl Session {
         let Event::ModelStarted { .. } = event else { return Ok(()) };
         for context in [self.random.between(200, 3_000), 200_000] {
             let caps = Caps { context: Tokens(context), output: Tokens(200), fixed: FIXED };
-            self.audit.context(plan(&self.shadow.window, caps).messages.iter().map(|cut| cut.seq).collect())?;
+            self.audit.context(
+                plan(&self.shadow.window, caps).messages(&self.shadow.window).map(|planned| planned.seq).collect(),
+            )?;
         }
         Ok(())
     }
