@@ -65,7 +65,13 @@ pub enum AssembleError {
     Read(#[from] ReadError),
     /// The beginning cannot be written down.
     #[error("the daemon's beginning cannot be written down: {0}")]
-    Append(#[from] AppendError),
+    Append(AppendError),
+    /// The journal opened, and its first write failed.
+    #[error(
+        "the first write to the journal in {0} failed: look after the disk; if that is well, the journal is damaged: \
+         restore it from a snapshot, or move it away to begin with an empty one"
+    )]
+    FirstWrite(PathBuf),
 }
 
 /// Wires a daemon, and writes down that it began. Nothing runs yet but the store's threads.
@@ -88,7 +94,10 @@ pub async fn assemble(parts: Parts) -> Result<Arc<Registry>, AssembleError> {
     };
     let settings_blob = Blob::new(&serde_json::to_vec(&settings).expect("settings are plain data"));
     let store = Store::open(&state_dir, store)?;
-    let (generation, clean) = begin(&store).await?;
+    let (generation, clean) = begin(&store).await.map_err(|error| match error {
+        AssembleError::Append(AppendError::OutcomeUnknown) => AssembleError::FirstWrite(state_dir.clone()),
+        other => other,
+    })?;
     let house = House {
         store,
         tasks: Tasks::default(),
@@ -116,7 +125,7 @@ async fn begin(store: &Store) -> Result<(Generation, bool), AssembleError> {
     let after = head.map_or(Seq(0), |head| head.seq);
     let last = store.event(JournalId::Daemon, after).await?.and_then(|last| Header::from_json(&last.header).ok());
     let clean = last.is_some_and(|last| matches!(last.event, Event::DaemonEnded { .. }));
-    note(store, generation, after, Event::DaemonBegan { generation }, &body).await?;
+    note(store, generation, after, Event::DaemonBegan { generation }, &body).await.map_err(AssembleError::Append)?;
     Ok((generation, clean))
 }
 

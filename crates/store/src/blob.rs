@@ -14,6 +14,9 @@ use std::io::{Read, Write};
 use std::sync::Arc;
 use wire::BlobHash;
 
+/// Smaller blobs are stored as they are: setting up the compressor costs more than they can save.
+const COMPRESSED_FROM_BYTES: usize = 2048;
+
 /// Bytes on their way to the store. Hashed and compressed when it is made, so that the writer, which everybody waits
 /// for, does neither: make large ones (1 MiB takes about 10 ms) on a thread that may block.
 #[derive(Clone)]
@@ -44,7 +47,9 @@ impl Blob {
     /// A blob of these bytes. It is stored compressed when that saves at least an eighth.
     pub fn new(bytes: &[u8]) -> Blob {
         let hash = BlobHash::of(bytes);
-        let compressed = compress(bytes).filter(|compressed| compressed.len() <= bytes.len() - bytes.len() / 8);
+        let worth_it = bytes.len() >= COMPRESSED_FROM_BYTES;
+        let compressed = worth_it.then(|| compress(bytes)).flatten();
+        let compressed = compressed.filter(|compressed| compressed.len() <= bytes.len() - bytes.len() / 8);
         let (coding, data) = match compressed {
             Some(compressed) => (Coding::Zlib, compressed.into()),
             None => (Coding::Plain, bytes.into()),

@@ -85,17 +85,21 @@ fn until_finished(client: &Client, session: &str, acknowledged: &mut Acknowledge
     }
 }
 
-fn check(client: &Client, session: &str, acknowledged: &Acknowledged) {
+/// A session's whole journal, page by page.
+fn journal(client: &Client, session: &str) -> Vec<Value> {
     let mut journal = Vec::new();
     loop {
         let after = journal.len();
         let page = client.get(&format!("/v1/sessions/{session}/events?after={after}")).unwrap().json();
-        let events = page["events"].as_array().unwrap().clone();
-        journal.extend(events);
+        journal.extend(page["events"].as_array().unwrap().clone());
         if page["next"].is_null() {
-            break;
+            return journal;
         }
     }
+}
+
+fn check(client: &Client, session: &str, acknowledged: &Acknowledged) {
+    let journal = journal(client, session);
     for (at, event) in journal.iter().enumerate() {
         assert_eq!(event["seq"], at as u64 + 1, "a hole in {session}");
     }
@@ -174,4 +178,84 @@ fn verify_chains(home: &Home) {
         store.verify_heads().await.unwrap();
         store.close().await;
     });
+}
+
+/// Files of an accept.
+const FILES: usize = 50;
+/// An accept of so many files, synced, takes about this long.
+const ACCEPT_WITHIN_MICROS: u64 = 120_000;
+
+#[test]
+fn a_kill_in_an_accept_leaves_every_file_whole_and_all_of_them_alike() {
+    let seed = Rng::seed();
+    let mut rng = Rng::new(seed);
+    let home = configured();
+    let client = home.client();
+    let (trials, mut written, mut untouched) = (40, 0, 0);
+    let mut daemon = home.start(DAEMON).unwrap();
+    for trial in 0..trials {
+        let name = |file: usize| format!("t{trial}/f{file}.txt");
+        let old = |file: usize| format!("old {file}\n").repeat(50);
+        std::fs::create_dir(home.workspace().join(format!("t{trial}"))).unwrap();
+        for file in 0..FILES / 2 {
+            std::fs::write(home.workspace().join(name(file)), old(file)).unwrap();
+        }
+        // Half of the files are there before; they are read first, since what was not seen is not overwritten.
+        let reads: String =
+            (0..FILES / 2).map(|f| format!("[[tool read_file {{\"path\":\"{}\"}}]]", name(f))).collect();
+        let content = |file: usize| format!("new {file} of {trial}\n").repeat(40);
+        let writes: String = (0..FILES)
+            .map(|f| format!("[[tool write_file {}]]", json!({ "path": name(f), "content": content(f) })))
+            .collect();
+        let prompt = format!("{reads} [[then]] {writes}");
+        let body = json!({ "workspace": home.workspace(), "prompt": { "text": prompt } });
+        let session = client.post("/v1/sessions", &body).unwrap().json()["session"].as_str().unwrap().to_owned();
+        until_finished(&client, &session, &mut Acknowledged::new());
+        let accepting = {
+            let (client, session) = (client.clone(), session.clone());
+            // Its answer does not matter: the daemon may be gone before it comes.
+            std::thread::spawn(move || client.post(&format!("/v1/sessions/{session}/canvas/accept"), &json!({})).ok())
+        };
+        let moment = Duration::from_micros(rng.below(ACCEPT_WITHIN_MICROS));
+        std::thread::sleep(moment);
+        daemon.kill();
+        let answer = accepting.join().unwrap();
+        daemon = home.start(DAEMON).unwrap();
+        let settled = until_accept_is_settled(&client, &session);
+        let state = |file: usize| std::fs::read_to_string(home.workspace().join(name(file))).ok();
+        let new = (0..FILES).filter(|file| state(*file) == Some(content(*file))).count();
+        let kept = (0..FILES).filter(|file| state(*file) == (*file < FILES / 2).then(|| old(*file))).count();
+        let what = format!("seed {seed}, trial {trial}, {moment:?}: {new} new, {kept} kept, settled {settled:?}");
+        assert!((new, kept) == (FILES, 0) || (new, kept) == (0, FILES), "{what}");
+        let acknowledged = answer.is_some_and(|answer| answer.status == 200 && answer.json()["outcome"] == "done");
+        assert!(!acknowledged || new == FILES, "{what}: the accept was acknowledged");
+        assert_eq!(settled.as_deref() == Some("done"), new == FILES, "{what}");
+        let left = std::fs::read_dir(home.workspace().join(format!("t{trial}"))).unwrap();
+        let left =
+            left.filter(|e| e.as_ref().unwrap().file_name().to_string_lossy().starts_with(".tinkerbell")).count();
+        assert_eq!(left, 0, "{what}: temporary files are left");
+        written += usize::from(new == FILES);
+        untouched += usize::from(new == 0);
+    }
+    assert!(daemon.stop().unwrap());
+    verify_chains(&home);
+    println!(
+        "accept storm: seed {seed}, {trials} kills in accepts of {FILES} files, {written} finished, {untouched} as before, \
+         0 in between"
+    );
+}
+
+/// The outcome of the session's accept; none when the kill came before its plan was on disk.
+fn until_accept_is_settled(client: &Client, session: &str) -> Option<String> {
+    let began = Instant::now();
+    loop {
+        let events = journal(client, session);
+        let of = |kind: &str| events.iter().rfind(|event| event["kind"] == kind).cloned();
+        of("accept.started")?;
+        if let Some(finished) = of("accept.finished") {
+            return Some(finished["outcome"].as_str().unwrap().to_owned());
+        }
+        assert!(began.elapsed() < PATIENCE, "the accept of {session} is never settled");
+        std::thread::yield_now();
+    }
 }

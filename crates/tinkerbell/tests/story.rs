@@ -5,7 +5,7 @@
 mod world;
 
 use serde_json::{Value, json};
-use world::{World, ran, wait_until};
+use world::{World, has_ended, ran};
 
 const HELLO: &str = "Create a file hello.txt that contains the word hi.";
 
@@ -35,7 +35,7 @@ fn nothing_touches_the_work_tree_until_accept() {
     assert_eq!(world.git(&["status", "--porcelain"]), "?? hello.txt\n");
     assert!(world.good(&["accept", "--undo"]).contains("D hello.txt"));
     assert_eq!((world.read("hello.txt"), world.git(&["status", "--porcelain"]).as_str()), (None, ""));
-    world.run(&["accept", "--undo"]).refused(4, &["undo"]);
+    world.run(&["accept", "--undo"]).refused(4, &["no accept of this session can be taken back"]);
     assert_eq!(world.good(&["diff"]), patch, "it stands on the canvas again");
     assert_eq!(world.git(&["ls-files", "--stage"]), before, "the user's index was never touched");
     assert_eq!(world.git(&["log", "--format=%s"]), "the beginning\n");
@@ -311,7 +311,7 @@ fn the_daemon_starts_by_itself_and_stops_when_told() {
     world.good(&["daemon", "start"]);
     assert_eq!(world.announced(), Some(pid), "it runs already");
     assert!(world.good(&["daemon", "stop"]).contains(&pid.to_string()));
-    wait_until("the process has ended", || rustix::process::test_kill_process(world::process(pid)).is_err());
+    assert!(has_ended(world::process(pid)), "it waits until the process has gone");
     assert!(!world.home.tinkerbell().join("tinkerbell.sock").exists());
     world.run(&["status"]).refused(10, &["not running"]);
     assert!(world.good(&["diff"]).contains("+hi"), "the next command starts it, and nothing was lost");

@@ -1,6 +1,6 @@
 //! `ask`: sends a prompt and prints what comes of it.
 
-use super::accept;
+use super::{accept, diff};
 use crate::client::Client;
 use crate::current::{self, Which};
 use crate::error::Error;
@@ -183,6 +183,7 @@ impl Ask {
         let heading = aside.paint(HEAD, "On the canvas, not in your files yet:");
         aside.line(&heading)?;
         words::diffstat(aside, &canvas.files)?;
+        diff::print_conflicts(&mut context.screen, &canvas)?;
         let next = format!(
             "next: tinkerbell diff{which}, tinkerbell accept{which}, tinkerbell reject{which} --all, tinkerbell ask{go_on} \"…\""
         );

@@ -72,6 +72,11 @@ pub(crate) fn print_canvas(screen: &mut Screen, canvas: &CanvasView) -> Result<(
     } else {
         words::diffstat(screen.out(), &canvas.files)?;
     }
+    print_conflicts(screen, canvas)
+}
+
+/// Prints what stands in the way of accepting, with the ways out.
+pub(crate) fn print_conflicts(screen: &mut Screen, canvas: &CanvasView) -> Result<(), Error> {
     for path in &canvas.conflicts {
         let path = plain::name(path.as_str());
         screen.remark(

@@ -10,6 +10,7 @@ use agent::{
     Caps, Effect, EffectId, EffectKind, Event, Micros, ModelName, Money, Plan, Question, Scope, Seq, State, Tokens,
     TurnOutcome,
 };
+use std::cell::Cell;
 use std::sync::Arc;
 use store::{
     Append, AppendError, Blob, Ceiling, FoldRow, JournalId, NewAnswer, NewEvent, NewStart, Reserve, SessionRow, Settle,
@@ -307,11 +308,12 @@ impl Owner {
         }
         let record = Record { seq: header.seq, header: event.header, body: Some(event.body) };
         // Long texts stand in blobs and are fetched when a request needs them.
-        if event.blobs.is_empty()
-            && let Some(spoken) = Spoken::read(&record, &|_| None)
-        {
-            self.spoken.insert(record.seq, spoken);
-        }
+        let long = Cell::new(false);
+        let spoken = Spoken::read(&header.event, record.body.as_deref(), &|_| {
+            long.set(true);
+            None
+        });
+        self.spoken.extend(spoken.filter(|_| !long.get()).map(|spoken| (record.seq, spoken)));
         self.live.publish(&header, &record);
     }
 

@@ -18,7 +18,7 @@ use tokio::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 use tools::Output;
 use wire::body::{self, Seen, Text};
-use wire::{Change, Code, FileState, Problem, Record};
+use wire::{Change, Code, FileState, Header, Problem, Record};
 
 /// Tool calls that one reply may ask for; more are refused, and the model is told.
 const CALLS_PER_REPLY: usize = 64;
@@ -185,9 +185,9 @@ impl Owner {
         let records = self.house.store.events_at(JournalId::Session(self.id), &missing).await.map_err(unreadable)?;
         for record in records {
             let texts = self.long_texts(&record).await?;
-            if let Some(spoken) = Spoken::read(&record, &|hash| texts.get(&hash).cloned()) {
-                self.spoken.insert(record.seq, spoken);
-            }
+            let Ok(header) = Header::from_json(&record.header) else { continue };
+            let spoken = Spoken::read(&header.event, record.body.as_deref(), &|hash| texts.get(&hash).cloned());
+            self.spoken.extend(spoken.map(|spoken| (record.seq, spoken)));
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use agent::{Answer, EffectId, Event, ItemKind, Planned, Seq, Tokens};
 use models::{Message, ReplyCall};
 use std::collections::BTreeMap;
 use wire::body::{self, Text};
-use wire::{BlobHash, Header, Record};
+use wire::BlobHash;
 
 /// The version of the rendering, named in each recipe.
 pub(super) const RENDERER: u32 = 1;
@@ -61,8 +61,11 @@ impl Spoken {
     }
 
     /// Reads an event; `None` when it is none of the conversation. `blob` gives long texts.
-    pub(super) fn read(record: &Record, blob: &dyn Fn(BlobHash) -> Option<Vec<u8>>) -> Option<Spoken> {
-        let header = Header::from_json(&record.header).ok()?;
+    pub(super) fn read(
+        event: &Event,
+        body: Option<&str>,
+        blob: &dyn Fn(BlobHash) -> Option<Vec<u8>>,
+    ) -> Option<Spoken> {
         let words = |text: Text| match text {
             Text::Inline(text) => text,
             Text::Blob { blob: hash, .. } => match blob(hash) {
@@ -70,8 +73,7 @@ impl Spoken {
                 None => FORGOTTEN.to_owned(),
             },
         };
-        let body = record.body.as_deref();
-        match header.event {
+        match *event {
             Event::PromptAccepted { .. } | Event::PromptQueued { .. } | Event::PromptSteered { .. } => {
                 let prompt: Option<body::Prompt> = body.and_then(|b| body::read(b).ok());
                 Some(Spoken::Prompt(prompt.map_or_else(|| FORGOTTEN.to_owned(), |p| words(p.text))))

@@ -1,0 +1,180 @@
+//! A disk that is full, really: the state directory on a small file system of its own.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by ending")]
+
+mod world;
+
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use testkit::{Daemon, Rng};
+use world::{TINKERBELL, World, is_root, journal, ran};
+
+/// A file system in memory, unmounted when dropped.
+struct Disk {
+    at: PathBuf,
+}
+
+impl Disk {
+    /// Mounts one, or says why it cannot.
+    fn mount(at: &Path, options: &str) -> Result<Disk, String> {
+        if !is_root() {
+            return Err("mounting a file system needs root".to_owned());
+        }
+        std::fs::create_dir_all(at).unwrap();
+        let mounted = ran(Command::new("mount").args(["-t", "tmpfs", "-o", options, "tinkerbell-test"]).arg(at));
+        if mounted.code == 0 { Ok(Disk { at: at.to_owned() }) } else { Err(mounted.err.trim().to_owned()) }
+    }
+
+    fn remount(&self, options: &str) {
+        ran(Command::new("mount").args(["-o", &format!("remount,{options}")]).arg(&self.at)).good();
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.at).status();
+    }
+}
+
+/// A daemon whose state lies on a disk of its own. Fields are dropped in order: the daemon first.
+struct Small {
+    daemon: Option<Daemon>,
+    disk: Disk,
+    world: World,
+}
+
+impl Small {
+    fn new(options: &str) -> Result<Small, String> {
+        let world = World::new();
+        let disk = Disk::mount(&world.home.state(), options)?;
+        Ok(Small { daemon: None, disk, world })
+    }
+
+    fn start(&mut self) {
+        self.daemon = Some(self.world.daemon());
+    }
+
+    /// Takes what is left of the disk, to the last byte.
+    fn fill(&self) -> PathBuf {
+        let filler = self.disk.at.join("filler");
+        let mut file = std::fs::File::create(&filler).unwrap();
+        for size in [4096, 1] {
+            while std::io::Write::write_all(&mut file, &vec![b'x'; size]).is_ok() {}
+        }
+        filler
+    }
+}
+
+/// Words that do not compress well.
+fn noise(rng: &mut Rng, words: u64) -> String {
+    (0..words).map(|_| format!("{:x} ", rng.draw())).collect()
+}
+
+#[test]
+fn a_full_disk_refuses_writes_answers_reads_and_loses_nothing() {
+    let mut small = match Small::new("size=1m,nr_inodes=64,mode=700") {
+        Ok(small) => small,
+        Err(why) => return println!("skipped: {why}"),
+    };
+    let seed = Rng::seed();
+    let mut rng = Rng::new(seed);
+    small.start();
+    let (world, client) = (&small.world, small.world.client());
+    let workspace = json!({ "workspace": world.home.workspace() });
+    let session = client.post("/v1/sessions", &workspace).unwrap().json()["session"].as_str().unwrap().to_owned();
+    let prompts = format!("/v1/sessions/{session}/prompts");
+    let mut acknowledged: Vec<(u64, Value, String)> = Vec::new();
+    let refused = loop {
+        assert!(acknowledged.len() < 1000, "a disk of 1 MiB never became full");
+        let text = format!("Create a file n{}.txt that contains the word {}", acknowledged.len(), noise(&mut rng, 100));
+        let answer = client.post(&prompts, &json!({ "text": text })).unwrap();
+        match answer.status {
+            200 => {
+                let told = answer.json();
+                acknowledged.push((told["seq"].as_u64().unwrap(), told["turn"].clone(), text));
+            }
+            _ => break answer,
+        }
+    };
+    let problem = refused.json();
+    assert_eq!((refused.status, &problem["code"]), (507, &json!("storage_full")), "{problem}");
+    assert!(problem["detail"].as_str().unwrap().contains("no room left on the disk"), "{problem}");
+    assert!(problem["remedy"].as_str().unwrap().contains("free some space"), "{problem}");
+
+    // All that only reads goes on.
+    let filler = small.fill();
+    assert_eq!(world.json(&["status"])["store"]["health"], "open");
+    let before = journal(&client, &session);
+    assert!(world.good(&["sessions", "ls"]).contains("idle") || world.good(&["sessions", "ls"]).contains("running"));
+    for (seq, _, text) in &acknowledged {
+        assert_eq!(&before[*seq as usize - 1]["data"]["text"], text, "seed {seed}: acknowledged and lost");
+    }
+    world.run(&["ask", "-s", &session, &noise(&mut rng, 2000)]).refused(8, &["no room", "free some"]);
+    let creating = client.post("/v1/sessions", &workspace).unwrap();
+    assert_eq!(creating.status, 507, "{:?}", creating.json());
+    // Pictures in git cannot be drawn or can, and are no reason to die.
+    let log = world.run(&["log", "-s", &session]);
+    assert!(log.code == 0 || log.err.contains("No space") || log.err.contains("no room"), "{log:?}");
+    assert_eq!(client.get("/readyz").unwrap().status, 200);
+
+    // With room again, the same daemon goes on with all it had acknowledged.
+    std::fs::remove_file(filler).unwrap();
+    small.disk.remount("size=64m,nr_inodes=4096");
+    let last = client.post(&prompts, &json!({ "text": "Create a file last.txt that contains the word hi." })).unwrap();
+    assert_eq!(last.status, 200, "{:?}", last.json());
+    let turn = last.json()["turn"].clone();
+    let finished = |update: &Value| update["kind"] == "turn.finished" && update["turn"] == turn;
+    assert!(client.follow(&session, 0).unwrap().any(|update| finished(&update)), "the last turn ends");
+    let after = journal(&client, &session);
+    assert_eq!(after[..before.len()], before[..], "what was there stayed");
+    for (at, event) in after.iter().enumerate() {
+        assert_eq!(event["seq"], at as u64 + 1, "no holes");
+    }
+    for (_, turn, _) in &acknowledged {
+        let ends: Vec<_> = after.iter().filter(|e| e["kind"] == "turn.finished" && e["turn"] == *turn).collect();
+        assert_eq!(ends.len(), 1, "seed {seed}: {turn} must end once");
+        assert_eq!(ends[0]["outcome"], "done", "seed {seed}: {}", ends[0]);
+    }
+    assert_eq!(world.good(&["show", "-s", &session, "last.txt"]), "hi\n");
+    world.good(&["log", "-s", &session]);
+    assert_eq!(world.json(&["status"])["generation"], 1, "it was never restarted");
+    assert!(small.daemon.take().unwrap().stop().unwrap());
+    println!("full disk: seed {seed}, {} prompts acknowledged, 0 lost, {} events", acknowledged.len(), after.len());
+}
+
+#[test]
+fn a_disk_that_is_full_from_the_beginning_is_named() {
+    let small = match Small::new("size=1m,mode=700") {
+        Ok(small) => small,
+        Err(why) => return println!("skipped: {why}"),
+    };
+    let filler = small.fill();
+    let refused = small.world.home.start(TINKERBELL).unwrap_err();
+    assert!(refused.contains("o room") || refused.contains("No space left"), "{refused}");
+    assert!(refused.contains(small.disk.at.to_str().unwrap()), "it names the place: {refused}");
+    std::fs::remove_file(filler).unwrap();
+    small.disk.remount("size=8m");
+    assert!(small.world.daemon().stop().unwrap(), "what the failed start left is no hindrance");
+}
+
+#[test]
+fn a_disk_that_is_read_only_is_named() {
+    let mut small = match Small::new("size=16m,mode=700") {
+        Ok(small) => small,
+        Err(why) => return println!("skipped: {why}"),
+    };
+    small.start();
+    small.world.good(&["ask", "Create a file hello.txt that contains the word hi."]);
+    assert!(small.daemon.take().unwrap().stop().unwrap());
+    // The kernel refuses this while files are open for writing, so a running daemon does not meet it on this kind of
+    // file system; failing writes below a running daemon are the failing VFS's part.
+    small.disk.remount("ro");
+    let refused = small.world.run(&["diff"]);
+    refused.refused(10, &["state directory", "Read-only file system", "make it writable", "TINKERBELL_HOME"]);
+    let doctor = small.world.run(&["doctor"]);
+    assert!(doctor.code == 1 && doctor.out.contains("cannot be written"), "{doctor:?}");
+    small.disk.remount("rw");
+    small.start();
+    assert_eq!(small.world.good(&["show", "hello.txt"]), "hi\n", "nothing was lost");
+}
