@@ -8,8 +8,8 @@ use crate::state::State;
 use crate::turn::Turn;
 use crate::wants::wants;
 
-/// More decisions than this in a row without an effect between them, a question for each call of a reply aside, would be
-/// a fault of the brain.
+/// More decisions than this in a row without an effect between them would be a fault of the brain; a question for each
+/// call of a reply, and beginning and end of each turn that waits, come on top.
 const DECISIONS: usize = 64;
 
 /// What one append holds: facts, which are never refused, then starts.
@@ -36,7 +36,8 @@ pub fn advance(state: &State, settings: &Settings, happened: Vec<Event>) -> Batc
         note(&mut batch, event);
     }
     let questions = batch.after.turn.as_ref().map_or(0, Turn::calls);
-    for _ in 0..DECISIONS + questions {
+    let turns = 2 * batch.after.queue.len();
+    for _ in 0..DECISIONS + questions + turns {
         let wants = wants(&batch.after, settings);
         if let Some(decision) = wants.decision {
             note(&mut batch, decision);
@@ -61,5 +62,25 @@ fn note(batch: &mut Batch, event: Event) {
     if let Some(turn) = deadline {
         let (outcome, limit) = (TurnOutcome::Limit, Some(Limit::Time));
         note(batch, Event::TurnCancelling { turn, outcome, limit });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::{Seq, TurnId};
+    use crate::units::{ModelName, Tokens};
+
+    #[test]
+    fn a_long_queue_of_prompts_that_no_model_can_answer_is_worked_off() {
+        let mut state = State::default();
+        let model = Some(ModelName::new("gone"));
+        for n in 1..=64 {
+            let prompt = Event::PromptQueued { turn: TurnId(n), tokens: Tokens(1), model: model.clone() };
+            state.apply(Seq(u64::from(n)), &prompt);
+        }
+        let batch = advance(&state, &Settings::default(), Vec::new());
+        let finished = batch.facts.iter().filter(|event| matches!(event, Event::TurnFinished { .. })).count();
+        assert_eq!((finished, batch.after.has_work()), (64, false));
     }
 }

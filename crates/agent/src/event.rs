@@ -417,8 +417,8 @@ words!(
     Interruption {
         /// The turn was cancelled.
         Cancelled = "cancelled",
-        /// The daemon is shutting down; the turn goes on with the next one.
-        Shutdown = "shutdown",
+        /// The owner let go of it, for a shutdown or because the disk failed; the turn goes on with another attempt.
+        Released = "released",
     }
 );
 words!(
@@ -430,7 +430,7 @@ words!(
         Failed = "failed",
         /// It stopped when it was asked to, and says how far it came.
         Cancelled = "cancelled",
-        /// It stopped because the daemon is shutting down, and may be run again.
+        /// It stopped because the owner let go of it, for a shutdown or because the disk failed, and may be run again.
         Interrupted = "interrupted",
         /// It did not end in time: nobody knows what it did.
         Unknown = "unknown",

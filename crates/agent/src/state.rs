@@ -81,8 +81,8 @@ pub struct LostAccept {
 }
 
 impl State {
-    /// Adds one event. Total: an event that makes no sense in this state changes nothing but the head, because a
-    /// journal that a later version wrote must still be readable.
+    /// Adds one event. Total: an event that makes no sense in this state changes nothing but the head, so that no
+    /// fault elsewhere, and no late answer, can bend it.
     pub fn apply(&mut self, seq: Seq, event: &Event) {
         self.head = seq;
         if !self.makes_sense(event) {

@@ -134,7 +134,7 @@ fn run_tools(state: &State, turn: &Turn, asked: Seq, calls: &[Call], wants: &mut
     }
 }
 
-/// The deadline keeps its id over restarts; the one of this step has fired when the turn is ending.
+/// The deadline has one id for the whole turn, so that it keeps running from step to step.
 fn deadline(turn: &Turn, limits: &Limits) -> Timer {
     let id = crate::EffectId { turn: turn.id, step: 1, kind: EffectKind::Deadline, ordinal: 0, attempt: 1 };
     Timer { id, turn: turn.id, since: turn.since, delay_ms: limits.turn_ms }

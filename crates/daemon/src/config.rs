@@ -46,11 +46,25 @@ struct RawModel {
     output_usd_per_mtok: f64,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "snake_case")]
+/// Where a key is. Read by hand, so that no error quotes what may be a key that somebody wrote here by mistake.
+#[derive(Debug)]
 enum RawKey {
     Env(String),
     File(PathBuf),
+}
+
+impl<'de> Deserialize<'de> for RawKey {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<RawKey, D::Error> {
+        let value = toml::Value::deserialize(deserializer)?;
+        let text = |name: &str| value.get(name).and_then(toml::Value::as_str);
+        match (text("env"), text("file"), value.as_table().map(toml::Table::len)) {
+            (Some(name), None, Some(1)) => Ok(RawKey::Env(name.to_owned())),
+            (None, Some(path), Some(1)) => Ok(RawKey::File(path.into())),
+            _ => Err(serde::de::Error::custom(
+                "a key is not written here itself; say where it is: { env = \"NAME\" } or { file = \"/path\" }",
+            )),
+        }
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -175,9 +189,9 @@ impl Config {
     fn parse(file: &Path, text: &str, found: bool) -> Result<Config, ConfigError> {
         let invalid = |message: String| ConfigError::Invalid { path: file.to_owned(), message };
         let raw: RawConfig = toml::from_str(text).map_err(|error| {
-            let message = error.to_string();
-            let hint = suggestion(error.message());
-            invalid(message + &hint)
+            // Not the error's own picture of the line: there may be a key in it.
+            let place = error.span().map(|span| place(text, span.start)).unwrap_or_default();
+            invalid(format!("{place}{}{}", error.message(), suggestion(error.message())))
         })?;
         resolve(file, found, raw).map_err(invalid)
     }
@@ -302,6 +316,14 @@ fn money(key: &str, usd: f64) -> Result<Money, String> {
     }
 }
 
+/// Line and column of a byte, as people count.
+fn place(text: &str, at: usize) -> String {
+    let before = text.get(..at).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().map_or(0, |last| last.chars().count()) + 1;
+    format!("line {line}, column {column}: ")
+}
+
 /// For "unknown field `x`, expected one of `a`, `b`": the nearest of those, when it is near.
 fn suggestion(message: &str) -> String {
     let mut quoted = message.split('`').skip(1).step_by(2);
@@ -387,9 +409,12 @@ mod tests {
             ("[daemon]\nlog = \"loud\"", "levels are off"),
             ("[budget]\nper_day_usd = -1.0", "not an amount"),
             ("[models.x\nprov", "line 1"),
+            ("[models.x]\nprovider = \"openai\"\nmodel = \"m\"\nkey = \"sk-CANARY\"", "say where it is"),
+            ("[models.x]\nprovider = \"openai\"\nmodel = \"m\"\nkey = { sk-CANARY = 1 }", "say where it is"),
         ] {
             let error = parse(text).unwrap_err();
             assert!(error.contains(expected), "{text:?} gave {error:?}");
+            assert!(!error.contains("CANARY"), "a key stands in {error:?}");
         }
     }
 }

@@ -25,8 +25,8 @@ impl Starter {
 /// Detaches this process. Standard error is a pipe to the starter: it is kept for [`Starter`] and replaced, like
 /// standard input and output, by `/dev/null`.
 pub(crate) fn detach() -> io::Result<Starter> {
-    // Fails only for the leader of a process group, which then already has what we want.
-    let _ = rustix::process::setsid();
+    // Refused to the leader of a process group, which a starter's child is not.
+    rustix::process::setsid()?;
     rustix::process::chdir("/")?;
     let starter = rustix::io::fcntl_dupfd_cloexec(io::stderr().as_fd(), 3)?;
     let null: OwnedFd = File::options().read(true).write(true).open("/dev/null")?.into();

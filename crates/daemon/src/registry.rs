@@ -1,6 +1,7 @@
 //! Which sessions are awake. Doors speak to sessions through this alone, so no door has logic the others lack.
 //!
-//! Sending and letting go happen under one lock: a command never reaches an owner that has already decided to leave.
+//! Sending and letting go happen under one lock, so a command does not reach an owner that is idle and has decided to
+//! leave. One that leaves for another reason refuses what it finds in its inbox.
 
 use crate::clock;
 use crate::house::House;
@@ -41,7 +42,7 @@ impl Registry {
     /// Wakes a session that has work left.
     pub fn wake(self: &Arc<Registry>, id: SessionId) {
         let mut awake = self.lock();
-        awake.entry(id).or_insert_with(|| self.spawn(id));
+        self.awake_or_woken(&mut awake, id);
     }
 
     /// Opens a session on a workspace, with its first prompt in the same append.
@@ -61,7 +62,7 @@ impl Registry {
         self.house.tasks.spawn("session owner", owner.run(inbox, registry));
         let (reply, answer) = oneshot::channel();
         let _ = sender.send(Command::Create { title, prompt, once, reply }).await;
-        answer.await.unwrap_or_else(|_| Err(left()))
+        answer.await.unwrap_or_else(|_| Err(handed_over()))
     }
 
     /// Says something to a session.
@@ -164,9 +165,25 @@ impl Registry {
         idle
     }
 
-    /// An owner has left.
+    /// An owner has left and takes nothing any more. Its successor, if there is one by now, stays.
     pub(crate) fn remove(&self, id: SessionId) {
-        self.lock().remove(&id);
+        let mut awake = self.lock();
+        if awake.get(&id).is_some_and(mpsc::Sender::is_closed) {
+            awake.remove(&id);
+        }
+    }
+
+    /// The inbox of the session's owner. One that has left, in whatever way, takes nothing and gets a successor.
+    fn awake_or_woken<'a>(
+        self: &Arc<Registry>,
+        awake: &'a mut BTreeMap<SessionId, mpsc::Sender<Command>>,
+        id: SessionId,
+    ) -> &'a mpsc::Sender<Command> {
+        let inbox = awake.entry(id).or_insert_with(|| self.spawn(id));
+        if inbox.is_closed() {
+            *inbox = self.spawn(id);
+        }
+        inbox
     }
 
     async fn ask<T>(
@@ -180,16 +197,16 @@ impl Registry {
         let (reply, answer) = oneshot::channel();
         {
             let mut awake = self.lock();
-            let inbox = awake.entry(id).or_insert_with(|| self.spawn(id));
+            let inbox = self.awake_or_woken(&mut awake, id);
             inbox.try_send(command(reply)).map_err(|error| match error {
                 mpsc::error::TrySendError::Full(_) => {
                     let detail = format!("{INBOX} commands wait for session {id} already");
                     Problem::new(Code::LimitReached, detail).remedy("try again in a moment")
                 }
-                mpsc::error::TrySendError::Closed(_) => left(),
+                mpsc::error::TrySendError::Closed(_) => handed_over(),
             })?;
         }
-        answer.await.unwrap_or_else(|_| Err(left()))
+        answer.await.unwrap_or_else(|_| Err(handed_over()))
     }
 
     fn spawn(self: &Arc<Registry>, id: SessionId) -> mpsc::Sender<Command> {
@@ -199,13 +216,13 @@ impl Registry {
             match Owner::load(registry.house.clone(), id).await {
                 Ok(Some(owner)) => owner.run(inbox, registry).await,
                 Ok(None) => {
-                    registry.remove(id);
                     refuse_all(&mut inbox, || crate::session::no_such_session(id));
+                    registry.remove(id);
                 }
                 Err(problem) => {
                     tracing::error!(session = %id, %problem, "the session cannot be woken");
-                    registry.remove(id);
                     refuse_all(&mut inbox, || problem.clone());
+                    registry.remove(id);
                 }
             }
         });
@@ -226,7 +243,7 @@ fn refuse_all(inbox: &mut mpsc::Receiver<Command>, problem: impl Fn() -> Problem
 }
 
 /// The owner left before it answered; whatever was asked may be asked again.
-fn left() -> Problem {
+pub(crate) fn handed_over() -> Problem {
     Problem::new(Code::Conflict, "the session was being handed over").remedy("send the request again")
 }
 

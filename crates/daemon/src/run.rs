@@ -20,12 +20,15 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::UnixStream;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::Semaphore;
 use wire::places::Places;
 
 /// Worker threads, at most; more gain nothing where every session is one task.
 const WORKERS: usize = 4;
 /// How long the head of a request may take.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// Connections at a time; more wait until one is closed.
+const CONNECTIONS: usize = 10_000;
 /// Pause after a connection could not be accepted.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long doors and sessions may take to end after effects had their grace.
@@ -139,7 +142,8 @@ async fn serve(options: Options, starter: &mut Starter) -> Result<(), StartError
         () = farewell(&registry) => tracing::info!("stopped in good order"),
         () = signals.next() => tracing::warn!("asked to stop at once"),
     }
-    drop(lock);
+    // Threads of ours may still write: the kernel takes the lock back when the process is gone, and not before.
+    std::mem::forget(lock);
     Ok(())
 }
 
@@ -147,10 +151,10 @@ async fn serve(options: Options, starter: &mut Starter) -> Result<(), StartError
 async fn farewell(registry: &Arc<Registry>) {
     let house = registry.house();
     let most = Duration::from_millis(house.config.grace_ms) + FAREWELL;
-    if tokio::time::timeout(most, house.tasks.finished()).await.is_err() {
-        tracing::warn!("not everything ended within the grace; the next start settles it");
+    match tokio::time::timeout(most, house.tasks.finished()).await {
+        Ok(()) => assemble::end(house).await,
+        Err(_) => tracing::warn!("not everything ended within the grace; the next start settles it"),
     }
-    assemble::end(house).await;
     house.store.clone().close().await;
 }
 
@@ -176,13 +180,24 @@ impl Signals {
 /// Accepts until the daemon stops. Connections that are open then end by themselves: streams see the stop.
 async fn door(registry: Arc<Registry>, socket: Socket, router: Router) {
     let house = registry.house().clone();
+    let room = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
-        let accepted = tokio::select! {
+        let next = async {
+            let place = room.clone().acquire_owned().await.expect("it is never closed");
+            (place, socket.accept().await)
+        };
+        let (place, accepted) = tokio::select! {
             () = house.stop.cancelled() => return,
-            accepted = socket.accept() => accepted,
+            next = next => next,
         };
         match accepted {
-            Ok(stream) => house.tasks.spawn("connection", connection(house.clone(), stream, router.clone())),
+            Ok(stream) => {
+                let connection = connection(house.clone(), stream, router.clone());
+                house.tasks.spawn("connection", async move {
+                    connection.await;
+                    drop(place);
+                });
+            }
             Err(error) => {
                 // Out of descriptors, most likely: wait for some to be free instead of asking at full speed.
                 tracing::warn!(%error, "a connection could not be accepted");

@@ -8,20 +8,25 @@ use std::sync::Arc;
 use tokio::sync::{Semaphore, oneshot};
 use tokio_util::task::TaskTracker;
 
-/// Blocking jobs (git, files, tools) that run at the same time; more wait their turn. Two cores gain nothing from more
-/// than a few, and each costs a thread.
-const BLOCKING_JOBS: usize = 8;
+/// Tools that run at the same time; more wait their turn. Two cores gain nothing from more than a few, and each costs a
+/// thread.
+const TOOLS: usize = 8;
+/// Looks at the canvas and accepts that run at the same time. Apart from the tools, so that a tool that hangs holds
+/// nobody up who wants to see or to take what is there.
+const LOOKS: usize = 4;
 
 /// Spawns and counts.
 #[derive(Clone)]
 pub struct Tasks {
     tracker: TaskTracker,
-    blocking: Arc<Semaphore>,
+    tools: Arc<Semaphore>,
+    looks: Arc<Semaphore>,
 }
 
 impl Default for Tasks {
     fn default() -> Tasks {
-        Tasks { tracker: TaskTracker::new(), blocking: Arc::new(Semaphore::new(BLOCKING_JOBS)) }
+        let (tools, looks) = (Arc::new(Semaphore::new(TOOLS)), Arc::new(Semaphore::new(LOOKS)));
+        Tasks { tracker: TaskTracker::new(), tools, looks }
     }
 }
 
@@ -38,10 +43,23 @@ impl Tasks {
         });
     }
 
-    /// Runs `job` on a thread for blocking work and gives what it returns; `None` when it panicked.
-    /// Cancel-safe: a dropped future leaves the job running to its end.
-    pub async fn blocking<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> Option<T> {
-        let permit = self.blocking.clone().acquire_owned().await.ok()?;
+    /// Runs a tool on a thread of its own and gives what it returns; `None` when it panicked. Cancel-safe: a dropped
+    /// future leaves the tool running to its end.
+    pub(crate) async fn tool<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+        self.blocking(self.tools.clone(), job).await
+    }
+
+    /// The same for a look at files or at git.
+    pub(crate) async fn look<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+        self.blocking(self.looks.clone(), job).await
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        permits: Arc<Semaphore>,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
+        let permit = permits.acquire_owned().await.ok()?;
         let (answer, result) = oneshot::channel();
         self.tracker.spawn_blocking(move || {
             let _permit = permit;

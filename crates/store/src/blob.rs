@@ -3,7 +3,7 @@
 
 use crate::error::{Invalid, ReadError};
 use crate::sql::{Hash, Int, Refusal};
-use agent::Seq;
+use agent::{Seq, SessionId};
 use flate2::Compression;
 use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
@@ -155,6 +155,17 @@ pub(crate) fn read(connection: &Connection, hash: BlobHash, limit_bytes: usize) 
         true => Ok(Some(unpacked)),
         false => Err(damaged("has other bytes than its name says")),
     }
+}
+
+/// Whether an event of this session holds the blob.
+pub(crate) fn is_held(connection: &Connection, session: SessionId, hash: BlobHash) -> Result<bool, ReadError> {
+    let held = connection
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM event_blobs e JOIN journals j ON j.id = e.journal JOIN blobs b ON b.id = e.blob
+             WHERE j.name = ? AND b.hash = ?)",
+        )?
+        .query_row((session.to_string(), Hash(hash.0)), |row| row.get(0))?;
+    Ok(held)
 }
 
 fn unpack(data: &[u8], bytes: u64) -> Option<Vec<u8>> {

@@ -149,6 +149,12 @@ impl Store {
         self.read(move |c| blob::read(c, hash, limit)).await
     }
 
+    /// As [`Store::blob`], of a blob that an event of this session holds.
+    pub async fn blob_of(&self, session: SessionId, hash: BlobHash) -> Result<Option<Vec<u8>>, ReadError> {
+        let limit = self.shared.limits.blob_bytes;
+        self.read(move |c| if blob::is_held(c, session, hash)? { blob::read(c, hash, limit) } else { Ok(None) }).await
+    }
+
     /// As [`Store::blob`], for threads that may block. Panics on a thread of the async runtime.
     pub fn blob_blocking(&self, hash: BlobHash) -> Result<Option<Vec<u8>>, ReadError> {
         let limit = self.shared.limits.blob_bytes;

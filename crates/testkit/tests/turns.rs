@@ -181,7 +181,7 @@ fn a_stop_in_mid_turn_loses_nothing_and_the_next_start_goes_on() {
     let events = world.until(|update| update["kind"] == "turn.finished");
     let kinds: Vec<_> = events.iter().filter_map(|event| event["kind"].as_str()).collect();
     let interrupted = events.iter().find(|event| event["kind"] == "model.interrupted").unwrap();
-    assert_eq!(interrupted["interruption"], "shutdown");
+    assert_eq!(interrupted["interruption"], "released");
     assert!(kinds.contains(&"turn.resumed"));
     assert_eq!(events.last().unwrap()["outcome"], "done");
 }

@@ -111,8 +111,12 @@ fn a_full_disk_refuses_writes_answers_reads_and_loses_nothing() {
         assert_eq!(&before[*seq as usize - 1]["data"]["text"], text, "seed {seed}: acknowledged and lost");
     }
     world.run(&["ask", "-s", &session, &noise(&mut rng, 2000)]).refused(8, &["no room", "free some"]);
+    // Something so small may still fit into the log's last page; then it is there.
     let creating = client.post("/v1/sessions", &workspace).unwrap();
-    assert_eq!(creating.status, 507, "{:?}", creating.json());
+    assert!([200, 507].contains(&creating.status), "{:?}", creating.json());
+    if let Some(id) = creating.json()["session"].as_str() {
+        assert_eq!(client.get(&format!("/v1/sessions/{id}")).unwrap().status, 200);
+    }
     // Pictures in git cannot be drawn or can, and are no reason to die.
     let log = world.run(&["log", "-s", &session]);
     assert!(log.code == 0 || log.err.contains("No space") || log.err.contains("no room"), "{log:?}");

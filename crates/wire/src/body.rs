@@ -5,7 +5,7 @@
 use crate::chain::BlobHash;
 use crate::change::{Changeset, FileState};
 use crate::path::RelPath;
-use agent::{EffectId, ModelName, Plan, Seq, Tokens};
+use agent::{EffectId, ModelName, Plan, Tokens};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -122,6 +122,9 @@ pub struct Reply {
     /// The tool calls it asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub calls: Vec<Call>,
+    /// Calls beyond the limit, which were dropped.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub dropped_calls: u32,
     /// SHA-256 of the request's bytes, so that a recipe can be checked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<BlobHash>,
@@ -288,5 +291,6 @@ pub struct InUpdate {
     pub forgotten: bool,
 }
 
-/// The place of an event within a listing.
-pub type Cursor = Seq;
+fn is_zero(n: &u32) -> bool {
+    *n == 0
+}

@@ -26,12 +26,12 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 pub(super) async fn page(registry: &Registry, id: SessionId, after: Seq, limit: usize) -> Result<String, Problem> {
     let limit = limit.clamp(1, PAGE);
     let records = registry.house().store.events(JournalId::Session(id), after, limit).await.map_err(unreadable)?;
-    if records.is_empty() && after == Seq(0) {
-        return Err(crate::session::no_such_session(id));
-    }
     let updates: Vec<String> = records.iter().map(Record::update).collect();
     // A page is bounded by its bytes too, so the head says whether there is more.
     let head = registry.house().store.head(JournalId::Session(id)).await.map_err(unreadable)?.map(|head| head.seq);
+    if head.is_none() {
+        return Err(crate::session::no_such_session(id));
+    }
     let next = match records.last() {
         Some(last) if Some(last.seq) < head => format!(",\"next\":{}", last.seq),
         _ => String::new(),
@@ -42,6 +42,10 @@ pub(super) async fn page(registry: &Registry, id: SessionId, after: Seq, limit: 
 /// A stream of updates after a cursor.
 pub(super) async fn stream(registry: Arc<Registry>, id: SessionId, after: Seq) -> Result<Response<Body>, Problem> {
     let watch = registry.watch(id).await?;
+    if after > watch.head {
+        let detail = format!("event {after} is not there yet; the last one is {}", watch.head);
+        return Err(Problem::new(Code::InvalidRequest, detail).remedy("follow from the last event that you have seen"));
+    }
     let follower = Follower { registry, id, sent: after, ready: VecDeque::new(), watch, said: false };
     let mut response = Response::new(Body::from_stream(follower.into_stream()));
     let headers = response.headers_mut();
@@ -94,6 +98,11 @@ impl Follower {
                 Ok(Ok(frame)) => {
                     if let Some(seq) = frame.seq {
                         if seq <= self.sent {
+                            continue;
+                        }
+                        // Something was appended and not told, as after a commit of unknown outcome: the journal has it.
+                        if seq > self.sent.next() {
+                            self.watch.head = seq;
                             continue;
                         }
                         self.sent = seq;

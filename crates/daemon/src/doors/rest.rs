@@ -6,8 +6,9 @@ use crate::session::{Once, Prompt};
 use crate::status;
 use agent::{EffectId, ModelName, Seq, SessionId};
 use axum::Router;
-use axum::body::{Body, Bytes};
+use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -16,6 +17,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 use wire::operation::{self, Operation};
 use wire::rest::{
     AnswerRequest, CreateSession, IDEMPOTENCY_HEADER, PromptRequest, RewindRequest, Selection, VERSION_HEADER,
@@ -24,6 +26,10 @@ use wire::{BlobHash, Code, Problem, RelPath};
 
 /// The largest body of a request.
 const BODY_BYTES: usize = 4 << 20;
+/// The kind of a problem document (RFC 9457).
+const PROBLEM: &str = "application/problem+json";
+/// How long the body of a request may take.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// The longest idempotency key.
 const KEY_BYTES: usize = 200;
 
@@ -44,7 +50,7 @@ impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let body = serde_json::to_string(&self.0).expect("a problem is plain data");
-        (status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response()
+        (status, [(header::CONTENT_TYPE, PROBLEM)], body).into_response()
     }
 }
 
@@ -59,8 +65,8 @@ pub(crate) fn router(registry: Arc<Registry>) -> Router {
         .method_not_allowed_fallback(|| async {
             Refusal(Problem::new(Code::InvalidRequest, "this route is there, but not with this method"))
         })
-        .layer(DefaultBodyLimit::max(BODY_BYTES))
-        .layer(middleware::from_fn(version))
+        .layer(DefaultBodyLimit::disable())
+        .layer(middleware::from_fn(dressed))
         .with_state(registry)
 }
 
@@ -94,10 +100,40 @@ fn handler(operation: &Operation) -> MethodRouter<Arc<Registry>> {
     }
 }
 
-async fn version(request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
+/// What holds for every route. A body is read whole, within bounds of size and time, before anything is done with it; a
+/// key that would be ignored is refused; what is refused before any handler sees it becomes a problem document; and
+/// every answer says which version gave it.
+async fn dressed(request: Request, next: Next) -> Response {
+    let mut response = match whole(request).await {
+        Ok(request) => next.run(request).await,
+        Err(refusal) => refusal.into_response(),
+    };
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    if response.status().is_client_error() && kind.is_none_or(|kind| kind != PROBLEM) {
+        response = refused_unseen(response).await.into_response();
+    }
     response.headers_mut().insert(VERSION_HEADER, HeaderValue::from_static(crate::VERSION));
     response
+}
+
+/// The request with its body in memory.
+async fn whole(request: Request) -> Result<Request, Refusal> {
+    let (parts, body) = request.into_parts();
+    if parts.headers.contains_key(IDEMPOTENCY_HEADER) && !takes_key(&parts) {
+        return Err(bad("this operation takes no idempotency key; look before you send it again".to_owned()));
+    }
+    let late = || bad(format!("the request's body did not come within {} s", BODY_TIMEOUT.as_secs()));
+    let body = tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, BODY_BYTES)).await.map_err(|_| late())?;
+    let body = body.map_err(|_| {
+        let detail = format!("the request's body was cut, or has more than {BODY_BYTES} bytes");
+        Problem::new(Code::TooLarge, detail)
+    })?;
+    Ok(Request::from_parts(parts, Body::from(body)))
+}
+
+async fn refused_unseen(response: Response) -> Refusal {
+    let words = to_bytes(response.into_body(), BODY_BYTES).await.unwrap_or_default();
+    bad(String::from_utf8_lossy(&words).into_owned())
 }
 
 async fn ready(State(registry): House) -> Answer {
@@ -124,7 +160,7 @@ async fn create(State(registry): House, headers: HeaderMap, body: Bytes) -> Answ
     let request: CreateSession = read(&body)?;
     let prompt = request.prompt.map(|prompt| checked(&registry, prompt)).transpose()?;
     let operation = &operation::SESSION_CREATE;
-    once(&registry, operation, "", &headers, &body, async |once| {
+    once(&registry, operation, None, &headers, &body, async |once| {
         registry.create(&request.workspace, request.title, prompt, once).await
     })
     .await
@@ -141,7 +177,7 @@ async fn view(State(registry): House, Path(session): Path<String>) -> Answer {
 async fn prompt(State(registry): House, Path(session): Path<String>, headers: HeaderMap, body: Bytes) -> Answer {
     let id = id(&session)?;
     let prompt = checked(&registry, read(&body)?)?;
-    once(&registry, &operation::SESSION_PROMPT, &session, &headers, &body, async |once| {
+    once(&registry, &operation::SESSION_PROMPT, Some(id), &headers, &body, async |once| {
         registry.prompt(id, prompt, once).await
     })
     .await
@@ -169,12 +205,14 @@ async fn session_events(
 }
 
 async fn blob(State(registry): House, Path((session, blob)): Path<(String, String)>) -> Answer {
-    let _ = id(&session)?;
+    let id = id(&session)?;
     let hash: BlobHash = blob.parse().map_err(|error: agent::ParseIdError| bad(error.to_string()))?;
-    let bytes = registry.house().store.blob(hash).await;
+    let bytes = registry.house().store.blob_of(id, hash).await;
     match bytes.map_err(|error| Problem::new(Code::Internal, error.to_string()))? {
         Some(bytes) => Ok(octets(bytes)),
-        None => Err(Problem::new(Code::NotFound, format!("there is no blob {hash}, or it was forgotten")).into()),
+        None => {
+            Err(Problem::new(Code::NotFound, format!("session {id} has no blob {hash}, or it was forgotten")).into())
+        }
     }
 }
 
@@ -216,7 +254,7 @@ async fn accept(State(registry): House, Path(session): Path<String>, headers: He
     let id = id(&session)?;
     let selection: Selection = read_or_default(&body)?;
     let paths = paths(selection.paths.iter().map(String::as_str))?;
-    once(&registry, &operation::CANVAS_ACCEPT, &session, &headers, &body, async |once| {
+    once(&registry, &operation::CANVAS_ACCEPT, Some(id), &headers, &body, async |once| {
         registry.accept(id, paths, once).await
     })
     .await
@@ -224,7 +262,7 @@ async fn accept(State(registry): House, Path(session): Path<String>, headers: He
 
 async fn undo(State(registry): House, Path(session): Path<String>, headers: HeaderMap, body: Bytes) -> Answer {
     let id = id(&session)?;
-    once(&registry, &operation::CANVAS_UNDO, &session, &headers, &body, async |once| registry.undo(id, once).await)
+    once(&registry, &operation::CANVAS_UNDO, Some(id), &headers, &body, async |once| registry.undo(id, once).await)
         .await
 }
 
@@ -243,11 +281,20 @@ async fn redo(State(registry): House, Path(session): Path<String>) -> Answer {
     Ok(json(&registry.redo(id(&session)?).await?))
 }
 
+/// Whether the operation keeps answers under keys.
+fn takes_key(request: &Parts) -> bool {
+    let keyed =
+        [&operation::SESSION_CREATE, &operation::SESSION_PROMPT, &operation::CANVAS_ACCEPT, &operation::CANVAS_UNDO];
+    let last = |path: &str| path.rsplit('/').next().map(str::to_owned);
+    let path = request.uri.path();
+    keyed.iter().any(|operation| operation.method == request.method.as_str() && last(operation.path) == last(path))
+}
+
 /// Does a write once for each idempotency key: a key that was used gives the answer that was given.
 async fn once<T: Serialize>(
     registry: &Registry,
     operation: &Operation,
-    session: &str,
+    session: Option<SessionId>,
     headers: &HeaderMap,
     body: &[u8],
     write: impl AsyncFnOnce(Option<Once>) -> Result<T, Problem>,
@@ -255,7 +302,9 @@ async fn once<T: Serialize>(
     let Some(key) = headers.get(IDEMPOTENCY_HEADER) else { return Ok(json(&write(None).await?)) };
     let key = key.to_str().ok().filter(|key| !key.is_empty() && key.len() <= KEY_BYTES);
     let key = key.ok_or_else(|| bad(format!("an idempotency key has 1 to {KEY_BYTES} printable ASCII characters")))?;
-    let (scope, request) = (format!("{} {session}", operation.name), BlobHash::of(body));
+    // By the id and not by its text in the path, which may be written in more than one way.
+    let scope = session.map_or_else(|| operation.name.to_owned(), |session| format!("{} {session}", operation.name));
+    let request = BlobHash::of(body);
     let known = registry.house().store.answer(&scope, key, crate::clock::now()).await;
     match known.map_err(|error| Problem::new(Code::Internal, error.to_string()))? {
         Some(known) if known.body_hash == request => {

@@ -1,7 +1,7 @@
 //! Steps 2 and 3 of the circle, and the applying that follows: from what happened to what is on disk.
 
 use super::fact::{Fact, Gathered};
-use super::owner::Owner;
+use super::owner::{FIRST_RETRY, LONGEST_RETRY, Owner};
 use super::render::{RENDERER, Spoken};
 use super::view;
 use crate::clock;
@@ -15,6 +15,7 @@ use std::sync::Arc;
 use store::{
     Append, AppendError, Blob, Ceiling, FoldRow, JournalId, NewAnswer, NewEvent, NewStart, Reserve, SessionRow, Settle,
 };
+use tokio::time::Instant;
 use wire::body::{self, LostMessage, Recipe};
 use wire::{Code, Header, Problem, Record};
 
@@ -57,19 +58,22 @@ impl Owner {
     ///
     /// Not cancel-safe: only the owner's own loop awaits it.
     pub(super) async fn happen(&mut self, given: Vec<Fact>, answer: Option<NewAnswer>) -> Result<(), Problem> {
-        let (mut given, mut answer) = (given, answer);
+        let (mut given, mut answer, mut landed) = (given, answer, false);
         loop {
             let facts = self.with_claim(std::mem::take(&mut given));
             match self.append(facts, answer.take()).await {
                 Ok(false) => {
-                    self.behind = false;
+                    self.behind = None;
                     return Ok(());
                 }
                 // A start was refused and another event stands in its place: ask again what is wanted.
-                Ok(true) => {}
+                Ok(true) => landed = true,
                 Err(error) => {
-                    self.behind = true;
-                    return Err(self.refused(error).await);
+                    let pause = self.behind.map_or(FIRST_RETRY, |(_, pause)| (pause * 2).min(LONGEST_RETRY));
+                    self.behind = Some((Instant::now() + pause, pause));
+                    let problem = self.refused(error).await;
+                    // What was given is on disk; only what follows from it is not.
+                    return if landed { Ok(()) } else { Err(problem) };
                 }
             }
         }
@@ -120,6 +124,9 @@ impl Owner {
         let house = self.house.clone();
         let happened = facts.iter().map(|fact| fact.event.clone()).collect();
         let mut batch = agent::advance(&self.state, &house.settings, happened);
+        // A state that has work, of which nothing runs, starts or ticks, waits for a person.
+        let moves = !(batch.starts.is_empty() && batch.keep.is_empty() && batch.timers.is_empty());
+        self.waking = batch.after.has_work() && moves;
         if self.stopping {
             batch.starts.clear();
         }
@@ -148,14 +155,15 @@ impl Owner {
         }
         append.facts = written.iter().map(|drafted| drafted.event.clone()).collect();
         append.starts = starts.iter().map(DraftedStart::to_store).collect();
-        append.waking = batch.after.has_work();
+        append.waking = self.waking;
         append.row = Some(self.row(&batch.after, at));
-        append.answer = answer;
+        append.answer = answer.or_else(|| self.kept.clone());
         let appended = house.store.append(append).await?;
 
         self.claimed = true;
         self.lost.clear();
         self.unwritten.clear();
+        self.kept = None;
         self.profile.updated = at;
         self.state = std::mem::take(&mut batch.after);
         for drafted in written {
@@ -352,10 +360,12 @@ impl Owner {
             bytes: bytes.expect("a fold is plain data"),
         });
         let mut append = Append::new(JournalId::Session(self.id), self.epoch, self.house.generation, seq);
-        append.waking = self.state.has_work();
+        append.waking = self.waking;
         append.folds = folds.collect();
+        // Whatever comes of it: it is not tried again before as much has happened anew.
+        self.folded = seq;
         match self.house.store.append(append).await {
-            Ok(_) => self.folded = seq,
+            Ok(_) => {}
             Err(error) => tracing::warn!(session = %self.id, %error, "the folds could not be written"),
         }
     }
@@ -377,6 +387,9 @@ impl Owner {
                 .remedy("send it again to get its answer"),
             AppendError::Invalid(invalid) => {
                 tracing::error!(session = %self.id, %invalid, "the journal refused an append; this is a fault");
+                // Whatever it is, it must not stand in the way of all that follows.
+                self.unwritten = std::mem::take(&mut self.unwritten).into_iter().map(Fact::stand_in).collect();
+                self.kept = None;
                 Problem::new(Code::Internal, invalid.to_string())
             }
             AppendError::Stale { .. } | AppendError::Epoch { .. } | AppendError::Generation { .. } => {

@@ -1,39 +1,18 @@
-//! The owner's side of the canvas: commands that look at it, change it, or write it into the work tree.
+//! The owner's side of the canvas: commands that look at it and change it.
 //!
-//! Git and files block, so each look runs on a thread of its own while the owner waits; an accept runs as an effect,
-//! and the owner goes on.
+//! Git and files block, so each look runs on a thread of its own while the owner waits.
 
 use super::command::{Change, Once, Reply};
 use super::fact::{Fact, Gathered};
 use super::owner::{Owner, answer};
-use super::perform::{Ended, Running};
-use agent::{AcceptOutcome, EffectId, Event, Seq};
-use canvas::{
-    AcceptError, Accepted as Executed, Binary, Blobs, Draft, FileDiff, Fold, MoveError, PlanError, Selection, StepKind,
-    StepStatus, WorkTree, WorkTreeError,
-};
+use agent::{Event, Seq};
+use canvas::{Binary, Blobs, Draft, FileDiff, Fold, MoveError, PlanError, StepKind, StepStatus, WorkTree};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
-use store::JournalId;
-use tokio_util::sync::CancellationToken;
-use wire::body::{self, AcceptPlan, Moved as MovedBody};
+use wire::body::Moved as MovedBody;
 use wire::rest::{Accepted, CanvasLog, CanvasView, Diff, FileRow, FileStatus, Moved, StepRow};
 use wire::{Changeset, Code, Contents, Found, Problem, RelPath};
-
-/// An accept that is under way, and who waits for it.
-pub(super) struct Accepting {
-    effect: EffectId,
-    files: u32,
-    /// The accept that is taken back.
-    undoes: Option<Seq>,
-    /// What will be shown of it.
-    rows: Vec<FileRow>,
-    waiter: Option<(Reply<Accepted>, Option<Once>)>,
-}
-
-/// How an accept's thread ended; `None` when it broke down.
-pub(super) type AcceptEnded = Option<Result<Executed, AcceptError>>;
 
 impl Owner {
     /// The journal's blobs, for threads that may block.
@@ -56,7 +35,7 @@ impl Owner {
         let cache = self.stat_cache.clone();
         let compared = self
             .on_thread(move || {
-                let tree = WorkTree::open(&workspace).map_err(work_tree)?;
+                let tree = work_tree_at(&workspace)?;
                 let mut cache = cache.lock().unwrap_or_else(PoisonError::into_inner);
                 canvas::compare(&fold, &tree, &blobs, &mut cache).map_err(|error| from_canvas(&error))
             })
@@ -86,19 +65,19 @@ impl Owner {
     /// Does a command that waited for the canvas to be free.
     pub(super) async fn change(&mut self, change: Change) {
         match change {
-            Change::Accept { paths, once, reply } => {
-                let planned = self.plan_accept(paths).await;
-                self.start_accept(planned, None, once, reply).await;
-            }
-            Change::Undo { once, reply } => {
-                let accept = self.canvas.last_accept().map(|step| step.seq);
-                let planned = match accept {
-                    Some(seq) => canvas::plan_undo(&self.canvas, seq).map_err(|error| no_plan(&error)),
-                    None => Err(Problem::new(Code::Conflict, "no accept of this session can be taken back")),
-                };
-                let planned = planned.map(|body| Draft { body, blobs: Vec::new() });
-                self.start_accept(planned, accept, once, reply).await;
-            }
+            Change::Accept { paths, once, reply } => match self.known(once.as_ref()).await {
+                Ok(None) => {
+                    let planned = self.plan_accept(paths).await;
+                    self.start_accept(planned, None, once, reply).await;
+                }
+                Ok(Some(known)) => answer(reply, Ok(known)),
+                Err(problem) => answer(reply, Err(problem)),
+            },
+            Change::Undo { once, reply } => match self.known(once.as_ref()).await {
+                Ok(None) => self.undo(once, reply).await,
+                Ok(Some(known)) => answer(reply, Ok(known)),
+                Err(problem) => answer(reply, Err(problem)),
+            },
             Change::Reject { paths, reply } => {
                 let moved = self.canvas.reject(&paths).map(|body| Draft { body, blobs: Vec::new() });
                 let rejected = |changed| Event::CanvasRejected { changed };
@@ -118,6 +97,16 @@ impl Owner {
                 answer(reply, outcome);
             }
         }
+    }
+
+    async fn undo(&mut self, once: Option<Once>, reply: Reply<Accepted>) {
+        let accept = self.canvas.last_accept().map(|step| step.seq);
+        let planned = match accept {
+            Some(seq) => canvas::plan_undo(&self.canvas, seq).map_err(|error| no_plan(&error)),
+            None => Err(Problem::new(Code::Conflict, "no accept of this session can be taken back")),
+        };
+        let planned = planned.map(|body| Draft { body, blobs: Vec::new() });
+        self.start_accept(planned, accept, once, reply).await;
     }
 
     async fn move_to(
@@ -148,130 +137,6 @@ impl Owner {
         Ok(Moved { seq, canvas: self.canvas_view().await? })
     }
 
-    async fn plan_accept(&mut self, paths: Vec<RelPath>) -> Result<Draft<AcceptPlan>, Problem> {
-        let facts = self.rebase().await?;
-        if !facts.is_empty() {
-            self.happen(facts, None).await?;
-        }
-        let chosen = |path: &&RelPath| paths.is_empty() || paths.iter().any(|below| path.is_at_or_below(below));
-        if let Some(path) = self.conflicts.iter().find(chosen) {
-            let detail = format!("you changed {path} in ways that do not merge with the canvas");
-            return Err(Problem::new(Code::Conflict, detail)
-                .remedy(format!("look at `tinkerbell diff {path}`; `tinkerbell reject {path}` keeps your version")));
-        }
-        let selection = if paths.is_empty() { Selection::All } else { Selection::Paths(paths) };
-        canvas::plan(&self.canvas, &selection).map_err(|error| no_plan(&error))
-    }
-
-    async fn start_accept(
-        &mut self,
-        planned: Result<Draft<AcceptPlan>, Problem>,
-        undoes: Option<Seq>,
-        once: Option<Once>,
-        reply: Reply<Accepted>,
-    ) {
-        match self.started(planned, undoes).await {
-            Ok((effect, plan, rows)) => {
-                let files = plan.files.len() as u32;
-                self.accepting = Some(Accepting { effect, files, undoes, rows, waiter: Some((reply, once)) });
-                self.exchange(effect, plan);
-            }
-            Err(problem) => answer(reply, Err(problem)),
-        }
-    }
-
-    async fn started(
-        &mut self,
-        planned: Result<Draft<AcceptPlan>, Problem>,
-        undoes: Option<Seq>,
-    ) -> Result<(EffectId, AcceptPlan, Vec<FileRow>), Problem> {
-        let Draft { body: plan, blobs } = planned?;
-        let changes: Changeset = plan.files.iter().map(|file| file.change.clone()).collect();
-        let rows = self.rows(changes.clone()).await?;
-        let effect = self.state.next_accept();
-        let mut gathered = Gathered::default();
-        for bytes in &blobs {
-            gathered.bytes(bytes);
-        }
-        gathered.stored(&changes);
-        let event = Event::AcceptStarted { effect, files: plan.files.len() as u32, plan: None, undoes };
-        self.happen(vec![Fact::new(event, &plan, gathered)], None).await?;
-        Ok((effect, plan, rows))
-    }
-
-    /// Looks after an accept whose daemon died.
-    pub(super) fn begin_verify(&mut self, effect: EffectId, plan: Seq) {
-        let open = self.state.open.get(&effect).and_then(|open| open.accept);
-        let (files, undoes) = open.map_or((0, None), |accept| (accept.files, accept.undoes));
-        self.accepting = Some(Accepting { effect, files, undoes, rows: Vec::new(), waiter: None });
-        self.running.insert(effect, Running { stop: CancellationToken::new(), model: None });
-        let (store, id, sender) = (self.house.store.clone(), self.id, self.ended_sender.clone());
-        let (blobs, workspace, tasks) = (self.blobs(), self.workspace(), self.house.tasks.clone());
-        self.house.tasks.spawn("accept", async move {
-            let records = store.events_at(JournalId::Session(id), &[plan]).await;
-            let body = records.ok().and_then(|records| records.into_iter().next()?.body);
-            let plan = body.and_then(|body| body::read::<AcceptPlan>(&body).ok());
-            // Without plan or work tree nothing can be said of what was done: the accept stays open.
-            let end = match plan {
-                Some(plan) => tasks.blocking(move || verify(&workspace, &plan, &blobs)).await.flatten(),
-                None => None,
-            };
-            let _ = sender.send(Ended::Accept(effect, Box::new(end))).await;
-        });
-    }
-
-    fn exchange(&mut self, effect: EffectId, plan: AcceptPlan) {
-        self.running.insert(effect, Running { stop: CancellationToken::new(), model: None });
-        let (blobs, workspace, sender) = (self.blobs(), self.workspace(), self.ended_sender.clone());
-        let tasks = self.house.tasks.clone();
-        self.house.tasks.spawn("accept", async move {
-            let end = tasks.blocking(move || exchange(&workspace, &plan, &blobs)).await;
-            let _ = sender.send(Ended::Accept(effect, Box::new(end))).await;
-        });
-    }
-
-    pub(super) async fn accept_ended(&mut self, effect: EffectId, end: AcceptEnded) {
-        let Some(accepting) = self.accepting.take_if(|accepting| accepting.effect == effect) else { return };
-        let Accepting { files, undoes, rows, waiter, .. } = accepting;
-        let executed = match end {
-            Some(Ok(executed)) => executed,
-            Some(Err(error)) => return self.accept_stuck(error.to_string(), waiter),
-            None => return self.accept_stuck("the accept could not be looked after".to_owned(), waiter),
-        };
-        let Executed { outcome, end } = executed;
-        let event = match undoes {
-            Some(undoes) if outcome == AcceptOutcome::Done => Event::AcceptUndone { effect, undoes, files },
-            _ => Event::AcceptFinished { effect, outcome, files },
-        };
-        let mut gathered = Gathered::default();
-        gathered.stored(&end.bases);
-        let seq = self.seq_of(0);
-        let (message, path) = (end.message.clone(), end.path.clone());
-        let accepted = Accepted { outcome, seq, files: rows, message, path };
-        let fact = Fact::new(event, &end, gathered);
-        let (reply, once) = match waiter {
-            Some((reply, once)) => (Some(reply), once),
-            None => (None, None),
-        };
-        let kept = once.map(|once| once.keep(&accepted));
-        self.unwritten.push(fact);
-        let outcome = self.happen(Vec::new(), kept).await;
-        if let Some(reply) = reply {
-            answer(reply, outcome.map(|()| accepted));
-        }
-    }
-
-    /// Files are in different states, each whole, and stay so until the cause is gone: the effect is left open, and
-    /// this owner leaves, so that the next one settles it.
-    fn accept_stuck(&mut self, detail: String, waiter: Option<(Reply<Accepted>, Option<Once>)>) {
-        tracing::error!(session = %self.id, detail, "an accept could be neither finished nor taken back");
-        if let Some((reply, _)) = waiter {
-            let problem = Problem::new(Code::Conflict, detail).remedy("mend the cause; then any command settles it");
-            answer(reply, Err(problem));
-        }
-        self.gone = true;
-    }
-
     /// What the canvas holds.
     pub(super) async fn canvas_view(&self) -> Result<CanvasView, Problem> {
         Ok(CanvasView {
@@ -283,7 +148,7 @@ impl Owner {
         })
     }
 
-    async fn rows(&self, changes: Changeset) -> Result<Vec<FileRow>, Problem> {
+    pub(super) async fn rows(&self, changes: Changeset) -> Result<Vec<FileRow>, Problem> {
         Ok(self.patch(changes).await?.files)
     }
 
@@ -351,7 +216,7 @@ impl Owner {
     pub(super) async fn file(&self, path: RelPath) -> Result<Contents, Problem> {
         let (fold, blobs, workspace) = (self.canvas.clone(), self.blobs(), self.workspace());
         self.on_thread(move || {
-            let tree = WorkTree::open(&workspace).map_err(work_tree)?;
+            let tree = work_tree_at(&workspace)?;
             let view = canvas::View::new(fold, Arc::new(tree), blobs);
             match view.read(&path, u64::MAX).map_err(|error| from_canvas(&error))? {
                 Found::File(contents) => Ok(contents),
@@ -365,7 +230,7 @@ impl Owner {
         .await
     }
 
-    fn workspace(&self) -> PathBuf {
+    pub(super) fn workspace(&self) -> PathBuf {
         PathBuf::from(&self.profile.workspace)
     }
 
@@ -374,24 +239,8 @@ impl Owner {
         job: impl FnOnce() -> Result<T, Problem> + Send + 'static,
     ) -> Result<T, Problem> {
         let broken = || Problem::new(Code::Internal, "a thread of the canvas broke down; see `tinkerbell daemon logs`");
-        self.house.tasks.blocking(job).await.unwrap_or_else(|| Err(broken()))
+        self.house.tasks.look(job).await.unwrap_or_else(|| Err(broken()))
     }
-}
-
-fn exchange(workspace: &Path, plan: &AcceptPlan, blobs: &Blobs) -> Result<Executed, AcceptError> {
-    match WorkTree::open(workspace) {
-        Ok(tree) => canvas::execute(&tree, plan, blobs, &mut |_| {}),
-        Err(error) => {
-            let message = Some(error.to_string());
-            let end = body::AcceptEnd { bases: Vec::new(), message, path: None };
-            Ok(Executed { outcome: AcceptOutcome::Failed, end })
-        }
-    }
-}
-
-fn verify(workspace: &Path, plan: &AcceptPlan, blobs: &Blobs) -> AcceptEnded {
-    let tree = WorkTree::open(workspace).ok()?;
-    Some(canvas::verify(&tree, plan, blobs))
 }
 
 fn row(change: &wire::Change, diff: &FileDiff) -> FileRow {
@@ -410,7 +259,7 @@ fn row(change: &wire::Change, diff: &FileDiff) -> FileRow {
     }
 }
 
-fn no_plan(error: &PlanError) -> Problem {
+pub(super) fn no_plan(error: &PlanError) -> Problem {
     Problem::new(Code::Conflict, error.to_string()).remedy("`tinkerbell diff` shows what is on the canvas")
 }
 
@@ -418,8 +267,8 @@ fn no_move(error: &MoveError) -> Problem {
     Problem::new(Code::Conflict, error.to_string())
 }
 
-fn work_tree(error: WorkTreeError) -> Problem {
-    Problem::new(Code::BadWorkspace, error.to_string())
+pub(super) fn work_tree_at(workspace: &Path) -> Result<WorkTree, Problem> {
+    WorkTree::open(workspace).map_err(|error| Problem::new(Code::BadWorkspace, error.to_string()))
 }
 
 fn from_canvas(error: &dyn std::error::Error) -> Problem {

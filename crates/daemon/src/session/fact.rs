@@ -1,9 +1,9 @@
 //! An event on its way to the journal: header, body, and the blobs that the body names.
 
-use agent::Event;
+use agent::{Event, Failure, Tokens, ToolOutcome};
 use serde::Serialize;
 use store::Blob;
-use wire::body::{INLINE_BYTES, Text};
+use wire::body::{self, INLINE_BYTES, Text};
 use wire::{BlobHash, Changeset};
 
 /// Something that happened and is not on disk yet.
@@ -23,6 +23,27 @@ impl Fact {
     /// An event without words.
     pub(super) fn bare(event: Event) -> Fact {
         Fact { event, body: "{}".to_owned(), refs: Vec::new(), blobs: Vec::new() }
+    }
+
+    /// What takes a fact's place that the journal does not take, because it is too large in some way that nobody thought
+    /// of: the same end, without its words.
+    pub(super) fn stand_in(self) -> Fact {
+        let message = "the result was larger than the journal takes".to_owned();
+        match self.event {
+            Event::ModelFinished { turn, effect, usage, cost_microusd, .. } => {
+                let (failure, retry_after_ms, tokens) = (Failure::Broken, None, Tokens(0));
+                let event = Event::ModelFailed { turn, effect, failure, retry_after_ms, tokens, usage, cost_microusd };
+                let body = body::Partial { message: Some(message), ..body::Partial::default() };
+                Fact::new(event, &body, Gathered::default())
+            }
+            Event::ToolFinished { turn, effect, .. } => {
+                let (outcome, tokens, changed) = (ToolOutcome::Failed, Tokens::estimate(message.len()), 0);
+                let event = Event::ToolFinished { turn, effect, outcome, tokens, changed };
+                let body = body::ToolEnd { text: Text::Inline(message), ..body::ToolEnd::default() };
+                Fact::new(event, &body, Gathered::default())
+            }
+            event => Fact::bare(event),
+        }
     }
 
     /// An event with a body that names the blobs gathered.

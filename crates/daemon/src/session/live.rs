@@ -91,8 +91,8 @@ impl Live {
     }
 
     /// The model has ended; its durable event follows.
-    pub(super) fn end(&self) {
-        self.stage().speech = None;
+    pub(super) fn end(&self, message: EffectId) {
+        self.stage().speech.take_if(|speech| speech.message == message);
     }
 
     /// An event is on disk.

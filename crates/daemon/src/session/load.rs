@@ -73,10 +73,13 @@ impl Owner {
             running: BTreeMap::new(),
             timers: BTreeMap::new(),
             unwritten: Vec::new(),
-            behind: false,
+            kept: None,
+            behind: None,
+            waking: true,
             to_begin: Vec::new(),
             held: VecDeque::new(),
             accepting: None,
+            stuck: None,
             conflicts: Vec::new(),
             stat_cache: Arc::default(),
             last_failure: None,
@@ -93,7 +96,7 @@ impl Owner {
     /// of the outcomes is not there is appended anew, with a claim of a new epoch for what had begun unseen.
     pub(super) async fn reload(&mut self) {
         self.to_begin.clear();
-        self.cancel_all();
+        self.release_all();
         self.join_effects().await;
         match (self.house.store.head(JournalId::Session(self.id)).await, load(&self.house, self.id).await) {
             (Ok(head), Ok(loaded)) => {
@@ -104,6 +107,7 @@ impl Owner {
                 self.folded = loaded.folded;
                 self.spoken.clear();
                 self.timers.clear();
+                self.stuck = None;
                 let open = &self.state.open;
                 self.unwritten.retain(|fact| fact.event.ends().is_some_and(|effect| open.contains_key(&effect)));
                 self.gone = self.state.head == Seq(0);
@@ -130,7 +134,10 @@ impl Owner {
                     bytes.and_then(|bytes| String::from_utf8(bytes).ok())
                 }
             };
-            let inspected = arguments.and_then(|text| self.house.toolbox.inspect(&call.name, &text).ok());
+            let inspected = match arguments {
+                Some(text) => self.house.toolbox.inspect(&call.name, &text),
+                None => Err("its arguments were forgotten".to_owned()),
+            };
             let call: PreparedCall = prepared(&call.name, inspected);
             self.jobs.push(call);
         }

@@ -5,6 +5,7 @@
 //!
 //! Deliberately absent: any way to change a session from outside its owner.
 
+mod accepting;
 mod append;
 mod command;
 mod easel;

@@ -1,20 +1,22 @@
 //! The owner: one task, one session, one thing at a time.
 
+use super::accepting::{Accepting, Stuck};
 use super::command::{Change, Command, Once, Prompt, Reply};
-use super::easel::Accepting;
 use super::fact::{Fact, Gathered};
 use super::live::Live;
-use super::perform::{Ended, PreparedCall, Running};
+use super::perform::{Ended, PreparedCall, Running, unreadable};
 use super::render::Spoken;
 use super::view;
 use crate::clock;
 use crate::house::House;
 use crate::registry::Registry;
 use agent::{
-    Answer, Effect, EffectId, Epoch, Event, Micros, ModelName, Plan, Seq, SessionId, State, Timer, Tokens, TurnOutcome,
+    Answer, Effect, EffectId, Epoch, Event, Micros, ModelName, Plan, Seq, SessionId, State, Timer, Tokens, TurnId,
+    TurnOutcome,
 };
 use canvas::{Fold, StatCache};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use store::NewAnswer;
@@ -29,8 +31,10 @@ const QUEUED_PROMPTS: usize = 64;
 const HELD_CHANGES: usize = 16;
 /// The longest prompt.
 const PROMPT_BYTES: usize = 1 << 20;
-/// Pause before an append that failed is tried again.
-const RETRY: Duration = Duration::from_millis(250);
+/// The first pause before an append that failed is tried again; each further one is twice as long.
+pub(super) const FIRST_RETRY: Duration = Duration::from_millis(250);
+/// The longest such pause.
+pub(super) const LONGEST_RETRY: Duration = Duration::from_secs(30);
 /// How often what a running model says is saved. Never for each token, and not at all for a reply that is shorter.
 pub(super) const SAVE_EVERY: Duration = Duration::from_secs(2);
 /// How long an answer stays under its idempotency key.
@@ -69,12 +73,18 @@ pub(crate) struct Owner {
     pub(super) timers: BTreeMap<EffectId, (Timer, Instant)>,
     /// Outcomes that are not on disk yet.
     pub(super) unwritten: Vec<Fact>,
-    /// The last append failed, so what follows from the state may not be on disk: it is tried again.
-    pub(super) behind: bool,
+    /// The answer that belongs to what is not written yet.
+    pub(super) kept: Option<NewAnswer>,
+    /// The last append failed, so what follows from the state may not be on disk: when it is tried again, and how long
+    /// the pause before that is.
+    pub(super) behind: Option<(Instant, Duration)>,
+    /// Whether a new owner would have something to go on with, or only somebody's answer to wait for.
+    pub(super) waking: bool,
     /// Effects whose start is on disk; they begin when what is being done now has been answered.
     pub(super) to_begin: Vec<(Effect, Plan)>,
     pub(super) held: VecDeque<Change>,
     pub(super) accepting: Option<Accepting>,
+    pub(super) stuck: Option<Stuck>,
     /// Paths that the last look found changed in ways that do not merge.
     pub(super) conflicts: Vec<RelPath>,
     /// Which files of the work tree need not be read again; shared with the threads that look.
@@ -85,7 +95,7 @@ pub(crate) struct Owner {
     /// When to save what the running model has said, and how much of it is saved.
     pub(super) saving: Option<(Instant, usize)>,
     pub(super) stopping: bool,
-    /// Somebody else has the session, or the store is closed: leave.
+    /// Somebody else has the session, or the journal is closed: leave.
     pub(super) gone: bool,
     pub(super) ended: mpsc::Receiver<Ended>,
     pub(super) ended_sender: mpsc::Sender<Ended>,
@@ -98,6 +108,7 @@ enum Next {
     Ended(Box<Ended>),
     Timer(EffectId),
     Retry,
+    LookAgain,
     Save,
     Idle,
     NobodyLeft,
@@ -116,13 +127,17 @@ impl Owner {
                 Next::Stop => {
                     grace = Some(Instant::now() + Duration::from_millis(self.house.config.grace_ms));
                     self.stopping = true;
-                    self.cancel_all();
+                    self.release_all();
+                    self.held.drain(..).for_each(|change| change.refuse(draining()));
                 }
                 Next::Command(command) => self.obey(command).await,
                 Next::Ended(ended) => self.ended(*ended).await,
                 Next::Timer(effect) => self.fired(effect).await,
                 Next::Retry => self.settle_and_go_on().await,
+                Next::LookAgain => self.look_again(),
                 Next::Save => self.save_partial().await,
+                // Whoever watches keeps the session awake; it is asked again after another while.
+                Next::Idle if self.live.watched() => {}
                 Next::Idle => {
                     self.write_folds().await;
                     if registry.let_go(self.id, &inbox) {
@@ -130,6 +145,9 @@ impl Owner {
                     }
                 }
                 Next::NobodyLeft => break,
+            }
+            if self.gone {
+                break;
             }
             self.serve_held().await;
             self.begin_all().await;
@@ -140,28 +158,44 @@ impl Owner {
                 break;
             }
         }
-        self.write_folds().await;
+        self.leave(inbox, &registry).await;
+    }
+
+    /// The end of an owner: nothing of it runs on, its folds are written, and whoever still asks is told.
+    async fn leave(mut self, mut inbox: mpsc::Receiver<Command>, registry: &Arc<Registry>) {
+        if self.gone {
+            self.release_all();
+            self.join_effects().await;
+        } else {
+            self.write_folds().await;
+        }
+        let problem = || if self.stopping { draining() } else { crate::registry::handed_over() };
+        self.held.drain(..).for_each(|change| change.refuse(problem()));
+        inbox.close();
+        while let Ok(command) = inbox.try_recv() {
+            command.refuse(problem());
+        }
         registry.remove(self.id);
+        if self.gone && self.waking && !self.house.stop.is_cancelled() {
+            registry.wake(self.id);
+        }
     }
 
     /// Waits for the next thing. Every arm is cancel-safe: receiving and sleeping lose nothing when dropped.
     async fn next(&mut self, inbox: &mut mpsc::Receiver<Command>, grace: Option<Instant>) -> Next {
         let timer = self.timers.iter().min_by_key(|(_, (_, at))| *at).map(|(effect, (_, at))| (*effect, *at));
-        let retry = self.behind.then(|| Instant::now() + RETRY);
-        let rests = !self.state.has_work() && self.running.is_empty() && !self.behind;
-        let idle =
-            (rests && !self.live.watched()).then(|| Instant::now() + Duration::from_millis(self.house.config.idle_ms));
+        // Only somebody's answer may be missing: a session that waits for a person rests too.
+        let rests = self.running.is_empty() && self.timers.is_empty() && self.behind.is_none() && self.stuck.is_none();
+        let idle = rests.then(|| Instant::now() + Duration::from_millis(self.house.config.idle_ms));
         let stop = self.house.stop.clone();
         tokio::select! {
             biased;
             () = stop.cancelled(), if !self.stopping => Next::Stop,
-            ended = self.ended.recv() => match ended {
-                Some(ended) => Next::Ended(Box::new(ended)),
-                None => Next::NobodyLeft,
-            },
+            Some(ended) = self.ended.recv() => Next::Ended(Box::new(ended)),
             () = until(grace) => Next::NobodyLeft,
             () = until(timer.map(|(_, at)| at)) => Next::Timer(timer.expect("it fired").0),
-            () = until(retry) => Next::Retry,
+            () = until(self.behind.map(|(at, _)| at)) => Next::Retry,
+            () = until(self.stuck.as_ref().map(|stuck| stuck.again_at)) => Next::LookAgain,
             () = until(self.saving.map(|(at, _)| at)) => Next::Save,
             command = inbox.recv() => match command {
                 Some(command) => Next::Command(command),
@@ -187,6 +221,10 @@ impl Owner {
             Command::Log { reply } => answer(reply, self.log().await),
             Command::File { path, reply } => answer(reply, self.file(path).await),
             Command::Change(change) if self.stopping => change.refuse(draining()),
+            Command::Change(change) if self.stuck.is_some() => {
+                change.refuse(self.stuck.as_ref().map_or_else(draining, Stuck::problem));
+                self.look_again();
+            }
             Command::Change(change) if self.held.len() < HELD_CHANGES => self.held.push_back(change),
             Command::Change(change) => change.refuse(Problem::new(
                 Code::LimitReached,
@@ -227,20 +265,40 @@ impl Owner {
         if self.stopping {
             return Err(draining());
         }
+        if let Some(known) = self.known(once.as_ref()).await? {
+            return Ok(known);
+        }
         let mut facts = before;
         let (mut turn, mut model) = (None, None);
         if let Some(prompt) = prompt {
-            model = prompt.model.clone().or_else(|| self.house.settings.default_model.clone());
+            let asked = prompt.model.clone().or_else(|| self.house.settings.default_model.clone());
             let fact = self.prompt_fact(prompt)?;
             turn = fact.event.turn();
+            // A prompt that joins a running turn goes to that turn's model.
+            model = asked.filter(|_| !matches!(fact.event, Event::PromptSteered { .. }));
             facts.push(fact);
         }
         let seq = self.seq_of(facts.len() - 1);
-        self.profile.model = model.clone().or(self.profile.model.take());
-        let acknowledged = Acknowledged { session: self.id, seq, turn, model };
+        let acknowledged = Acknowledged { session: self.id, seq, turn, model: model.clone() };
         let kept = once.map(|once| once.keep(&acknowledged));
-        self.happen(facts, kept).await?;
-        Ok(acknowledged)
+        let before = self.profile.model.clone();
+        self.profile.model = model.or(self.profile.model.take());
+        let outcome = self.happen(facts, kept).await;
+        if outcome.is_err() {
+            self.profile.model = before;
+        }
+        outcome.map(|()| acknowledged)
+    }
+
+    /// The answer that was given under a key. The owner takes one thing at a time, so nobody is before it here.
+    pub(super) async fn known<T: DeserializeOwned>(&self, once: Option<&Once>) -> Result<Option<T>, Problem> {
+        let Some(once) = once else { return Ok(None) };
+        let known = self.house.store.answer(&once.scope, &once.key, clock::now()).await.map_err(unreadable)?;
+        match known {
+            Some(known) if known.body_hash == once.request => Ok(serde_json::from_str(&known.answer).ok()),
+            Some(_) => Err(Problem::new(Code::KeyReused, "this key came with another request before")),
+            None => Ok(None),
+        }
     }
 
     fn prompt_fact(&self, prompt: Prompt) -> Result<Fact, Problem> {
@@ -271,6 +329,11 @@ impl Owner {
 
     async fn cancel(&mut self) -> Result<Cancelled, Problem> {
         let turn = self.state.turn.as_ref().map(|turn| turn.id);
+        if turn.is_none()
+            && let Some(given_up) = self.give_up_accept().await
+        {
+            return given_up.map(|seq| Cancelled { turn: TurnId::NONE, seq });
+        }
         let turn = turn.ok_or_else(|| Problem::new(Code::Conflict, "no turn is running in this session"))?;
         let seq = self.seq_of(0);
         let outcome = TurnOutcome::Cancelled;

@@ -1,18 +1,23 @@
 //! Step 4 of the circle: the effects that the brain wants, run, and what comes of them.
 
+use super::accepting::AcceptEnded;
 use super::fact::{Fact, Gathered};
 use super::owner::{Owner, SAVE_EVERY};
 use super::render::{Spoken, render};
+use crate::files::CanvasFiles;
 use crate::house::system_prompt;
 use crate::toolbox::{Inspected, Job};
 use agent::{
-    Access, CallFact, Effect, EffectId, Event, Failure, Interruption, ModelName, Money, Plan, Seq, Stop, Timer, Tokens,
-    ToolOutcome, TurnId, Usage, Verdict,
+    Access, CallFact, Effect, EffectId, EffectKind, Event, Failure, Interruption, ModelName, Money, Plan, Seq, Stop,
+    Timer, Tokens, ToolOutcome, TurnId, Usage, Verdict,
 };
 use canvas::View;
+use futures_util::FutureExt;
 use models::{Ended as ModelEnd, Message, Partial, Reply, Request, Sink};
 use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use store::JournalId;
 use tokio::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
@@ -20,15 +25,26 @@ use tools::Output;
 use wire::body::{self, Seen, Text};
 use wire::{Change, Code, FileState, Header, Problem, Record};
 
-/// Tool calls that one reply may ask for; more are refused, and the model is told.
+/// Tool calls of a reply that are taken; more are dropped, and the event says how many.
 const CALLS_PER_REPLY: usize = 64;
+/// The longest name of a tool and the longest id of a call.
+const NAME_BYTES: usize = 256;
 /// Words of the conversation that an awake session keeps in memory.
 const SPOKEN_BYTES: usize = 8 << 20;
 
 /// An effect that runs.
 pub(super) struct Running {
-    pub(super) stop: CancellationToken,
-    pub(super) model: Option<ModelName>,
+    stop: CancellationToken,
+    /// Whether it is stopped because the owner lets go of it, so that it is to be tried again, and not because it is no
+    /// longer wanted.
+    released: Arc<AtomicBool>,
+    model: Option<ModelName>,
+}
+
+impl Running {
+    pub(super) fn new(model: Option<ModelName>) -> Running {
+        Running { stop: CancellationToken::new(), released: Arc::default(), model }
+    }
 }
 
 /// A tool call of the present step.
@@ -36,15 +52,15 @@ pub(super) struct Running {
 pub(super) struct PreparedCall {
     pub(super) name: String,
     pub(super) about: String,
-    /// What to run; `None` when the call is not valid.
-    pub(super) inspected: Option<Inspected>,
+    /// What to run, or why the call is not valid.
+    pub(super) inspected: Result<Inspected, String>,
 }
 
 /// An effect that has ended, as its task says it.
 pub(super) enum Ended {
     Model(EffectId, Box<ModelEnd>),
     Tool(EffectId, Box<Fact>),
-    Accept(EffectId, Box<super::easel::AcceptEnded>),
+    Accept(EffectId, Box<AcceptEnded>),
 }
 
 impl Owner {
@@ -78,10 +94,11 @@ impl Owner {
         }
     }
 
-    /// Asks everything that runs to stop, an accept aside: it takes an instant, and half of one is worse.
-    pub(super) fn cancel_all(&mut self) {
+    /// Lets go of everything that runs, an accept aside: it takes an instant, and half of one is worse.
+    pub(super) fn release_all(&mut self) {
         for (effect, running) in &self.running {
-            if effect.kind != agent::EffectKind::Accept {
+            if effect.kind != EffectKind::Accept {
+                running.released.store(true, Ordering::Relaxed);
                 running.stop.cancel();
             }
         }
@@ -123,26 +140,27 @@ impl Owner {
     }
 
     fn model_ended(&mut self, effect: EffectId, end: ModelEnd) -> Fact {
-        let model = self.running.remove(&effect).and_then(|running| running.model);
-        self.live.end();
+        let (model, released) = match self.running.remove(&effect) {
+            Some(running) => (running.model, running.released.load(Ordering::Relaxed)),
+            None => (None, true),
+        };
+        self.live.end(effect);
         self.saving = None;
-        self.model_fact(effect, model, end)
+        self.model_fact(effect, model, released, end)
     }
 
     async fn begin_model(&mut self, id: EffectId, turn: TurnId, model: ModelName, plan: Plan) {
+        let running = Running::new(Some(model.clone()));
+        let stop = running.stop.clone();
+        self.running.insert(id, running);
         let Some(voice) = self.house.voices.get(&model).cloned() else {
-            let failure = Failure::UnknownModel;
-            let message = format!("there is no model {model}");
-            self.hand_over(Ended::Model(id, Box::new(failed(failure, message))));
-            return;
+            let end = failed(Failure::UnknownModel, format!("there is no model {model}"));
+            return self.hand_over(Ended::Model(id, Box::new(end)));
         };
-        let stop = CancellationToken::new();
-        self.running.insert(id, Running { stop: stop.clone(), model: Some(model.clone()) });
         let messages = match self.messages(plan).await {
             Ok(messages) => messages,
             Err(problem) => {
-                self.hand_over(Ended::Model(id, Box::new(failed(Failure::Rejected, problem.detail))));
-                return;
+                return self.hand_over(Ended::Model(id, Box::new(failed(Failure::Rejected, problem.detail))));
             }
         };
         let request = Request {
@@ -156,10 +174,22 @@ impl Owner {
         self.saving = Some((Instant::now() + SAVE_EVERY, 0));
         let live = self.live.clone();
         let sink: Sink = Arc::new(move |kind, text| live.say(id, kind, text));
-        let sender = self.ended_sender.clone();
-        let call = voice.backend.call(request, sink, stop);
+        let call = AssertUnwindSafe(voice.backend.call(request, sink, stop.clone())).catch_unwind();
+        let late = late(stop, self.house.config.grace_ms);
+        let (live, sender) = (self.live.clone(), self.ended_sender.clone());
         self.house.tasks.spawn("model call", async move {
-            let end = call.await;
+            let end = tokio::select! {
+                end = call => end.unwrap_or_else(|_| {
+                    failed(Failure::Broken, "the call broke down; this is a fault in tinkerbell".to_owned())
+                }),
+                // It does not stop when asked to: what it said is kept, and what it costs is estimated.
+                () = late => {
+                    let text = live.said().map(|(_, text)| text).unwrap_or_default();
+                    let (input_tokens, output_tokens) = (plan.tokens, Tokens::estimate(text.len()));
+                    let usage = Usage { input_tokens, output_tokens, estimated: true, ..Usage::default() };
+                    ModelEnd::Interrupted { partial: Partial { text, reasoning: String::new(), usage } }
+                }
+            };
             // The owner is gone only when somebody else settles what it had begun.
             let _ = sender.send(Ended::Model(id, Box::new(end))).await;
         });
@@ -214,7 +244,7 @@ impl Owner {
     }
 
     /// What a model call's end means for the journal.
-    fn model_fact(&mut self, effect: EffectId, model: Option<ModelName>, end: ModelEnd) -> Fact {
+    fn model_fact(&mut self, effect: EffectId, model: Option<ModelName>, released: bool, end: ModelEnd) -> Fact {
         let turn = effect.turn;
         let cost = |usage: &Usage| self.cost(model.as_ref(), usage);
         match end {
@@ -233,8 +263,7 @@ impl Owner {
             ModelEnd::Interrupted { partial } => {
                 let (usage, cost_microusd) = (partial.usage, cost(&partial.usage));
                 let tokens = Tokens::estimate(partial.text.len());
-                let ending = self.state.turn.as_ref().is_some_and(|turn| turn.ending.is_some());
-                let interruption = if ending { Interruption::Cancelled } else { Interruption::Shutdown };
+                let interruption = if released { Interruption::Released } else { Interruption::Cancelled };
                 let (body, gathered) = partial_body(partial, None);
                 let event = Event::ModelInterrupted { turn, effect, interruption, tokens, usage, cost_microusd };
                 Fact::new(event, &body, gathered)
@@ -248,16 +277,19 @@ impl Owner {
             + Tokens::estimate(reply.text.len());
         let (mut facts, mut calls) = (Vec::new(), Vec::new());
         self.jobs.clear();
-        for (ordinal, call) in reply.calls.into_iter().enumerate() {
-            let (fact, refused) = self.judge(ordinal, &call.name, &call.arguments);
+        let dropped = reply.calls.len().saturating_sub(CALLS_PER_REPLY) as u32;
+        for call in reply.calls.into_iter().take(CALLS_PER_REPLY) {
+            let (fact, refused) = self.judge(&call.name, &call.arguments);
             facts.push(fact);
             let arguments = gathered.text(call.arguments);
-            calls.push(body::Call { id: call.id, name: call.name, arguments, refused });
+            let (id, name) = (bounded(call.id), bounded(call.name));
+            calls.push(body::Call { id, name, arguments, refused });
         }
         let body = body::Reply {
             text: gathered.text(reply.text),
             reasoning: gathered.text(reply.reasoning),
             calls,
+            dropped_calls: dropped,
             request: Some(reply.request),
         };
         let stop = if facts.is_empty() { reply.stop } else { Stop::ToolCalls };
@@ -267,11 +299,10 @@ impl Owner {
     }
 
     /// Decides about one call, once: what is decided is recorded and never decided again.
-    fn judge(&mut self, ordinal: usize, name: &str, arguments: &str) -> (CallFact, Option<String>) {
-        let inspected = if ordinal < CALLS_PER_REPLY {
-            self.house.toolbox.inspect(name, arguments)
-        } else {
-            Err(format!("a reply may ask for at most {CALLS_PER_REPLY} calls"))
+    fn judge(&mut self, name: &str, arguments: &str) -> (CallFact, Option<String>) {
+        let inspected = match name.len() {
+            0..=NAME_BYTES => self.house.toolbox.inspect(name, arguments),
+            _ => Err("there is no tool with such a name".to_owned()),
         };
         let (fact, refused) = match &inspected {
             Ok(call) => {
@@ -282,7 +313,7 @@ impl Owner {
             }
             Err(why) => (CallFact { access: Access::Read, verdict: Verdict::Invalid }, Some(why.clone())),
         };
-        self.jobs.push(prepared(name, inspected.ok()));
+        self.jobs.push(prepared(name, inspected));
         (fact, refused)
     }
 
@@ -292,34 +323,29 @@ impl Owner {
     }
 
     fn begin_tool(&mut self, id: EffectId, turn: TurnId) {
+        let running = Running::new(None);
+        let (stop, released) = (running.stop.clone(), running.released.clone());
+        self.running.insert(id, running);
         let call = self.jobs.get(id.ordinal as usize).cloned();
-        let Some(PreparedCall { name, inspected: Some(inspected), .. }) = call else {
-            let text = "the arguments of this call were forgotten, so it cannot run".to_owned();
-            let output = Output { outcome: ToolOutcome::Failed, text, changes: Vec::new(), seen: Vec::new() };
-            self.hand_over(Ended::Tool(id, Box::new(tool_fact(id, turn, "", output))));
-            return;
+        let (name, inspected) = match call {
+            Some(PreparedCall { name, inspected: Ok(inspected), .. }) => (name, inspected),
+            unable => {
+                let why = unable.and_then(|call| call.inspected.err());
+                let why = why.unwrap_or_else(|| "its arguments were forgotten".to_owned());
+                let output = ended(ToolOutcome::Failed, format!("this call cannot run any more: {why}"));
+                return self.hand_over(Ended::Tool(id, Box::new(tool_fact(id, turn, "", output))));
+            }
         };
-        let stop = CancellationToken::new();
-        self.running.insert(id, Running { stop: stop.clone(), model: None });
         let (house, canvas, workspace) = (self.house.clone(), self.canvas.clone(), self.profile.workspace.clone());
-        let blobs = self.blobs();
-        let (sender, daemon_stop) = (self.ended_sender.clone(), house.stop.clone());
-        let tool = name.clone();
-        let (asked, grace) = (stop.clone(), Duration::from_millis(house.config.grace_ms));
-        let late = async move {
-            asked.cancelled().await;
-            tokio::time::sleep(grace).await;
-        };
-        self.house.tasks.clone().spawn("tool", async move {
-            let tasks = house.tasks.clone();
-            let ran = tasks.blocking(move || {
+        let (blobs, sender) = (self.blobs(), self.ended_sender.clone());
+        let late = late(stop.clone(), house.config.grace_ms);
+        self.house.tasks.spawn("tool", async move {
+            let (tasks, tool) = (house.tasks.clone(), name.clone());
+            let ran = tasks.tool(move || {
                 let output = run(&house, &inspected.job, canvas, &workspace, blobs, &stop);
-                tool_fact(id, turn, &tool, interrupted(output, inspected.access, &daemon_stop))
+                tool_fact(id, turn, &tool, interrupted(output, inspected.access, released.load(Ordering::Relaxed)))
             });
-            let unknown = |text: &str| {
-                let (outcome, text) = (ToolOutcome::Unknown, text.to_owned());
-                tool_fact(id, turn, &name, Output { outcome, text, changes: Vec::new(), seen: Vec::new() })
-            };
+            let unknown = |text: &str| tool_fact(id, turn, &name, ended(ToolOutcome::Unknown, text.to_owned()));
             let fact = tokio::select! {
                 fact = ran => fact.unwrap_or_else(|| unknown("the tool broke down; this is a fault in tinkerbell")),
                 () = late => unknown("the tool did not stop when it was asked to; nobody knows what it did"),
@@ -349,21 +375,40 @@ fn run(
         Job::Extra(run, arguments) => run(arguments, stop),
         Job::BuiltIn(checked) => {
             let files = match canvas::WorkTree::open(workspace.as_ref()) {
-                Ok(tree) => crate::files::CanvasFiles(View::new(canvas, Arc::new(tree), blobs)),
-                Err(error) => {
-                    let outcome = ToolOutcome::Failed;
-                    return Output { outcome, text: error.to_string(), changes: Vec::new(), seen: Vec::new() };
+                Ok(tree) => {
+                    CanvasFiles { view: View::new(canvas, Arc::new(tree), blobs), rules: &house.settings.rules }
                 }
+                Err(error) => return ended(ToolOutcome::Failed, error.to_string()),
             };
             tools::run(checked, &files, &|| stop.is_cancelled(), house.toolbox.limits())
         }
     }
 }
 
-/// A run that was stopped for a shutdown is tried again by the next daemon, if it may be.
-fn interrupted(output: Output, access: Access, daemon_stop: &CancellationToken) -> Output {
-    let again = output.outcome == ToolOutcome::Cancelled && daemon_stop.is_cancelled() && access != Access::World;
+/// A run that the owner let go of is tried again, if it may be.
+fn interrupted(output: Output, access: Access, released: bool) -> Output {
+    let again = output.outcome == ToolOutcome::Cancelled && released && access != Access::World;
     if again { Output { outcome: ToolOutcome::Interrupted, ..output } } else { output }
+}
+
+/// An end that changed nothing.
+fn ended(outcome: ToolOutcome, text: String) -> Output {
+    Output { outcome, text, changes: Vec::new(), seen: Vec::new() }
+}
+
+/// When an effect that was asked to stop should have done so.
+async fn late(stop: CancellationToken, grace_ms: u64) {
+    stop.cancelled().await;
+    tokio::time::sleep(Duration::from_millis(grace_ms)).await;
+}
+
+/// A name or an id from a model, no longer than names are.
+fn bounded(mut text: String) -> String {
+    if text.len() > NAME_BYTES {
+        let end = (0..=NAME_BYTES).rfind(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        text.truncate(end);
+    }
+    text
 }
 
 /// What a tool's end means for the journal. Hashes and compresses, so it belongs on a thread that may block.
@@ -389,9 +434,9 @@ fn tool_fact(effect: EffectId, turn: TurnId, name: &str, output: Output) -> Fact
     Fact::new(event, &body, gathered)
 }
 
-pub(super) fn prepared(name: &str, inspected: Option<Inspected>) -> PreparedCall {
+pub(super) fn prepared(name: &str, inspected: Result<Inspected, String>) -> PreparedCall {
     let about = inspected.as_ref().map(|call| call.about.clone()).unwrap_or_default();
-    PreparedCall { name: name.to_owned(), about, inspected }
+    PreparedCall { name: bounded(name.to_owned()), about, inspected }
 }
 
 fn partial_body(partial: Partial, message: Option<String>) -> (body::Partial, Gathered) {

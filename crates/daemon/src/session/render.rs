@@ -4,8 +4,8 @@
 use agent::{Answer, EffectId, Event, ItemKind, Planned, Seq, Tokens};
 use models::{Message, ReplyCall};
 use std::collections::BTreeMap;
-use wire::body::{self, Text};
 use wire::BlobHash;
+use wire::body::{self, Text};
 
 /// The version of the rendering, named in each recipe.
 pub(super) const RENDERER: u32 = 1;

@@ -144,7 +144,7 @@ fn expected() -> Vec<(&'static str, &'static str)> {
         ContextTooLong Rejected);
     expected.extend(failures.map(|word| ("failure", word.word())));
     expected.extend(failures.map(|word| ("turn_failure", word.word())));
-    expected.extend(all!(Interruption: Cancelled Shutdown).map(|word| ("interruption", word.word())));
+    expected.extend(all!(Interruption: Cancelled Released).map(|word| ("interruption", word.word())));
     expected.extend(all!(ToolOutcome: Done Failed Cancelled Interrupted Unknown).map(|word| ("tool", word.word())));
     expected.extend(all!(Question: Permission UnknownOutcome KeepsDying).map(|word| ("question", word.word())));
     expected.extend(all!(Answer: Allow Deny Retry Skip Abandon).map(|word| ("answer", word.word())));

@@ -111,7 +111,7 @@ impl World {
             }
             (1, What::Model { turn, spec, reserve }) => {
                 let (usage, tokens) = (usage(random, true), Tokens(random.pick(&[0, 30])));
-                let interruption = Interruption::Shutdown;
+                let interruption = Interruption::Released;
                 let cost_microusd = cost(spec, usage, reserve);
                 Ok(Some(Event::ModelInterrupted { turn, effect, interruption, tokens, usage, cost_microusd }))
             }

@@ -174,7 +174,7 @@ impl Running {
             }
             Event::ModelInterrupted { usage, interruption, .. } => {
                 self.usage += *usage;
-                let wanted = *interruption == Interruption::Shutdown || self.ending.is_some();
+                let wanted = *interruption == Interruption::Released || self.ending.is_some();
                 hold(wanted, Invariant::RunningIsKept, || format!("{event:?}"))?;
             }
             Event::ToolStarted { effect, access: Access::World, .. } => drop(self.world_tools.insert(*effect)),

@@ -1,0 +1,202 @@
+//! A scripted chat server (bench/stub_llm.py): tools, streams and errors over HTTP as providers speak it. The server is
+//! ours, but Python is not, so this belongs to the tests with real counterparts.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by ending")]
+
+mod world;
+
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
+use world::{World, journal, project};
+
+/// The server, ended when dropped.
+struct Stub {
+    child: Child,
+    port: u16,
+}
+
+impl Stub {
+    /// Starts it, or says why it cannot be had.
+    fn start() -> Result<Stub, String> {
+        Stub::start_at(0)
+    }
+
+    /// Starts it on a port; 0 is any free one.
+    fn start_at(port: u16) -> Result<Stub, String> {
+        let script = project().join("bench/stub_llm.py");
+        let spawned = Command::new("python3").arg(script).args(["--port", &port.to_string()]).stdout(Stdio::piped()).spawn();
+        let mut child = spawned.map_err(|error| format!("python3 cannot be run: {error}"))?;
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let said: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("the server said {line:?}: {error}"));
+        Ok(Stub { child, port: said["port"].as_u64().unwrap() as u16 })
+    }
+
+    fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// What the server itself says, over a connection of our own.
+    fn asked(&self, path: &str) -> Value {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+        let mut reader = BufReader::new(stream);
+        let (mut line, mut length) = (String::new(), 0);
+        while reader.read_line(&mut line).unwrap() > 2 {
+            if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+                length = value.trim().parse().unwrap();
+            }
+            line.clear();
+        }
+        let mut body = vec![0; length];
+        reader.read_exact(&mut body).unwrap();
+        serde_json::from_slice(&body).unwrap()
+    }
+
+    /// Requests for an answer so far.
+    fn served(&self) -> u64 {
+        self.asked("/_stub/stats")["served"].as_u64().unwrap()
+    }
+
+    /// The local ports of a process's open connections to the server, from the kernel's table.
+    fn connections_of(&self, pid: u32) -> Vec<u16> {
+        let port = |address: &str| u16::from_str_radix(address.rsplit(':').next().unwrap(), 16).unwrap();
+        let inodes: Vec<String> = std::fs::read_dir(format!("/proc/{pid}/fd"))
+            .unwrap()
+            .filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok()?.to_str().map(str::to_owned))
+            .collect();
+        let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+        let rows = table.lines().skip(1).map(|line| line.split_whitespace().collect::<Vec<_>>());
+        rows.filter(|row| row[3] == "01" && port(row[2]) == self.port && inodes.contains(&format!("socket:[{}]", row[9])))
+            .map(|row| port(row[1]))
+            .collect()
+    }
+}
+
+impl Drop for Stub {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A world whose prompts go to the server; the reason where there is none.
+fn world() -> Option<(World, Stub)> {
+    match Stub::start() {
+        Ok(stub) => Some((World::of_server(&stub.url()), stub)),
+        Err(why) => {
+            println!("skipped: {why}");
+            None
+        }
+    }
+}
+
+fn updates(out: &str) -> Vec<Value> {
+    out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+#[ignore = "real: needs python3 for bench/stub_llm.py"]
+fn real_stub_tools_go_round_and_reach_the_canvas() {
+    let Some((world, stub)) = world() else { return };
+    world.write("a.txt", "alpha\n");
+    let prompt = "[[tool read_file {\"path\":\"a.txt\"}]] [[tool list_directory {}]] [[then]] \
+                  [[tool edit_file {\"path\":\"a.txt\",\"old\":\"alpha\",\"new\":\"omega\"}]] \
+                  [[tool write_file {\"path\":\"b/c.txt\",\"content\":\"grüße 😀\\n\"}]] [[then]] [[stub say=finished]]";
+    let asked = updates(&world.good(&["ask", "--json", prompt]));
+    let finished = |name: &str| {
+        let tools = asked.iter().filter(|update| update["kind"] == "tool.finished");
+        tools.filter(|update| update["data"]["name"] == name && update["outcome"] == "done").count()
+    };
+    let counts = ["read_file", "list_directory", "edit_file", "write_file"].map(finished);
+    assert_eq!(counts, [1; 4], "{asked:#?}");
+    let end = asked.last().unwrap();
+    assert_eq!((&end["outcome"], &end["steps"], &end["changed"]), (&json!("done"), &json!(3), &json!(2)));
+    let usage = &end["usage"];
+    assert_eq!((&usage["input_tokens"], usage["estimated"].as_bool().unwrap_or(false)), (&json!(30), false), "{usage}");
+    let log = stub.asked("/_stub/log");
+    let calls: Vec<&Value> = log.as_array().unwrap().iter().filter(|record| record["model_call"] == true).collect();
+    assert_eq!(calls.len(), 3);
+    assert!(calls.iter().all(|call| call["stream"] == true && call["tools"] == 8), "{calls:#?}");
+    assert_eq!(world.read("a.txt").as_deref(), Some("alpha\n"));
+    world.good(&["accept"]);
+    assert_eq!(world.read("a.txt").as_deref(), Some("omega\n"));
+    assert_eq!(world.read("b/c.txt").as_deref(), Some("grüße 😀\n"));
+}
+
+#[test]
+#[ignore = "real: needs python3 for bench/stub_llm.py"]
+fn real_stub_words_come_as_they_are_said() {
+    let Some((world, stub)) = world() else { return };
+    let left = world.json(&["ask", "--detach", "[[stub tokens=80 tps=100]]"]);
+    let session = left["session"].as_str().unwrap();
+    let (mut text, mut deltas, mut spoke_on) = (String::new(), 0, false);
+    for update in world.client().follow(session, 0).unwrap() {
+        if update["kind"] == "message.delta" {
+            assert_eq!(update["offset"].as_u64().unwrap() as usize, text.len(), "no gap and no overlap");
+            text.push_str(update["text"].as_str().unwrap());
+            deltas += 1;
+            if deltas == 1 {
+                spoke_on = stub.asked("/_stub/stats")["last"]["last"].is_null();
+            }
+        }
+        if update["kind"] == "model.finished" {
+            assert_eq!(update["data"]["text"], text.as_str());
+            break;
+        }
+    }
+    assert!(spoke_on, "the first words arrived when the server had not said its last");
+    let said: String = (0..80).map(|word| format!("word{word} ")).collect();
+    assert_eq!(text.trim_end(), said.trim_end());
+    assert!(deltas > 10, "{deltas} pieces");
+    println!("stub stream: {deltas} pieces of 80 words, the first before the server's last");
+}
+
+#[test]
+#[ignore = "real: needs python3 for bench/stub_llm.py"]
+fn real_stub_errors_end_the_turn_with_their_words() {
+    let Some((world, stub)) = world() else { return };
+    // Two attempts at what may pass, one at what would fail again.
+    for (status, attempts) in [(500, 2), (503, 2), (429, 2), (400, 1), (401, 1), (404, 1)] {
+        let before = stub.served();
+        let asked = world.run(&["ask", &format!("[[stub status={status}]]")]);
+        asked.refused(1, &[&status.to_string(), "scripted error"]);
+        assert_eq!(stub.served() - before, attempts, "attempts at {status}");
+    }
+    let answered = world.good(&["ask", "-c", "[[stub say=recovered]]"]);
+    assert!(answered.contains("recovered"), "the session lives on: {answered}");
+}
+
+#[test]
+#[ignore = "real: needs python3 for bench/stub_llm.py"]
+fn real_stub_serves_several_turns_over_one_connection() {
+    let Some((world, stub)) = world() else { return };
+    let daemon = world.daemon();
+    let mut ports = Vec::new();
+    for turn in 1..=5 {
+        let arguments = ["ask", "-c", "[[tool list_directory {}]]"];
+        world.good(&[&arguments[..1], if turn == 1 { &[][..] } else { &arguments[1..2] }, &arguments[2..]].concat());
+        ports.push(stub.connections_of(daemon.pid()));
+    }
+    assert_eq!(stub.served(), 10, "two calls a turn");
+    assert_eq!(ports[0].len(), 1, "{ports:?}");
+    assert!(ports.iter().all(|port| *port == ports[0]), "the connection is kept: {ports:?}");
+    let id = world.json(&["sessions", "ls"])["sessions"][0]["id"].as_str().unwrap().to_owned();
+    let ends = journal(&world.client(), &id).iter().filter(|event| event["kind"] == "turn.finished").count();
+    assert_eq!(ends, 5);
+    println!("stub: 5 turns, 10 calls, 1 connection");
+}
+
+#[test]
+#[ignore = "real: needs python3 for bench/stub_llm.py"]
+fn real_stub_that_goes_away_is_named_and_comes_back() {
+    let Some((world, stub)) = world() else { return };
+    world.good(&["ask", "[[stub say=first]]"]);
+    let port = stub.port;
+    drop(stub);
+    world.run(&["ask", "-c", "again"]).refused(1, &[&format!("127.0.0.1:{port}")]);
+    let _stub = Stub::start_at(port).unwrap();
+    assert!(world.good(&["ask", "-c", "[[stub say=back]]"]).contains("back"));
+}
