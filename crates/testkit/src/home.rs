@@ -79,7 +79,7 @@ impl Home {
 
     /// Starts a daemon and waits until it says that it is ready, or why it is not.
     pub fn start(&self, program: impl AsRef<Path>) -> Result<Daemon, String> {
-        self.start_as(self.command(program).args(["daemon", "run", "--detached"]))
+        self.start_as(self.command(program).args(["daemon", "run", "--detached"]).current_dir("/"))
     }
 
     /// Starts a daemon by a command of the caller's making, which must speak to its standard error as one that was

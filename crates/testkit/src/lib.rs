@@ -10,9 +10,11 @@ mod home;
 mod http;
 mod rng;
 mod script;
+mod world;
 
 pub use counter::{COUNT_FILE, SLEEPER_FILE, tools};
 pub use home::{Daemon, Home};
 pub use http::{Answer, Client, Events};
 pub use rng::Rng;
 pub use script::{SCRIPTED, ScriptedModel, scripted};
+pub use world::World;

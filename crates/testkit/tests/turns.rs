@@ -5,69 +5,12 @@
 use serde_json::{Value, json};
 use std::process::Command;
 use std::time::Duration;
-use testkit::{Client, Daemon, Home};
+use testkit::{Daemon, World};
 
 const DAEMON: &str = env!("CARGO_BIN_EXE_testkit-daemon");
 
-/// A session in a world of its own.
-struct World {
-    home: Home,
-    client: Client,
-    session: String,
-}
-
-impl World {
-    fn new(config: &str) -> (World, Daemon) {
-        let home = Home::new();
-        home.configure(config);
-        let daemon = home.start(DAEMON).unwrap();
-        let client = home.client();
-        let created = client.post("/v1/sessions", &json!({ "workspace": home.workspace() })).unwrap();
-        assert_eq!(created.status, 200, "{:?}", created.json());
-        let session = created.json()["session"].as_str().unwrap().to_owned();
-        (World { home, client, session }, daemon)
-    }
-
-    fn post(&self, path: &str, body: Value) -> testkit::Answer {
-        self.client.post(&format!("/v1/sessions/{}{path}", self.session), &body).unwrap()
-    }
-
-    fn prompt(&self, text: &str) -> Value {
-        let answer = self.post("/prompts", json!({ "text": text }));
-        assert_eq!(answer.status, 200, "{:?}", answer.json());
-        answer.json()
-    }
-
-    /// Updates from the beginning, until one is what is looked for; that one is last.
-    fn until(&self, found: impl Fn(&Value) -> bool) -> Vec<Value> {
-        let mut seen = Vec::new();
-        for update in self.client.follow(&self.session, 0).unwrap() {
-            let last = found(&update);
-            seen.push(update);
-            if last {
-                return seen;
-            }
-        }
-        panic!("the stream ended before what was looked for; it had {:#?}", seen.last())
-    }
-
-    fn finished(&self, turn: &str) -> Value {
-        self.until(|update| update["kind"] == "turn.finished" && update["turn"] == turn).pop().unwrap()
-    }
-
-    fn view(&self) -> Value {
-        self.client.get(&format!("/v1/sessions/{}", self.session)).unwrap().json()
-    }
-
-    /// Answers the newest open question.
-    fn answer(&self, answer: &str) -> testkit::Answer {
-        let question = self.view()["approvals"][0]["id"].as_str().unwrap().to_owned();
-        self.post(&format!("/approvals/{question}"), json!({ "answer": answer }))
-    }
-
-    fn counted(&self) -> usize {
-        std::fs::read_to_string(self.home.path("count")).map_or(0, |text| text.lines().count())
-    }
+fn world(config: &str) -> (World, Daemon) {
+    World::new(DAEMON, config)
 }
 
 fn asks(update: &Value) -> bool {
@@ -81,7 +24,7 @@ const LONG: &str = "[[pause 20]] word word word word word word word word word wo
 
 #[test]
 fn a_running_turn_can_be_cancelled() {
-    let (world, _daemon) = World::new("");
+    let (world, _daemon) = world("");
     world.prompt(LONG);
     world.until(|update| update["kind"] == "message.delta");
     let cancelled = world.post("/cancel", json!({}));
@@ -97,7 +40,7 @@ fn a_running_turn_can_be_cancelled() {
 
 #[test]
 fn a_second_prompt_waits_for_its_own_turn_or_joins_the_running_one() {
-    let (world, _daemon) = World::new("");
+    let (world, _daemon) = world("");
     world.prompt("[[pause 30]] one two three four [[tool list_directory {}]]");
     let queued = world.prompt("and this afterwards");
     assert_eq!(queued["turn"], "trn_2");
@@ -117,7 +60,7 @@ fn a_second_prompt_waits_for_its_own_turn_or_joins_the_running_one() {
 
 #[test]
 fn a_tool_that_touches_the_world_is_asked_about_first() {
-    let (world, _daemon) = World::new("");
+    let (world, _daemon) = world("");
     world.prompt("[[tool count {\"label\":\"x\"}]]");
     world.until(asks);
     assert_eq!((world.view()["status"].clone(), world.counted()), (json!("waiting"), 0));
@@ -133,7 +76,7 @@ fn a_tool_that_touches_the_world_is_asked_about_first() {
 #[test]
 fn a_lost_effect_becomes_a_question_with_answers() {
     for (answer, outcome) in [("skip", "done"), ("retry", "done"), ("abandon", "abandoned")] {
-        let (world, daemon) = World::new("");
+        let (world, daemon) = world("");
         world.prompt("[[tool stall {}]]");
         world.until(asks);
         world.answer("allow");
@@ -155,7 +98,7 @@ fn a_lost_effect_becomes_a_question_with_answers() {
 
 #[test]
 fn a_turn_that_keeps_dying_asks() {
-    let (world, mut daemon) = World::new("");
+    let (world, mut daemon) = world("");
     world.prompt(LONG);
     world.until(|update| update["kind"] == "message.delta");
     for epoch in 2..5 {
@@ -173,7 +116,7 @@ fn a_turn_that_keeps_dying_asks() {
 
 #[test]
 fn a_stop_in_mid_turn_loses_nothing_and_the_next_start_goes_on() {
-    let (world, daemon) = World::new("");
+    let (world, daemon) = world("");
     world.prompt(&format!("{LONG} [[tool write_file {{\"path\":\"a\",\"content\":\"b\"}}]]"));
     world.until(|update| update["kind"] == "message.delta");
     assert!(daemon.stop().unwrap(), "it ends in good order");
@@ -188,7 +131,7 @@ fn a_stop_in_mid_turn_loses_nothing_and_the_next_start_goes_on() {
 
 #[test]
 fn a_budget_stops_the_turn_before_the_call_and_keeps_the_work() {
-    let (world, _daemon) = World::new("[budget]\nper_session_usd = 0.03\n");
+    let (world, _daemon) = world("[budget]\nper_session_usd = 0.03\n");
     world.prompt("one [[tool write_file {\"path\":\"a\",\"content\":\"b\"}]] [[then]] two");
     let first = world.finished("trn_1");
     assert_eq!(first["outcome"], "done", "{first}");
@@ -217,7 +160,7 @@ fn limits_end_a_turn_with_their_names() {
         ("[limits]\nturn_ms = 60\n", "time"),
         ("[limits]\noutput_tokens = 2\n", "output_tokens"),
     ] {
-        let (world, _daemon) = World::new(config);
+        let (world, _daemon) = world(config);
         let step = "[[pause 15]] some words to say [[tool list_directory {}]]";
         world.prompt(&[step; 40].join("[[then]]"));
         let finished = world.finished("trn_1");
@@ -227,7 +170,7 @@ fn limits_end_a_turn_with_their_names() {
 
 #[test]
 fn a_failing_model_is_tried_again_and_then_the_turn_fails() {
-    let (world, _daemon) = World::new("[limits]\nattempts = 3\nbackoff_ms = 5\n");
+    let (world, _daemon) = world("[limits]\nattempts = 3\nbackoff_ms = 5\n");
     world.prompt("[[fail overloaded]] partial words");
     let events = world.until(|update| update["kind"] == "turn.finished");
     let of = |kind: &str| events.iter().filter(|event| event["kind"] == kind).count();
@@ -242,7 +185,7 @@ fn a_failing_model_is_tried_again_and_then_the_turn_fails() {
 
 #[test]
 fn the_same_key_happens_once() {
-    let (world, _daemon) = World::new("");
+    let (world, _daemon) = world("");
     let path = format!("/v1/sessions/{}/prompts", world.session);
     let send = |body: &str| world.client.send("POST", &path, &[("idempotency-key", "k1")], body.as_bytes()).unwrap();
     let first = send(r#"{"text":"hello"}"#);
@@ -255,7 +198,7 @@ fn the_same_key_happens_once() {
 
 #[test]
 fn who_comes_late_sees_the_same_as_who_was_there() {
-    let (world, _daemon) = World::new("");
+    let (world, _daemon) = world("");
     world.prompt(LONG);
     let durable = |events: Vec<Value>| events.into_iter().filter(|e| !e["seq"].is_null()).collect::<Vec<_>>();
     let text_of = |events: &[Value]| {
@@ -277,7 +220,7 @@ fn who_comes_late_sees_the_same_as_who_was_there() {
 
 #[test]
 fn a_child_does_not_outlive_a_killed_daemon_nor_hold_its_lock() {
-    let (world, daemon) = World::new("[permissions]\nrules = [{ tool = \"*\", decision = \"allow\" }]\n");
+    let (world, daemon) = world("[permissions]\nrules = [{ tool = \"*\", decision = \"allow\" }]\n");
     world.prompt("[[tool sleep_in_child {}]]");
     world.finished("trn_1");
     let child: u32 = std::fs::read_to_string(world.home.path("sleeper")).unwrap().parse().unwrap();

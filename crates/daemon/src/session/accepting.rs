@@ -151,6 +151,8 @@ impl Owner {
                 if let Some((reply, _)) = waiter {
                     answer(reply, Err(stuck.problem()));
                 }
+                // Who waits for the canvas would wait for as long as this lasts.
+                self.held.drain(..).for_each(|change| change.refuse(stuck.problem()));
                 self.stuck = Some(stuck);
             }
         }
