@@ -5,6 +5,7 @@
 pub mod fault_vfs;
 pub mod simulator;
 
+mod chains;
 mod counter;
 mod home;
 mod http;
@@ -12,6 +13,7 @@ mod rng;
 mod script;
 mod world;
 
+pub use chains::verify_chains;
 pub use counter::{COUNT_FILE, SLEEPER_FILE, tools};
 pub use home::{Daemon, Home};
 pub use http::{Answer, Client, Events};

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
-use testkit::{Client, Home, Rng};
+use testkit::{Client, Home, Rng, verify_chains};
 
 const DAEMON: &str = env!("CARGO_BIN_EXE_testkit-daemon");
 /// Longer than any turn here takes, after a kill too.
@@ -163,21 +163,6 @@ fn no_kill_loses_an_acknowledged_event_or_repeats_an_effect() {
         "kill storm: seed {seed}, {killed} kills in {sessions} sessions, {events} acknowledged events, 0 lost, 0 holes, \
          {answered} questions answered, 0 effects doubled"
     );
-}
-
-/// The chains verify, with the daemon gone.
-fn verify_chains(home: &Home) {
-    let store = store::Store::open(&home.state(), store::Options::default()).unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    runtime.block_on(async {
-        store.verify(store::JournalId::Daemon).await.unwrap();
-        let query = store::ListQuery { limit: 1000, ..Default::default() };
-        for listed in store.list(query).await.unwrap() {
-            store.verify(store::JournalId::Session(listed.session)).await.unwrap();
-        }
-        store.verify_heads().await.unwrap();
-        store.close().await;
-    });
 }
 
 /// Files of an accept.

@@ -3,7 +3,8 @@
 use super::append::{CANVAS_FOLD, STATE_FOLD, STATE_FORMAT};
 use super::live::Live;
 use super::owner::{Owner, Profile};
-use super::perform::{PreparedCall, prepared, unreadable};
+use super::perform::{PreparedCall, unreadable};
+use super::tool::prepared;
 use crate::clock;
 use crate::house::House;
 use agent::{Epoch, Phase, Seq, SessionId, State};

@@ -12,9 +12,12 @@ mod easel;
 mod fact;
 mod live;
 mod load;
+mod model;
 mod owner;
 mod perform;
 mod render;
+mod saying;
+mod tool;
 mod view;
 
 pub(crate) use command::{Change, Command, Reply};

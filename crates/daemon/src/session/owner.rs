@@ -1,46 +1,32 @@
 //! The owner: one task, one session, one thing at a time.
 
 use super::accepting::{Accepting, Stuck};
-use super::command::{Change, Command, Once, Prompt, Reply};
-use super::fact::{Fact, Gathered};
+use super::command::{Change, Command, Reply};
+use super::fact::Fact;
 use super::live::Live;
-use super::perform::{Ended, PreparedCall, Running, unreadable};
+use super::perform::{Ended, PreparedCall, Running};
 use super::render::Spoken;
 use super::view;
-use crate::clock;
 use crate::house::House;
 use crate::registry::Registry;
-use agent::{
-    Answer, Effect, EffectId, Epoch, Event, Micros, ModelName, Plan, Seq, SessionId, State, Timer, Tokens, TurnId,
-    TurnOutcome,
-};
+use agent::{Effect, EffectId, Epoch, Event, Micros, ModelName, Plan, Seq, SessionId, State, Timer};
 use canvas::{Fold, StatCache};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use store::NewAnswer;
 use tokio::sync::mpsc;
 use tokio::time::{Duration, Instant, sleep_until};
-use wire::rest::{Acknowledged, ApprovalView, Cancelled, SessionRow, SessionView, WhileRunning};
-use wire::{Code, Problem, RelPath, body};
+use wire::rest::{ApprovalView, SessionRow, SessionView};
+use wire::{Code, Problem, RelPath};
 
-/// Prompts that may wait in one session.
-const QUEUED_PROMPTS: usize = 64;
 /// Canvas commands that may wait for a border between steps.
 const HELD_CHANGES: usize = 16;
-/// The longest prompt.
-const PROMPT_BYTES: usize = 1 << 20;
 /// The first pause before an append that failed is tried again; each further one is twice as long.
 pub(super) const FIRST_RETRY: Duration = Duration::from_millis(250);
 /// The longest such pause.
 pub(super) const LONGEST_RETRY: Duration = Duration::from_secs(30);
 /// How often what a running model says is saved. Never for each token, and not at all for a reply that is shorter.
 pub(super) const SAVE_EVERY: Duration = Duration::from_secs(2);
-/// How long an answer stays under its idempotency key.
-const ANSWER_MICROS: i64 = 24 * 60 * 60 * 1_000_000;
-/// Characters of a prompt that become a title.
-const TITLE_CHARS: usize = 60;
 
 /// What a session is called and where it works.
 #[derive(Debug, Clone)]
@@ -233,131 +219,6 @@ impl Owner {
         }
     }
 
-    async fn create(
-        &mut self,
-        title: Option<String>,
-        prompt: Option<Prompt>,
-        once: Option<Once>,
-    ) -> Result<Acknowledged, Problem> {
-        let first_words = || prompt.as_ref().map(|prompt| title_of(&prompt.text));
-        self.profile.title = title.or_else(first_words);
-        let (workspace, title) = (self.profile.workspace.clone(), self.profile.title.clone());
-        let created = Fact::new(Event::SessionCreated {}, &body::Session { workspace, title }, Gathered::default());
-        let outcome = self.say(vec![created], prompt, once).await;
-        if outcome.is_err() && self.state.head == Seq(0) {
-            self.gone = true;
-        }
-        outcome
-    }
-
-    async fn prompt(&mut self, prompt: Prompt, once: Option<Once>) -> Result<Acknowledged, Problem> {
-        let before = self.rebase().await?;
-        self.say(before, Some(prompt), once).await
-    }
-
-    /// Appends `before` and the prompt; the append is the acknowledgement.
-    async fn say(
-        &mut self,
-        before: Vec<Fact>,
-        prompt: Option<Prompt>,
-        once: Option<Once>,
-    ) -> Result<Acknowledged, Problem> {
-        if self.stopping {
-            return Err(draining());
-        }
-        if let Some(known) = self.known(once.as_ref()).await? {
-            return Ok(known);
-        }
-        let mut facts = before;
-        let (mut turn, mut model) = (None, None);
-        if let Some(prompt) = prompt {
-            let asked = prompt.model.clone().or_else(|| self.house.settings.default_model.clone());
-            let fact = self.prompt_fact(prompt)?;
-            turn = fact.event.turn();
-            // A prompt that joins a running turn goes to that turn's model.
-            model = asked.filter(|_| !matches!(fact.event, Event::PromptSteered { .. }));
-            facts.push(fact);
-        }
-        let seq = self.seq_of(facts.len() - 1);
-        let acknowledged = Acknowledged { session: self.id, seq, turn, model: model.clone() };
-        let kept = once.map(|once| once.keep(&acknowledged));
-        let before = self.profile.model.clone();
-        self.profile.model = model.or(self.profile.model.take());
-        let outcome = self.happen(facts, kept).await;
-        if outcome.is_err() {
-            self.profile.model = before;
-        }
-        outcome.map(|()| acknowledged)
-    }
-
-    /// The answer that was given under a key. The owner takes one thing at a time, so nobody is before it here.
-    pub(super) async fn known<T: DeserializeOwned>(&self, once: Option<&Once>) -> Result<Option<T>, Problem> {
-        let Some(once) = once else { return Ok(None) };
-        let known = self.house.store.answer(&once.scope, &once.key, clock::now()).await.map_err(unreadable)?;
-        match known {
-            Some(known) if known.body_hash == once.request => Ok(serde_json::from_str(&known.answer).ok()),
-            Some(_) => Err(Problem::new(Code::KeyReused, "this key came with another request before")),
-            None => Ok(None),
-        }
-    }
-
-    fn prompt_fact(&self, prompt: Prompt) -> Result<Fact, Problem> {
-        if prompt.text.trim().is_empty() {
-            return Err(Problem::new(Code::InvalidRequest, "the prompt is empty").remedy("say what you want done"));
-        }
-        if prompt.text.len() > PROMPT_BYTES {
-            let detail = format!("the prompt has {} bytes; the most is {PROMPT_BYTES}", prompt.text.len());
-            return Err(Problem::new(Code::TooLarge, detail).remedy("put the text into a file and name the file"));
-        }
-        if self.state.queue.len() >= QUEUED_PROMPTS {
-            let detail = format!("{QUEUED_PROMPTS} prompts wait in this session already");
-            return Err(Problem::new(Code::LimitReached, detail).remedy("wait, or cancel the running turn"));
-        }
-        let (tokens, model) = (Tokens::estimate(prompt.text.len()), prompt.model);
-        let running = self.state.turn.as_ref().filter(|turn| turn.ending.is_none());
-        let event = match (running, prompt.while_running) {
-            (Some(turn), WhileRunning::Steer) => Event::PromptSteered { turn: turn.id, tokens },
-            _ if self.state.turn.is_none() && self.state.queue.is_empty() => {
-                Event::PromptAccepted { turn: self.state.last_turn.next(), tokens, model }
-            }
-            _ => Event::PromptQueued { turn: self.state.last_turn.next(), tokens, model },
-        };
-        let mut gathered = Gathered::default();
-        let text = gathered.text(prompt.text);
-        Ok(Fact::new(event, &body::Prompt { text }, gathered))
-    }
-
-    async fn cancel(&mut self) -> Result<Cancelled, Problem> {
-        let turn = self.state.turn.as_ref().map(|turn| turn.id);
-        if turn.is_none()
-            && let Some(given_up) = self.give_up_accept().await
-        {
-            return given_up.map(|seq| Cancelled { turn: TurnId::NONE, seq });
-        }
-        let turn = turn.ok_or_else(|| Problem::new(Code::Conflict, "no turn is running in this session"))?;
-        let seq = self.seq_of(0);
-        let outcome = TurnOutcome::Cancelled;
-        self.happen(vec![Fact::bare(Event::TurnCancelling { turn, outcome, limit: None })], None).await?;
-        Ok(Cancelled { turn, seq })
-    }
-
-    async fn resolve(&mut self, approval: EffectId, given: Answer) -> Result<Seq, Problem> {
-        let open = view::open_questions(&self.state);
-        let question = open.iter().find(|question| question.id == approval).ok_or_else(|| {
-            Problem::new(Code::NotFound, format!("no question {approval} waits in this session"))
-                .remedy("`tinkerbell sessions show` lists the open ones; it may have been answered already")
-        })?;
-        if !question.answers.contains(&given) {
-            let words: Vec<_> = question.answers.iter().map(|answer| answer.word()).collect();
-            let detail = format!("{} does not answer this question", given.word());
-            return Err(Problem::new(Code::InvalidRequest, detail).remedy(format!("answer {}", words.join(", "))));
-        }
-        let seq = self.seq_of(0);
-        let event = Event::ApprovalResolved { turn: approval.turn, effect: approval, answer: given };
-        self.happen(vec![Fact::new(event, &body::Question::default(), Gathered::default())], None).await?;
-        Ok(seq)
-    }
-
     async fn fired(&mut self, effect: EffectId) {
         if let Some((timer, _)) = self.timers.remove(&effect) {
             self.outcome(Fact::bare(Event::TimerFired { turn: timer.turn, effect })).await;
@@ -420,21 +281,6 @@ impl Owner {
     }
 }
 
-impl Once {
-    /// Keeps an answer under the key.
-    pub(super) fn keep(self, answer: &impl Serialize) -> NewAnswer {
-        let now = clock::now();
-        NewAnswer {
-            scope: self.scope,
-            key: self.key,
-            body_hash: self.request,
-            answer: serde_json::to_string(answer).expect("an answer is plain data"),
-            now,
-            expires: Micros(now.0 + ANSWER_MICROS),
-        }
-    }
-}
-
 async fn until(at: Option<Instant>) {
     match at {
         Some(at) => sleep_until(at).await,
@@ -449,13 +295,4 @@ pub(super) fn answer<T>(reply: Reply<T>, outcome: Result<T, Problem>) {
 
 pub(super) fn draining() -> Problem {
     Problem::new(Code::Draining, "the daemon is shutting down").remedy("try again in a moment")
-}
-
-/// The first words of a prompt.
-fn title_of(text: &str) -> String {
-    let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
-    match line.char_indices().nth(TITLE_CHARS) {
-        Some((end, _)) => format!("{}…", line[..end].trim_end()),
-        None => line.to_owned(),
-    }
 }
