@@ -367,6 +367,22 @@ mod tests {
     }
 
     #[test]
+    fn every_key_is_documented() {
+        let document = include_str!("../../../docs/configuration.md");
+        let sections = ["", "[daemon]", "[models.x]\nprovider = \"openai\"", "[limits]", "[budget]", "[permissions]"];
+        for section in sections {
+            // The error for an unknown key lists the known ones.
+            let error = parse(&format!("{section}\nunknown_key = 1")).unwrap_err();
+            let known: Vec<&str> = error.split('`').skip(3).step_by(2).collect();
+            assert!(!known.is_empty(), "{error}");
+            for key in known.iter().filter(|key| **key != "unknown_key") {
+                let row = [format!("| `{key}` |"), format!("`[{key}]`"), format!("`[{key}.")];
+                assert!(row.iter().any(|row| document.contains(row)), "{key} of {section:?} is not in the document");
+            }
+        }
+    }
+
+    #[test]
     fn a_whole_file_is_understood() {
         let config = parse(
             r#"
