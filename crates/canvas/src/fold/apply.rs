@@ -1,7 +1,8 @@
 //! What each event does to the canvas. Total: an event whose body is odd or forgotten changes nothing.
 
 use super::step::{named, shortened, title_of};
-use super::{Fold, Step, StepKind, StepStatus, Tracked};
+use super::value::Tracked;
+use super::{Fold, Step, StepKind, StepStatus};
 use agent::{AcceptOutcome, Event, Micros, Seq, ToolOutcome};
 use serde::de::DeserializeOwned;
 use wire::body::{AcceptEnd, Moved, Rebased, ToolEnd};

@@ -1,0 +1,118 @@
+//! A body of each shape, and again for each field that may be absent and for texts that lie in a blob.
+
+use super::shapes::{blob_text, changed, created, deleted, effect, file, inline, path};
+use super::written::{Written, written};
+use agent::{EffectKind, ModelName, Plan, Seq, Tokens};
+use wire::body::*;
+use wire::{BlobHash, Change, FileState, Mode, Text};
+
+/// All of them, and the shapes that they are made of.
+pub(crate) fn bodies() -> Vec<Written> {
+    [of_people(), of_models(), of_tools(), of_the_canvas(), of_the_daemon()].into_iter().flatten().collect()
+}
+
+fn of_people() -> Vec<Written> {
+    let workspace = || "/home/ada/engine".to_owned();
+    let call = call("call_1", inline("{\"path\":\"a\"}"), None);
+    written![
+        Text: [inline("Grüße,\n\t\"Ada\" \u{1f9da} \u{0}"), inline(""), blob_text()],
+        Session: [
+            Session { workspace: workspace(), title: None },
+            Session { workspace: workspace(), title: Some("Fix the carry".to_owned()) },
+        ],
+        Prompt: [Prompt { text: inline("Fix the carry.") }, Prompt { text: blob_text() }],
+        Question: [
+            Question::default(),
+            Question { message: Some("May `run` do this?".to_owned()), call: Some(call) },
+        ],
+    ]
+}
+
+fn of_models() -> Vec<Written> {
+    let refused = call("call_2", blob_text(), Some("A rule of the user forbids this call."));
+    let said = call("call_1", inline("{\"path\":\"a\"}"), None);
+    let reply = Reply {
+        text: inline("I look first."),
+        reasoning: blob_text(),
+        calls: vec![said.clone(), refused.clone()],
+        dropped_calls: 1,
+        request: Some(BlobHash::of(b"the request")),
+    };
+    written![
+        Recipe: [recipe(None, None), recipe(Some(Seq(4)), Some(Seq(9)))],
+        Reply: [Reply::default(), reply],
+        Call: [said, refused],
+        Partial: [
+            Partial::default(),
+            Partial { text: inline("I lo"), message: Some("the stream broke off".to_owned()) },
+            Partial { text: blob_text(), message: None },
+        ],
+        Exhausted: [Exhausted {
+            model: ModelName::new("anthropic::claude-sonnet-4-5"),
+            message: "the session's budget is spent; raise budget.per_session_usd".to_owned(),
+        }],
+        TurnEnd: [TurnEnd::default(), TurnEnd { message: Some("50 steps are the limit".to_owned()) }],
+    ]
+}
+
+fn recipe(first: Option<Seq>, shortened_through: Option<Seq>) -> Recipe {
+    Recipe {
+        renderer: 1,
+        plan: Plan { first, messages: 6, shortened_through, omitted: 2, tokens: Tokens(1_200) },
+        system: BlobHash::of(b"the system prompt"),
+        tools: BlobHash::of(b"the tool table"),
+        settings: BlobHash::of(b"the settings"),
+        max_output_tokens: Tokens(8_192),
+        why: "the configuration's default".to_owned(),
+    }
+}
+
+fn call(id: &str, arguments: Text, refused: Option<&str>) -> Call {
+    Call { id: id.to_owned(), name: "read_file".to_owned(), arguments, refused: refused.map(str::to_owned) }
+}
+
+fn of_tools() -> Vec<Written> {
+    let seen = Seen { path: path("src/lib.rs"), state: Some(file("old\n", Mode::Regular)) };
+    let missing = Seen { path: path("src/none.rs"), state: None };
+    let end = |text, changes, seen| ToolEnd { name: "edit_file".to_owned(), text, changes, seen };
+    written![
+        ToolStart: [ToolStart { name: "edit_file".to_owned(), about: "src/lib.rs".to_owned() }],
+        ToolEnd: [
+            end(inline("nothing to do"), vec![], vec![]),
+            end(blob_text(), vec![created(), changed(), deleted()], vec![seen.clone(), missing.clone()]),
+        ],
+        Seen: [seen, missing],
+    ]
+}
+
+fn of_the_canvas() -> Vec<Written> {
+    let planned =
+        |change| PlannedFile { change, temporary: ".tinkerbell-0a1b2c3d4e5f60718293a4b5c6d7e8f9.tmp".to_owned() };
+    let stopped = AcceptEnd {
+        bases: vec![],
+        message: Some("the file was changed meanwhile".to_owned()),
+        path: Some(path("src/new.rs")),
+    };
+    written![
+        FileState: [file("x", Mode::Regular), file("x", Mode::Executable), file("x", Mode::Symlink)],
+        Change: [created(), changed(), deleted()],
+        Moved: [Moved::default(), Moved { changes: vec![changed()] }],
+        Rebased: [Rebased::default(), Rebased { bases: vec![changed()], changes: vec![deleted()] }],
+        Conflict: [Conflict { paths: vec![changed(), deleted()] }],
+        AcceptPlan: [AcceptPlan { files: vec![planned(created()), planned(deleted())] }],
+        PlannedFile: [planned(created()), planned(changed()), planned(deleted())],
+        AcceptEnd: [
+            AcceptEnd { bases: vec![created()], message: None, path: None },
+            stopped,
+        ],
+    ]
+}
+
+fn of_the_daemon() -> Vec<Written> {
+    let lost = |text| LostMessage { message: effect(EffectKind::Model), text };
+    written![
+        Began: [Began::default(), Began { lost: vec![lost(inline("I lo")), lost(blob_text())] }],
+        LostMessage: [lost(inline("I lo"))],
+        Daemon: [Daemon { version: "0.1.0".to_owned(), pid: 4_711 }],
+    ]
+}

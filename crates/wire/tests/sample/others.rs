@@ -1,0 +1,57 @@
+//! What else outlives the process: the settings and the tool table, which are blobs that recipes name, and what the
+//! lock file says.
+
+use super::written::{Written, written};
+use agent::{Access, Decision, Limits, ModelName, ModelSpec, Money, Rule, Settings, Tokens};
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use wire::ToolSpec;
+use wire::places::Running;
+
+/// All of them.
+pub(crate) fn others() -> Vec<Written> {
+    let running =
+        |socket: Option<&str>| Running { pid: 4_711, version: "0.1.0".to_owned(), socket: socket.map(PathBuf::from) };
+    let tool = |name: &str, access| ToolSpec {
+        name: name.to_owned(),
+        description: "Does \"it\".".to_owned(),
+        parameters: json!({"type": "object", "properties": {"path": {"type": "string"}}, "required": ["path"]}),
+        access,
+    };
+    written![
+        Settings: [Settings::default(), settings()],
+        ModelSpec: [spec()],
+        ToolSpec: [tool("read_file", Access::Read), tool("edit_file", Access::Write), tool("run", Access::World)],
+        Running: [running(None), running(Some("/tmp/tinkerbell.sock"))],
+    ]
+}
+
+fn settings() -> Settings {
+    let rule = |argument: Option<&str>, decision| Rule {
+        tool: "read_*".to_owned(),
+        argument: argument.map(str::to_owned),
+        decision,
+    };
+    let name = ModelName::new("anthropic::claude-sonnet-4-5");
+    Settings {
+        default_model: Some(name.clone()),
+        models: BTreeMap::from([(name, spec())]),
+        tools: BTreeMap::from([("read_file".to_owned(), Access::Read), ("run".to_owned(), Access::World)]),
+        rules: vec![
+            rule(Some("*.pem"), Decision::Deny),
+            rule(Some("/etc/*"), Decision::Ask),
+            rule(None, Decision::Allow),
+        ],
+        limits: Limits::default(),
+    }
+}
+
+fn spec() -> ModelSpec {
+    ModelSpec {
+        context_tokens: Tokens(200_000),
+        max_output_tokens: Tokens(8_192),
+        input_microusd_per_mtok: Money(3_000_000),
+        output_microusd_per_mtok: Money(15_000_000),
+    }
+}
