@@ -61,7 +61,7 @@ fn note(batch: &mut Batch, event: Event) {
     batch.facts.push(event);
     if let Some(turn) = deadline {
         let (outcome, limit) = (TurnOutcome::Limit, Some(Limit::Time));
-        note(batch, Event::TurnCancelling { turn, outcome, limit });
+        note(batch, Event::TurnEnding { turn, outcome, limit });
     }
 }
 

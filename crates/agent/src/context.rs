@@ -102,7 +102,7 @@ pub struct Plan {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first: Option<Seq>,
     /// How many messages there are from it on.
-    pub messages: u64,
+    pub message_count: u64,
     /// Large results up to this message are shortened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shortened_through: Option<Seq>,
@@ -173,7 +173,7 @@ pub fn plan(window: &Window, caps: Caps) -> Plan {
     }
     Plan {
         first: items.get(first).map(|item| item.seq),
-        messages: (items.len() - first) as u64,
+        message_count: (items.len() - first) as u64,
         shortened_through,
         omitted: window.dropped + first as u64,
         tokens: total + caps.fixed,
@@ -199,7 +199,7 @@ mod tests {
     #[test]
     fn all_of_it_when_it_fits() {
         let plan = plan(&window(&[(ItemKind::Prompt, 10), (ItemKind::Reply, 20)]), caps(1000));
-        assert_eq!((plan.messages, plan.omitted, plan.tokens), (2, 0, Tokens(80)));
+        assert_eq!((plan.message_count, plan.omitted, plan.tokens), (2, 0, Tokens(80)));
     }
 
     #[test]

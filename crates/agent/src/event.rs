@@ -72,8 +72,8 @@ pub enum Event {
         turn: TurnId,
     },
     /// Somebody wants the turn to stop; nothing of it is wanted any more.
-    #[serde(rename = "turn.cancelling")]
-    TurnCancelling {
+    #[serde(rename = "turn.ending")]
+    TurnEnding {
         /// The turn.
         turn: TurnId,
         /// The outcome it will have.
@@ -247,8 +247,8 @@ pub enum Event {
         changed: u32,
     },
     /// The user changed files meanwhile in ways that do not merge.
-    #[serde(rename = "canvas.conflict")]
-    CanvasConflict {
+    #[serde(rename = "canvas.conflicted")]
+    CanvasConflicted {
         /// How many paths.
         changed: u32,
     },
@@ -495,7 +495,7 @@ impl Event {
             Event::PromptSteered { .. } => "prompt.steered",
             Event::TurnStarted { .. } => "turn.started",
             Event::TurnResumed { .. } => "turn.resumed",
-            Event::TurnCancelling { .. } => "turn.cancelling",
+            Event::TurnEnding { .. } => "turn.ending",
             Event::TurnFinished { .. } => "turn.finished",
             Event::ModelStarted { .. } => "model.started",
             Event::ModelFinished { .. } => "model.finished",
@@ -508,7 +508,7 @@ impl Event {
             Event::TimerFired { .. } => "timer.fired",
             Event::BudgetExhausted { .. } => "budget.exhausted",
             Event::CanvasRebased { .. } => "canvas.rebased",
-            Event::CanvasConflict { .. } => "canvas.conflict",
+            Event::CanvasConflicted { .. } => "canvas.conflicted",
             Event::CanvasRewound { .. } => "canvas.rewound",
             Event::CanvasRejected { .. } => "canvas.rejected",
             Event::AcceptStarted { .. } => "accept.started",
@@ -524,13 +524,13 @@ impl Event {
         use Event::*;
         match self {
             PromptAccepted { turn, .. } | PromptQueued { turn, .. } | PromptSteered { turn, .. } => Some(*turn),
-            TurnStarted { turn } | TurnResumed { turn } | TurnCancelling { turn, .. } => Some(*turn),
+            TurnStarted { turn } | TurnResumed { turn } | TurnEnding { turn, .. } => Some(*turn),
             TurnFinished { turn, .. } | ModelStarted { turn, .. } | ModelFinished { turn, .. } => Some(*turn),
             ModelFailed { turn, .. } | ModelInterrupted { turn, .. } | ToolStarted { turn, .. } => Some(*turn),
             ToolFinished { turn, .. } | ApprovalRequested { turn, .. } | ApprovalResolved { turn, .. } => Some(*turn),
             TimerFired { turn, .. } | BudgetExhausted { turn, .. } => Some(*turn),
             SessionCreated {} | SessionUpdated {} | OwnerBegan { .. } => None,
-            CanvasRebased { .. } | CanvasConflict { .. } | CanvasRewound { .. } | CanvasRejected { .. } => None,
+            CanvasRebased { .. } | CanvasConflicted { .. } | CanvasRewound { .. } | CanvasRejected { .. } => None,
             AcceptStarted { .. } | AcceptFinished { .. } | AcceptUndone { .. } => None,
             DaemonBegan { .. } | DaemonEnded { .. } => None,
         }

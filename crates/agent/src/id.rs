@@ -49,6 +49,8 @@ impl FromStr for SessionId {
         s.strip_prefix("ses_")
             .and_then(|rest| Ulid::from_string(rest).ok())
             .map(Self)
+            // One id, one text: no capitals, and no first digit that stands for more than 128 bits hold.
+            .filter(|id| id.to_string() == s)
             .ok_or(ParseIdError { expected: "a session id such as ses_01jd2y6v9hq3k8t5w7x4z0abcd" })
     }
 }
@@ -232,6 +234,11 @@ mod tests {
 
     #[test]
     fn an_id_has_one_text_form_only() {
+        for wrong in
+            ["ses_01M8743AK5FN2BS2HB4XJKVNX2", "ses_81m8743ak5fn2bs2hb4xjkvnx2", "ses_g1m8743ak5fn2bs2hb4xjkvnx2"]
+        {
+            assert!(wrong.parse::<SessionId>().is_err(), "{wrong}");
+        }
         for wrong in ["", "trn_", "trn_03", "trn_+3", "trn_3.1.tool.0", "trn_3.1.tool.0.1.1", "trn_3.1.dance.0.1"] {
             assert!(wrong.parse::<EffectId>().is_err() && wrong.parse::<TurnId>().is_err(), "{wrong}");
         }

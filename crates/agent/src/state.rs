@@ -116,7 +116,7 @@ impl State {
                 }
             }
             Event::TurnResumed { .. } => self.in_turn(|turn| turn.resume = false),
-            Event::TurnCancelling { outcome, limit, .. } => {
+            Event::TurnEnding { outcome, limit, .. } => {
                 self.in_turn(|turn| turn.ending = turn.ending.or(Some((*outcome, *limit))));
             }
             Event::TurnFinished { .. } => {
@@ -215,7 +215,7 @@ impl State {
                     self.in_turn(|turn| turn.ending = turn.ending.or(ending));
                 }
             }
-            Event::CanvasRebased { .. } | Event::CanvasConflict { .. } => {}
+            Event::CanvasRebased { .. } | Event::CanvasConflicted { .. } => {}
             Event::CanvasRewound { .. } | Event::CanvasRejected { .. } => {}
             Event::AcceptFinished { .. } | Event::AcceptUndone { .. } => {}
             Event::DaemonBegan { .. } | Event::DaemonEnded { .. } => {}

@@ -28,7 +28,7 @@ pub struct StatCache(BTreeMap<RelPath, (Fingerprint, FileState)>);
 pub struct Compared {
     /// What `canvas.rebased` must say, if anything moved.
     pub rebased: Option<Rebased>,
-    /// What `canvas.conflict` must say, if anything does not merge.
+    /// What `canvas.conflicted` must say, if anything does not merge.
     pub conflict: Option<Conflict>,
     /// New blobs.
     pub blobs: Vec<Vec<u8>>,

@@ -348,7 +348,7 @@ mod tests {
 
     fn delta(offset: usize, text: &str) -> String {
         format!(
-            r#"{{"kind":"message.delta","session":"ses_01kav9ft000000000000000007","turn":"trn_1","message":"trn_1.1.model.0.1","offset":{offset},"text":"{text}"}}"#
+            r#"{{"kind":"message.delta","session":"ses_01kav9ft000000000000000007","turn":"trn_1","effect":"trn_1.1.model.0.1","offset":{offset},"text":"{text}"}}"#
         )
     }
 

@@ -57,9 +57,9 @@ impl Transcript {
             screen.out().end_line()?;
             return screen.aside()?.say(FAINT, &delta.text);
         }
-        if self.said.is_none_or(|(message, _)| message != delta.message) {
+        if self.said.is_none_or(|(message, _)| message != delta.effect) {
             screen.end_lines()?;
-            self.said = Some((delta.message, 0));
+            self.said = Some((delta.effect, 0));
         }
         let said = self.said.map_or(0, |(_, bytes)| bytes);
         let Some(skip) = said.checked_sub(delta.offset) else {
@@ -67,7 +67,7 @@ impl Transcript {
             return Ok(());
         };
         let fresh = usize::try_from(skip).ok().and_then(|skip| delta.text.get(skip..)).unwrap_or_default();
-        self.said = Some((delta.message, said + fresh.len() as u64));
+        self.said = Some((delta.effect, said + fresh.len() as u64));
         screen.out().say(Style::new(), fresh)
     }
 
@@ -125,7 +125,7 @@ impl Transcript {
                 remark(screen, FAINT, "the session was taken up again after the daemon had ended")
             }
             Event::TurnResumed { .. } => remark(screen, FAINT, "the turn goes on where it was"),
-            Event::TurnCancelling { outcome: TurnOutcome::Cancelled, .. } => remark(screen, FAINT, "cancelling…"),
+            Event::TurnEnding { outcome: TurnOutcome::Cancelled, .. } => remark(screen, FAINT, "cancelling…"),
             Event::TurnFinished { .. } => self.turn_finished(screen, update),
             Event::ApprovalRequested { question, effect, .. } => {
                 let asked: body::Question = update.body().unwrap_or_default();
@@ -288,7 +288,7 @@ fn canvas_event(screen: &mut Screen, update: &EventUpdate) -> Result<(), Error> 
             let text = format!("{} changed outside the session; the canvas follows", paths(&rebased.bases));
             remark(screen, FAINT, &text)
         }
-        Event::CanvasConflict { .. } => {
+        Event::CanvasConflicted { .. } => {
             let conflict: body::Conflict = update.body().unwrap_or_default();
             let text = format!(
                 "! {} changed outside the session in a way that does not merge; undo that or `tinkerbell reject` the path",

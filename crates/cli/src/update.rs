@@ -77,7 +77,7 @@ mod tests {
         assert!(event.body::<wire::body::Prompt>().is_none());
         let new = r#"{"seq":3,"at":"2025-11-23T09:00:00.000000Z","kind":"plan.updated","data":{}}"#;
         assert!(matches!(Update::parse(new).unwrap(), Update::Unknown(Some(Seq(3)))));
-        let delta = r#"{"kind":"message.delta","session":"ses_01kav9ft000000000000000007","turn":"trn_1","message":"trn_1.1.model.0.1","offset":0,"text":"He"}"#;
+        let delta = r#"{"kind":"message.delta","session":"ses_01kav9ft000000000000000007","turn":"trn_1","effect":"trn_1.1.model.0.1","offset":0,"text":"He"}"#;
         assert!(matches!(Update::parse(delta).unwrap(), Update::Delta(_)));
         assert!(Update::parse("[]").is_err());
     }

@@ -51,7 +51,7 @@ fn a_second_prompt_waits_for_its_own_turn_or_joins_the_running_one() {
     let place = |kind: &str, turn: &str| events.iter().position(|e| e["kind"] == kind && e["turn"] == turn).unwrap();
     assert!(place("turn.finished", "trn_1") < place("turn.started", "trn_2"), "turns do not overlap");
     let steer = place("prompt.steered", "trn_1");
-    let messages = |e: &Value| e["data"]["messages"].as_u64().unwrap();
+    let messages = |e: &Value| e["data"]["message_count"].as_u64().unwrap();
     let mut calls = events.iter().filter(|e| e["kind"] == "model.started" && e["turn"] == "trn_1").map(messages);
     let (before, after) = (calls.next().unwrap(), calls.next().unwrap());
     assert!(place("model.finished", "trn_1") > steer, "the prompt came while the first call ran");

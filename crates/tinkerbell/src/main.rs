@@ -34,7 +34,9 @@ fn check(file: Option<PathBuf>) -> Result<String, Problem> {
     let config = daemon::Config::load(&file).map_err(|error| Problem::new(Code::InvalidRequest, error.to_string()))?;
     let models: Vec<&str> = config.models.keys().map(agent::ModelName::as_str).collect();
     Ok(match config.found {
-        true => format!("{} is valid; models: {}; default: {}", file.display(), models.join(", "), config.default_model),
+        true => {
+            format!("{} is valid; models: {}; default: {}", file.display(), models.join(", "), config.default_model)
+        }
         false => format!("{} does not exist, which is fine: every key has a default", file.display()),
     })
 }

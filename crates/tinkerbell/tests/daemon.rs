@@ -33,13 +33,11 @@ struct Start {
 
 /// Starts many daemons at once and waits until each is ready or has ended.
 fn crowd(world: &World) -> (Vec<Start>, Vec<Start>) {
-    let began = Instant::now();
     let spawn = |_| {
         let mut command = world.command(&["daemon", "run", "--detached"]);
         (Instant::now(), command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap())
     };
     let children: Vec<(Instant, Child)> = (0..CROWD).map(spawn).collect();
-    println!("{CROWD} daemons were spawned in {:?}", began.elapsed());
     let listen = |(spawned, mut child): (Instant, Child)| {
         std::thread::spawn(move || {
             let mut pipe = BufReader::new(child.stderr.take().unwrap());
@@ -66,7 +64,11 @@ fn of_twenty_daemons_one_lives_and_the_others_name_it() {
     let mut named = 0;
     for start in &mut gone {
         assert!(!start.child.wait().unwrap().success(), "{}", start.said);
-        assert!(start.said.contains("another tinkerbell daemon") && start.said.contains("daemon stop"), "{}", start.said);
+        assert!(
+            start.said.contains("another tinkerbell daemon") && start.said.contains("daemon stop"),
+            "{}",
+            start.said
+        );
         assert!(start.took < GIVING_UP, "one took {:?} to give up", start.took);
         named += usize::from(start.said.contains(&holder));
         // Who looks in the instant between lock and announcement cannot know the process.
@@ -188,7 +190,8 @@ fn only_its_own_user_is_let_in() {
     for directory in path.ancestors().skip(1).take(2) {
         std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o755)).unwrap();
     }
-    let probe = ran(Command::new("setpriv").args(["--reuid=65534", "--regid=65534", "--clear-groups", "python3", "-V"]));
+    let probe =
+        ran(Command::new("setpriv").args(["--reuid=65534", "--regid=65534", "--clear-groups", "python3", "-V"]));
     if probe.code != 0 {
         println!("skipped: setpriv or a python3 for nobody is missing: {}", probe.err);
         return;
@@ -248,9 +251,8 @@ fn a_directory_of_others_takes_no_socket() {
     let open = world.home.path("open");
     std::fs::create_dir(&open).unwrap();
     std::fs::set_permissions(&open, std::fs::Permissions::from_mode(0o777)).unwrap();
-    let start = |home: &Home| {
-        home.start_as(world.command(&["daemon", "run", "--detached", "--socket"]).arg(open.join("s")))
-    };
+    let start =
+        |home: &Home| home.start_as(world.command(&["daemon", "run", "--detached", "--socket"]).arg(open.join("s")));
     let refused = start(&world.home).unwrap_err();
     assert!(refused.contains("can be written by others") && refused.contains("--socket"), "{refused}");
     std::fs::set_permissions(&open, std::fs::Permissions::from_mode(0o1777)).unwrap();

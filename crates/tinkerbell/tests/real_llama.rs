@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use world::{World, project, server};
+use world::{World, project, ran, server};
 
 /// The server. It ends when its standard input closes.
 struct Llama {
@@ -18,17 +18,22 @@ struct Llama {
 }
 
 impl Llama {
-    /// Starts it, or says why it cannot be had.
-    fn start(more: &[&str]) -> Result<Llama, String> {
-        let real = std::env::var_os("TINKERBELL_REAL").ok_or("TINKERBELL_REAL is not set; run `cargo xtask test --real`")?;
+    /// Starts it with a model of its own, or says why it cannot be had.
+    fn start(world: &World, more: &[&str]) -> Result<Llama, String> {
+        let real =
+            std::env::var_os("TINKERBELL_REAL").ok_or("TINKERBELL_REAL is not set; run `cargo xtask test --real`")?;
         let place = PathBuf::from(real).join("llama");
         let python = place.join("venv/bin/python");
         if !python.exists() {
             return Err(format!("there is no llama.cpp server in {}", place.display()));
         }
+        let scripts = project().join("scripts/real");
+        let model = world.home.path("model.gguf");
+        let mut make = Command::new(&python);
+        ran(make.arg(scripts.join("make_model.py")).arg(&model).args(["--arguments", ARGUMENTS])).good();
         let mut child = Command::new(python)
-            .arg(project().join("scripts/real/llama_server.py"))
-            .arg(place.join("write_file.gguf"))
+            .arg(scripts.join("llama_server.py"))
+            .arg(model)
             .args(more)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -49,17 +54,20 @@ impl Drop for Llama {
     }
 }
 
+/// What the model says to `write_file`. The tool table lists parameters by the alphabet, and llama.cpp's grammar makes
+/// any model say them in that order; the ready-made model says the path first, and stumbles over it.
+const ARGUMENTS: &str = r#"{"content": "written through a real server", "path": "notes/llama.txt"}"#;
 const ANSWER: &str = "The file is très joli now 😀.";
 const CONTENT: &str = "written through a real server";
 
 #[test]
 #[ignore = "real: needs a llama.cpp server"]
 fn real_llama_writes_a_file_that_is_accepted() {
-    let llama = match Llama::start(&["--key", "sesame"]) {
+    let world = World::new();
+    let llama = match Llama::start(&world, &["--key", "sesame"]) {
         Ok(llama) => llama,
         Err(why) => return println!("skipped: {why}"),
     };
-    let world = World::new();
     let key = world.home.path("key");
     std::fs::write(&key, "sesame\n").unwrap();
     world.home.configure(&server(&llama.url, &format!("key = {{ file = {key:?} }}\ncontext_tokens = 16384")));
@@ -77,7 +85,7 @@ fn real_llama_writes_a_file_that_is_accepted() {
     let end = updates.last().unwrap();
     assert_eq!((&end["outcome"], &end["steps"], &end["changed"]), (&json!("done"), &json!(2), &json!(1)));
     assert!(end["usage"]["input_tokens"].as_u64().unwrap() > 100, "the server counted: {end}");
-    assert_eq!(end["usage"]["estimated"].as_bool().unwrap_or(false), false);
+    assert!(end["usage"]["estimated"].is_null(), "none of it was guessed: {end}");
 
     assert_eq!(world.read("notes/llama.txt"), None, "it is on the canvas alone");
     let patch = world.good(&["diff"]);
@@ -98,17 +106,16 @@ fn real_llama_writes_a_file_that_is_accepted() {
 #[test]
 #[ignore = "real: needs a llama.cpp server"]
 fn real_llama_refusals_are_told_in_its_words() {
-    let llama = match Llama::start(&["--key", "sesame", "--context", "2048"]) {
+    let world = World::new();
+    let llama = match Llama::start(&world, &["--key", "sesame", "--context", "2048"]) {
         Ok(llama) => llama,
         Err(why) => return println!("skipped: {why}"),
     };
-    let world = World::new();
     world.home.configure(&server(&llama.url, ""));
     let refused = world.run(&["ask", "Write the note."]);
     refused.refused(1, &["401"]);
-    drop(world);
     // Its window is 1,024 tokens a request, the configuration believes in more.
-    let world = World::new();
+    world.good(&["daemon", "stop"]);
     let key = world.home.path("key");
     std::fs::write(&key, "sesame\n").unwrap();
     world.home.configure(&server(&llama.url, &format!("key = {{ file = {key:?} }}\ncontext_tokens = 200000")));

@@ -26,11 +26,13 @@ impl Stub {
     /// Starts it on a port; 0 is any free one.
     fn start_at(port: u16) -> Result<Stub, String> {
         let script = project().join("bench/stub_llm.py");
-        let spawned = Command::new("python3").arg(script).args(["--port", &port.to_string()]).stdout(Stdio::piped()).spawn();
+        let spawned =
+            Command::new("python3").arg(script).args(["--port", &port.to_string()]).stdout(Stdio::piped()).spawn();
         let mut child = spawned.map_err(|error| format!("python3 cannot be run: {error}"))?;
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let said: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("the server said {line:?}: {error}"));
+        let said: Value =
+            serde_json::from_str(&line).unwrap_or_else(|error| panic!("the server said {line:?}: {error}"));
         Ok(Stub { child, port: said["port"].as_u64().unwrap() as u16 })
     }
 
@@ -69,9 +71,11 @@ impl Stub {
             .collect();
         let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
         let rows = table.lines().skip(1).map(|line| line.split_whitespace().collect::<Vec<_>>());
-        rows.filter(|row| row[3] == "01" && port(row[2]) == self.port && inodes.contains(&format!("socket:[{}]", row[9])))
-            .map(|row| port(row[1]))
-            .collect()
+        rows.filter(|row| {
+            row[3] == "01" && port(row[2]) == self.port && inodes.contains(&format!("socket:[{}]", row[9]))
+        })
+        .map(|row| port(row[1]))
+        .collect()
     }
 }
 
@@ -82,15 +86,10 @@ impl Drop for Stub {
     }
 }
 
-/// A world whose prompts go to the server; the reason where there is none.
-fn world() -> Option<(World, Stub)> {
-    match Stub::start() {
-        Ok(stub) => Some((World::of_server(&stub.url()), stub)),
-        Err(why) => {
-            println!("skipped: {why}");
-            None
-        }
-    }
+/// A world whose prompts go to the server, or the reason why there is none.
+fn world() -> Result<(World, Stub), String> {
+    let stub = Stub::start()?;
+    Ok((World::of_server(&stub.url()), stub))
 }
 
 fn updates(out: &str) -> Vec<Value> {
@@ -100,7 +99,7 @@ fn updates(out: &str) -> Vec<Value> {
 #[test]
 #[ignore = "real: needs python3 for bench/stub_llm.py"]
 fn real_stub_tools_go_round_and_reach_the_canvas() {
-    let Some((world, stub)) = world() else { return };
+    let Ok((world, stub)) = world().inspect_err(|why| println!("skipped: {why}")) else { return };
     world.write("a.txt", "alpha\n");
     let prompt = "[[tool read_file {\"path\":\"a.txt\"}]] [[tool list_directory {}]] [[then]] \
                   [[tool edit_file {\"path\":\"a.txt\",\"old\":\"alpha\",\"new\":\"omega\"}]] \
@@ -129,7 +128,7 @@ fn real_stub_tools_go_round_and_reach_the_canvas() {
 #[test]
 #[ignore = "real: needs python3 for bench/stub_llm.py"]
 fn real_stub_words_come_as_they_are_said() {
-    let Some((world, stub)) = world() else { return };
+    let Ok((world, stub)) = world().inspect_err(|why| println!("skipped: {why}")) else { return };
     let left = world.json(&["ask", "--detach", "[[stub tokens=80 tps=100]]"]);
     let session = left["session"].as_str().unwrap();
     let (mut text, mut deltas, mut spoke_on) = (String::new(), 0, false);
@@ -157,7 +156,7 @@ fn real_stub_words_come_as_they_are_said() {
 #[test]
 #[ignore = "real: needs python3 for bench/stub_llm.py"]
 fn real_stub_errors_end_the_turn_with_their_words() {
-    let Some((world, stub)) = world() else { return };
+    let Ok((world, stub)) = world().inspect_err(|why| println!("skipped: {why}")) else { return };
     // Two attempts at what may pass, one at what would fail again.
     for (status, attempts) in [(500, 2), (503, 2), (429, 2), (400, 1), (401, 1), (404, 1)] {
         let before = stub.served();
@@ -172,7 +171,7 @@ fn real_stub_errors_end_the_turn_with_their_words() {
 #[test]
 #[ignore = "real: needs python3 for bench/stub_llm.py"]
 fn real_stub_serves_several_turns_over_one_connection() {
-    let Some((world, stub)) = world() else { return };
+    let Ok((world, stub)) = world().inspect_err(|why| println!("skipped: {why}")) else { return };
     let daemon = world.daemon();
     let mut ports = Vec::new();
     for turn in 1..=5 {
@@ -192,7 +191,7 @@ fn real_stub_serves_several_turns_over_one_connection() {
 #[test]
 #[ignore = "real: needs python3 for bench/stub_llm.py"]
 fn real_stub_that_goes_away_is_named_and_comes_back() {
-    let Some((world, stub)) = world() else { return };
+    let Ok((world, stub)) = world().inspect_err(|why| println!("skipped: {why}")) else { return };
     world.good(&["ask", "[[stub say=first]]"]);
     let port = stub.port;
     drop(stub);

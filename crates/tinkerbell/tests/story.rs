@@ -195,7 +195,8 @@ fn ask_speaks_to_programs_and_reads_from_pipes() {
     assert_eq!(kinds.iter().filter(|kind| **kind == "turn.finished").count(), 1);
     let seqs: Vec<u64> = updates.iter().filter_map(|update| update["seq"].as_u64()).collect();
     assert_eq!(seqs, (1..=seqs.len() as u64).collect::<Vec<_>>(), "durable updates are dense");
-    assert!(kinds.contains(&"message.delta") && kinds.contains(&"tool.finished"));
+    // Pieces of text are only seen by who watches while they are said, and this turn may be quicker than that.
+    assert!(kinds.contains(&"tool.finished") && kinds.contains(&"model.finished"));
 
     let piped = world.run_with_input(&["ask", "-c", "--json"], "Append the line piped to hello.txt.");
     assert_eq!(lines(&piped.good()).last().unwrap()["turn"], "trn_2");

@@ -69,8 +69,8 @@ pub struct Began {
 /// A message whose model call was lost with its daemon.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LostMessage {
-    /// The call, which is the message's id.
-    pub message: EffectId,
+    /// The call.
+    pub effect: EffectId,
     /// What was saved of it; more may have been said.
     pub text: Text,
 }
@@ -127,7 +127,7 @@ pub struct Reply {
     pub dropped_calls: u32,
     /// SHA-256 of the request's bytes, so that a recipe can be checked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub request: Option<BlobHash>,
+    pub request_sha256: Option<BlobHash>,
 }
 
 /// A tool call that a model asked for.
@@ -215,7 +215,7 @@ pub struct Rebased {
     pub changes: Changeset,
 }
 
-/// `canvas.conflict`: paths that the user changed in ways that do not merge.
+/// `canvas.conflicted`: paths that the user changed in ways that do not merge.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Conflict {
     /// For each path: its base before, and what is in the work tree now.

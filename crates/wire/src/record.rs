@@ -67,7 +67,7 @@ pub struct Delta {
     /// The turn.
     pub turn: TurnId,
     /// The attempt that says it; each attempt is a message of its own.
-    pub message: EffectId,
+    pub effect: EffectId,
     /// Bytes of this kind that were said before.
     pub offset: u64,
     /// The text.

@@ -290,9 +290,10 @@ pub struct StepRow {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Selection {
-    /// Only these paths and what lies below them; all of the canvas when empty.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub paths: Vec<String>,
+    /// Only these paths and what lies below them; all of the canvas where this is left out. An empty list is refused, so
+    /// that a choice that found nothing does not mean everything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paths: Option<Vec<String>>,
 }
 
 /// Answer of `canvas.accept` and `canvas.undo`.

@@ -47,7 +47,7 @@ impl Accept {
             (Request::new(&operation::CANVAS_UNDO)?.at("session", session), Way::Back)
         } else {
             let current = self.which.find(&mut client)?;
-            let selection = Selection { paths: current.paths(&self.paths)? };
+            let selection = Selection { paths: Some(current.paths(&self.paths)?).filter(|paths| !paths.is_empty()) };
             (Request::new(&operation::CANVAS_ACCEPT)?.at("session", current.id).json(&selection), Way::Forth)
         };
         let answer = client.call(&request)?;

@@ -30,7 +30,7 @@ impl Reject {
         let mut client = context.client(Starting::IfNeeded)?;
         let current = self.which.find(&mut client)?;
         // Without `--all` there is at least one path, so the selection is never empty by accident.
-        let selection = Selection { paths: current.paths(&self.paths)? };
+        let selection = Selection { paths: Some(current.paths(&self.paths)?).filter(|paths| !paths.is_empty()) };
         let request = Request::new(&operation::CANVAS_REJECT)?.at("session", current.id).json(&selection);
         let answer = client.call(&request)?;
         rewind::print_moved(context, &answer, "Dropped. On the canvas now:")

@@ -49,7 +49,7 @@ fn a_turn_shows_its_steps_and_a_pipe_gets_the_answer_alone() {
     let reply = model_finished(r#""The readme is short.""#, "");
     let end =
         format!(r#""kind":"turn.finished","turn":"trn_1","outcome":"done","steps":2,"changed":0,{USAGE},"data":{{}}"#);
-    let delta = r#"~"kind":"message.delta","message":"trn_1.1.model.0.1","offset":0,"text":"The readme""#;
+    let delta = r#"~"kind":"message.delta","effect":"trn_1.1.model.0.1","offset":0,"text":"The readme""#;
     let (all, out) = shown(View::Turn(TurnId(1)), &[STARTED, ENDED, delta, &reply, &end]);
     assert_eq!(
         all,
@@ -75,7 +75,7 @@ fn outcomes_of_tools_that_ran_together_name_their_tool() {
 #[test]
 fn deltas_that_overlap_or_leave_a_gap_are_settled_by_the_whole_reply() {
     let delta = |offset: usize, text: &str| {
-        format!(r#"~"kind":"message.delta","message":"trn_1.1.model.0.1","offset":{offset},"text":"{text}""#)
+        format!(r#"~"kind":"message.delta","effect":"trn_1.1.model.0.1","offset":{offset},"text":"{text}""#)
     };
     let whole = model_finished(r#""abcdef""#, "");
     for deltas in [
@@ -91,7 +91,7 @@ fn deltas_that_overlap_or_leave_a_gap_are_settled_by_the_whole_reply() {
 
 #[test]
 fn an_attempt_that_failed_is_told_and_the_next_one_is_a_message_of_its_own() {
-    let delta = r#"~"kind":"message.delta","message":"trn_1.1.model.0.1","offset":0,"text":"Hal""#;
+    let delta = r#"~"kind":"message.delta","effect":"trn_1.1.model.0.1","offset":0,"text":"Hal""#;
     let failed = format!(
         r#""kind":"model.failed","turn":"trn_1","effect":"trn_1.1.model.0.1","failure":"overloaded","retry_after_ms":1500,{USAGE},"data":{{"message":"529"}}"#
     );
@@ -142,7 +142,7 @@ fn calls_that_were_refused_are_shown_though_they_never_ran() {
 #[test]
 fn what_happens_to_the_canvas_names_its_files() {
     let conflict =
-        r#""kind":"canvas.conflict","changed":1,"data":{"paths":[{"path":"a.txt","before":null,"after":null}]}"#;
+        r#""kind":"canvas.conflicted","changed":1,"data":{"paths":[{"path":"a.txt","before":null,"after":null}]}"#;
     let undone = r#""kind":"accept.undone","effect":"trn_0.1.accept.0.1","undoes":7,"files":2,"data":{}"#;
     let (all, _) = shown(View::Turn(TurnId(1)), &[conflict, undone]);
     assert_eq!(

@@ -253,7 +253,7 @@ async fn file(State(registry): House, Path((session, path)): Path<(String, Strin
 async fn accept(State(registry): House, Path(session): Path<String>, headers: HeaderMap, body: Bytes) -> Answer {
     let id = id(&session)?;
     let selection: Selection = read_or_default(&body)?;
-    let paths = paths(selection.paths.iter().map(String::as_str))?;
+    let paths = selected(&selection)?;
     once(&registry, &operation::CANVAS_ACCEPT, Some(id), &headers, &body, async |once| {
         registry.accept(id, paths, once).await
     })
@@ -268,7 +268,7 @@ async fn undo(State(registry): House, Path(session): Path<String>, headers: Head
 
 async fn reject(State(registry): House, Path(session): Path<String>, body: Bytes) -> Answer {
     let selection: Selection = read_or_default(&body)?;
-    let paths = paths(selection.paths.iter().map(String::as_str))?;
+    let paths = selected(&selection)?;
     Ok(json(&registry.reject(id(&session)?, paths).await?))
 }
 
@@ -333,6 +333,17 @@ fn id(text: &str) -> Result<SessionId, Refusal> {
 
 fn paths<'a>(texts: impl Iterator<Item = &'a str>) -> Result<Vec<RelPath>, Refusal> {
     texts.map(|text| RelPath::new(text).map_err(|error| bad(error.to_string()))).collect()
+}
+
+/// The chosen paths; none where all of the canvas is meant.
+fn selected(selection: &Selection) -> Result<Vec<RelPath>, Refusal> {
+    match &selection.paths {
+        None => Ok(Vec::new()),
+        Some(chosen) if chosen.is_empty() => {
+            Err(bad("no path is chosen; leave `paths` out to mean all of them".to_owned()))
+        }
+        Some(chosen) => paths(chosen.iter().map(String::as_str)),
+    }
 }
 
 fn number(name: &str, text: Option<&str>) -> Result<Option<u64>, Refusal> {

@@ -114,7 +114,7 @@ impl Owner {
     fn claim(&self, event: Event) -> Fact {
         let mut gathered = Gathered::default();
         let lost = self.lost.iter().filter(|(effect, _)| self.state.open.contains_key(effect));
-        let lost = lost.map(|(message, text)| LostMessage { message: *message, text: gathered.text(text.clone()) });
+        let lost = lost.map(|(effect, text)| LostMessage { effect: *effect, text: gathered.text(text.clone()) });
         let lost = lost.collect();
         Fact::new(event, &body::Began { lost }, gathered)
     }
@@ -418,7 +418,7 @@ fn concerns_canvas(event: &Event) -> bool {
         event,
         ToolFinished { .. }
             | CanvasRebased { .. }
-            | CanvasConflict { .. }
+            | CanvasConflicted { .. }
             | CanvasRewound { .. }
             | CanvasRejected { .. }
             | AcceptStarted { .. }

@@ -55,7 +55,7 @@ impl Owner {
             gathered.stored(&conflict.paths);
             self.conflicts = conflict.paths.iter().map(|change| change.path.clone()).collect();
             let changed = conflict.paths.len() as u32;
-            facts.push(Fact::new(Event::CanvasConflict { changed }, &conflict, gathered));
+            facts.push(Fact::new(Event::CanvasConflicted { changed }, &conflict, gathered));
         } else {
             self.conflicts.clear();
         }

@@ -82,7 +82,7 @@ impl Live {
         let offset = so_far.len() as u64;
         so_far.push_str(text);
         let session = self.session;
-        stage.tell(|| frame(&Delta { kind, session, turn, message, offset, text: text.to_owned() }));
+        stage.tell(|| frame(&Delta { kind, session, turn, effect: message, offset, text: text.to_owned() }));
     }
 
     /// What the running model has said so far.
@@ -106,8 +106,8 @@ impl Live {
         let mut stage = self.stage();
         let said = stage.speech.iter().flat_map(|speech| {
             [(DeltaKind::Reasoning, &speech.reasoning), (DeltaKind::Message, &speech.text)].map(|(kind, text)| {
-                let (turn, message) = (speech.turn, speech.message);
-                Delta { kind, session: self.session, turn, message, offset: 0, text: text.clone() }
+                let (turn, effect) = (speech.turn, speech.message);
+                Delta { kind, session: self.session, turn, effect, offset: 0, text: text.clone() }
             })
         });
         let said = said.filter(|delta| !delta.text.is_empty()).map(|delta| frame(&delta)).collect();

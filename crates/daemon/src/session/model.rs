@@ -87,7 +87,7 @@ impl Owner {
 
     /// The words that a recipe names, fetched where they are not in memory.
     async fn messages(&mut self, plan: Plan) -> Result<Vec<Message>, Problem> {
-        let planned: Vec<_> = plan.messages(&self.state.window).take(plan.messages as usize).collect();
+        let planned: Vec<_> = plan.messages(&self.state.window).take(plan.message_count as usize).collect();
         self.fetch(&planned.iter().map(|planned| planned.seq).collect::<Vec<_>>()).await?;
         let messages = render(&planned, &self.spoken);
         if self.spoken.values().map(Spoken::bytes).sum::<usize>() > SPOKEN_BYTES {
@@ -180,7 +180,7 @@ impl Owner {
             reasoning: gathered.text(reply.reasoning),
             calls,
             dropped_calls: dropped,
-            request: Some(reply.request),
+            request_sha256: Some(reply.request),
         };
         let stop = if facts.is_empty() { reply.stop } else { Stop::ToolCalls };
         let (turn, usage) = (effect.turn, reply.usage);

@@ -127,7 +127,7 @@ impl Owner {
         let turn = turn.ok_or_else(|| Problem::new(Code::Conflict, "no turn is running in this session"))?;
         let seq = self.seq_of(0);
         let outcome = TurnOutcome::Cancelled;
-        self.happen(vec![Fact::bare(Event::TurnCancelling { turn, outcome, limit: None })], None).await?;
+        self.happen(vec![Fact::bare(Event::TurnEnding { turn, outcome, limit: None })], None).await?;
         Ok(Cancelled { turn, seq })
     }
 

@@ -38,7 +38,7 @@ kinds! {
     PromptSteered = "prompt.steered"
     TurnStarted = "turn.started"
     TurnResumed = "turn.resumed"
-    TurnCancelling = "turn.cancelling"
+    TurnEnding = "turn.ending"
     TurnFinished = "turn.finished"
     ModelStarted = "model.started"
     ModelFinished = "model.finished"
@@ -51,7 +51,7 @@ kinds! {
     TimerFired = "timer.fired"
     BudgetExhausted = "budget.exhausted"
     CanvasRebased = "canvas.rebased"
-    CanvasConflict = "canvas.conflict"
+    CanvasConflicted = "canvas.conflicted"
     CanvasRewound = "canvas.rewound"
     CanvasRejected = "canvas.rejected"
     AcceptStarted = "accept.started"
@@ -66,7 +66,7 @@ impl Coverage {
     pub(super) fn event(&mut self, event: &Event) {
         self.count("event", event.kind());
         match event {
-            Event::TurnCancelling { outcome, .. } => self.count("cancelling", outcome.word()),
+            Event::TurnEnding { outcome, .. } => self.count("cancelling", outcome.word()),
             Event::TurnFinished { outcome, limit, failure, .. } => {
                 self.count("outcome", outcome.word());
                 limit.iter().for_each(|limit| self.count("limit", limit_word(*limit)));

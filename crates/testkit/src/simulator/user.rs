@@ -83,7 +83,7 @@ pub(super) fn admit(
         Command::Prompt { tokens, model, steer } => Some(prompt(state, tokens, model, steer)),
         Command::Cancel => {
             let turn = state.turn.as_ref()?.id;
-            Some(Event::TurnCancelling { turn, outcome: TurnOutcome::Cancelled, limit: None })
+            Some(Event::TurnEnding { turn, outcome: TurnOutcome::Cancelled, limit: None })
         }
         Command::Answer { effect, answer } => {
             let question = questions.get(&effect)?;
@@ -101,7 +101,7 @@ pub(super) fn admit(
         Command::Rewind => canvas_free.then_some(Event::CanvasRewound { to: Seq(0), changed: 2 }),
         Command::Reject => canvas_free.then_some(Event::CanvasRejected { changed: 1 }),
         Command::Rebase => canvas_free.then_some(Event::CanvasRebased { changed: 1 }),
-        Command::Conflict => canvas_free.then_some(Event::CanvasConflict { changed: 1 }),
+        Command::Conflict => canvas_free.then_some(Event::CanvasConflicted { changed: 1 }),
         Command::Title => Some(Event::SessionUpdated {}),
         Command::Reload => None,
     }

@@ -15,7 +15,7 @@ pub(crate) const TINKERBELL: &str = env!("CARGO_BIN_EXE_tinkerbell");
 /// Longer than anything in a test takes that does not hang.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// How often we look for what nothing tells us of.
-const LOOK: Duration = Duration::from_millis(2);
+pub(crate) const LOOK: Duration = Duration::from_millis(2);
 
 /// The world. Whatever daemon its commands started is gone when it is dropped.
 #[derive(Debug)]

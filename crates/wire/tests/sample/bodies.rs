@@ -36,7 +36,7 @@ fn of_models() -> Vec<Written> {
         reasoning: blob_text(),
         calls: vec![said.clone(), refused.clone()],
         dropped_calls: 1,
-        request: Some(BlobHash::of(b"the request")),
+        request_sha256: Some(BlobHash::of(b"the request")),
     };
     written![
         Recipe: [recipe(None, None), recipe(Some(Seq(4)), Some(Seq(9)))],
@@ -58,7 +58,7 @@ fn of_models() -> Vec<Written> {
 fn recipe(first: Option<Seq>, shortened_through: Option<Seq>) -> Recipe {
     Recipe {
         renderer: 1,
-        plan: Plan { first, messages: 6, shortened_through, omitted: 2, tokens: Tokens(1_200) },
+        plan: Plan { first, message_count: 6, shortened_through, omitted: 2, tokens: Tokens(1_200) },
         system: BlobHash::of(b"the system prompt"),
         tools: BlobHash::of(b"the tool table"),
         settings: BlobHash::of(b"the settings"),
@@ -109,7 +109,7 @@ fn of_the_canvas() -> Vec<Written> {
 }
 
 fn of_the_daemon() -> Vec<Written> {
-    let lost = |text| LostMessage { message: effect(EffectKind::Model), text };
+    let lost = |text| LostMessage { effect: effect(EffectKind::Model), text };
     written![
         Began: [Began::default(), Began { lost: vec![lost(inline("I lo")), lost(blob_text())] }],
         LostMessage: [lost(inline("I lo"))],

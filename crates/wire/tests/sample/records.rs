@@ -29,7 +29,7 @@ pub(crate) fn deltas() -> Vec<Delta> {
         kind,
         session: session(),
         turn: TURN,
-        message: effect(of),
+        effect: effect(of),
         offset,
         text: text.to_owned(),
     };
@@ -75,14 +75,14 @@ fn about_prompts() -> Vec<Event> {
 fn about_turns() -> Vec<Event> {
     let turn = TURN;
     let limits = [Limit::Steps, Limit::Time, Limit::OutputTokens, Limit::Budget];
-    let cancelling = |outcome, limit| Event::TurnCancelling { turn, outcome, limit };
+    let ending = |outcome, limit| Event::TurnEnding { turn, outcome, limit };
     let finished = |outcome, limit, failure| {
         let (usage, cost_microusd) = (usage(), Money(4_800));
         Event::TurnFinished { turn, outcome, limit, failure, steps: 2, changed: 1, usage, cost_microusd }
     };
     let mut events = vec![Event::TurnStarted { turn }, Event::TurnResumed { turn }];
-    events.extend([TurnOutcome::Cancelled, TurnOutcome::Abandoned].map(|outcome| cancelling(outcome, None)));
-    events.extend(limits.map(|limit| cancelling(TurnOutcome::Limit, Some(limit))));
+    events.extend([TurnOutcome::Cancelled, TurnOutcome::Abandoned].map(|outcome| ending(outcome, None)));
+    events.extend(limits.map(|limit| ending(TurnOutcome::Limit, Some(limit))));
     let plain = [TurnOutcome::Done, TurnOutcome::Cancelled, TurnOutcome::Abandoned];
     events.extend(plain.map(|outcome| finished(outcome, None, None)));
     events.extend(limits.map(|limit| finished(TurnOutcome::Limit, Some(limit), None)));
@@ -175,7 +175,7 @@ fn about_questions() -> Vec<Event> {
 fn about_the_canvas() -> Vec<Event> {
     vec![
         Event::CanvasRebased { changed: 2 },
-        Event::CanvasConflict { changed: 1 },
+        Event::CanvasConflicted { changed: 1 },
         Event::CanvasRewound { to: Seq(0), changed: 3 },
         Event::CanvasRewound { to: Seq(41), changed: 1 },
         Event::CanvasRejected { changed: 1 },

@@ -38,7 +38,7 @@ fn requests() -> Vec<Written> {
         AnswerRequest: [allow, deny, retry, skip, abandon],
         Selection: [
             Selection::default(),
-            Selection { paths: vec!["src".to_owned(), "README.md".to_owned()] },
+            Selection { paths: Some(vec!["src".to_owned(), "README.md".to_owned()]) },
         ],
         RewindRequest: [
             RewindRequest { seq: None },

@@ -150,7 +150,7 @@ impl Running {
             Event::TimerFired { effect, .. } if effect.kind == EffectKind::Backoff => {
                 self.failed = self.failed.filter(|failure| !can_pass(*failure));
             }
-            Event::TurnCancelling { outcome, limit, .. } => self.end(*outcome, *limit),
+            Event::TurnEnding { outcome, limit, .. } => self.end(*outcome, *limit),
             Event::BudgetExhausted { .. } => self.end(TurnOutcome::Limit, Some(Limit::Budget)),
             Event::ApprovalResolved { answer: Answer::Abandon, .. } => self.end(TurnOutcome::Abandoned, None),
             Event::ModelStarted { .. } => {
