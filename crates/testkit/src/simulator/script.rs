@@ -62,7 +62,7 @@ pub(super) struct Script {
     pub(super) mishaps: VecDeque<(u32, Mishap)>,
     /// How often the user does something of their own accord.
     pub(super) actions: u32,
-    /// The user never answers a question once they have nothing more to do.
+    /// Once they have nothing more to do, the user is away for a long while before they answer a question.
     pub(super) user_leaves: bool,
     /// The longest time between two things that the user does.
     pub(super) pause_ms: u64,

@@ -13,6 +13,9 @@ use super::world::World;
 use agent::{EffectId, EffectKind, Event, Micros, Phase, Seq, SessionId, Settings, State, TurnId};
 use std::collections::BTreeMap;
 
+/// Longer than any limit of a turn.
+const A_LONG_WHILE_MS: u64 = 100 * 24 * 60 * 60 * 1000;
+
 /// More occurrences than this and the session is taken not to come to rest.
 const MOST_OCCURRENCES: u32 = 4_000;
 
@@ -99,6 +102,12 @@ impl Session {
                 self.begin_owner()?;
             } else if !self.strike_between()? {
                 let Some(next_ms) = self.next_ms() else {
+                    if self.script.user_leaves && !self.audit.questions().is_empty() {
+                        // Nothing ticks while a turn waits for a person: it is there when they come back.
+                        self.script.user_leaves = false;
+                        self.clock_ms += A_LONG_WHILE_MS;
+                        continue;
+                    }
                     let healed = self.healing;
                     self.rest()?;
                     if healed {
