@@ -54,9 +54,9 @@ impl Drop for Llama {
     }
 }
 
-/// What the model says to `write_file`. The tool table lists parameters by the alphabet, and llama.cpp's grammar makes
-/// any model say them in that order; the ready-made model says the path first, and stumbles over it.
-const ARGUMENTS: &str = r#"{"content": "written through a real server", "path": "notes/llama.txt"}"#;
+/// What the model says to `write_file`: its parameters in the order of the tool table, which llama.cpp's grammar makes any
+/// model keep to. So the path comes first, and a real model names the file before it writes it.
+const ARGUMENTS: &str = r#"{"path": "notes/llama.txt", "content": "written through a real server"}"#;
 const ANSWER: &str = "The file is très joli now 😀.";
 const CONTENT: &str = "written through a real server";
 
