@@ -212,7 +212,7 @@ mod tests {
         print_line(screen.out(), "panicked at src/main.rs").unwrap();
         assert_eq!(
             out.text(),
-            "2025-11-23T09:00:00Z INFO  turn ^[[2Jdone steps=3 turn=trn_1\npanicked at src/main.rs\n"
+            "2025-11-23T09:00:00Z INFO  turn ^[[2Jdone turn=trn_1 steps=3\npanicked at src/main.rs\n"
         );
     }
 }
