@@ -3,12 +3,13 @@
 //! Everything here is plain data, so that the daemon can journal it and a test can write it by hand.
 
 use agent::{Failure, Stop, Tokens, Usage};
+use serde_json::Value;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
-use wire::{BlobHash, DeltaKind, ToolSpec};
+use wire::{BlobHash, DeltaKind, MediaType, ToolSpec};
 
 /// One call of a model. The same request renders to the same bytes.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,6 +24,8 @@ pub struct Request {
     pub tools: Arc<[ToolSpec]>,
     /// The most that the reply may have.
     pub max_output_tokens: Tokens,
+    /// The JSON schema that the reply's text must keep to, where one is asked for.
+    pub schema: Option<Arc<Value>>,
 }
 
 /// A message of the conversation.
@@ -32,6 +35,8 @@ pub enum Message {
     User {
         /// What was said.
         text: String,
+        /// Images and documents that came with it.
+        attachments: Vec<Attachment>,
     },
     /// A model answered.
     Assistant {
@@ -39,6 +44,8 @@ pub enum Message {
         text: String,
         /// The tool calls it asked for.
         calls: Vec<ReplyCall>,
+        /// What its provider gave to be sent back with it.
+        carry: Option<Carry>,
     },
     /// A tool ended.
     Tool {
@@ -48,7 +55,30 @@ pub enum Message {
         name: String,
         /// Its result, as the model shall read it.
         text: String,
+        /// Images and documents that it read.
+        attachments: Vec<Attachment>,
     },
+}
+
+/// An image or a document in a message. Only what the model takes comes here; the daemon tells the rest in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attachment {
+    /// What people call it: a file name.
+    pub name: String,
+    /// Its kind.
+    pub media: MediaType,
+    /// Its bytes, as they are in the file.
+    pub bytes: Arc<[u8]>,
+}
+
+/// What a provider wants to be sent back, word for word, with the reply that it came with: signed reasoning, encrypted
+/// items. Nobody else can read it, so a backend leaves out what another one gave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Carry {
+    /// Who gave it: dialect and model, such as `anthropic claude-opus-5`.
+    pub from: String,
+    /// What it is, as JSON of the backend's own making.
+    pub data: String,
 }
 
 /// A tool call in a reply.
@@ -77,6 +107,8 @@ pub struct Reply {
     pub usage: Usage,
     /// SHA-256 of the request's bytes.
     pub request: BlobHash,
+    /// What the provider wants back with this reply in later requests.
+    pub carry: Option<Carry>,
 }
 
 /// How a call ended. There is exactly one of these for each call.
@@ -133,7 +165,7 @@ pub trait Backend: Send + Sync {
 /// What a backend is, without secrets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Description {
-    /// The provider's name in the configuration: `offline`, `openai`.
+    /// The provider's name in the configuration: `offline`, `openai`, `ollama`, `anthropic`.
     pub provider: &'static str,
     /// The server's base URL, without credentials and query; `None` where there is no server.
     pub address: Option<String>,

@@ -17,7 +17,7 @@ mod chat;
 mod key;
 mod offline;
 
-pub use backend::{Backend, Description, Ended, Message, Partial, PendingCall, Reply, ReplyCall, Request, Sink};
+pub use backend::{Attachment, Backend, Carry, Description, Ended, Message, Partial, PendingCall, Reply, ReplyCall, Request, Sink};
 pub use chat::{ChatConfig, ConfigError, OpenAiChat, OutputLimit, StreamLimits, Timeouts};
 pub use key::{Key, KeyError};
 pub use offline::{Offline, answer};

@@ -60,7 +60,7 @@ fn tool(name: &str, description: &str, run: fn(&str, &CancellationToken) -> Resu
             Err(text) if stop.is_cancelled() => (ToolOutcome::Cancelled, text),
             Err(text) => (ToolOutcome::Failed, text),
         };
-        Output { outcome, text, changes: Vec::new(), seen: Vec::new() }
+        Output { outcome, text, changes: Vec::new(), seen: Vec::new(), attachments: Vec::new() }
     };
     ExtraTool { spec, run: Arc::new(run) }
 }

@@ -64,7 +64,7 @@ impl Backend for ScriptedModel {
             }
             let stop = if round.calls.is_empty() { Stop::End } else { Stop::ToolCalls };
             let request = BlobHash::of(format!("{:?}", request.messages).as_bytes());
-            Ended::Finished(Reply { text: said, reasoning: String::new(), calls: round.calls, stop, usage, request })
+            Ended::Finished(Reply { text: said, reasoning: String::new(), calls: round.calls, stop, usage, request, carry: None })
         })
     }
 
@@ -80,7 +80,7 @@ fn usage(input_tokens: Tokens, said: &str, estimated: bool) -> Usage {
 /// Which part of the newest prompt is to be answered now.
 fn round(request: &Request) -> Round {
     let newest = request.messages.iter().rposition(|message| matches!(message, Message::User { .. })).unwrap_or(0);
-    let Some(Message::User { text }) = request.messages.get(newest) else { return Round::default() };
+    let Some(Message::User { text, .. }) = request.messages.get(newest) else { return Round::default() };
     let answers = request.messages[newest..].iter().filter(|m| matches!(m, Message::Assistant { .. })).count();
     match text.split("[[then]]").nth(answers) {
         Some(part) => parse(part, answers),

@@ -42,7 +42,7 @@ fn counter(count: Arc<AtomicU32>) -> ExtraTool {
     };
     let run = move |_: &str, _: &_| {
         let text = format!("counted {}", count.fetch_add(1, Ordering::SeqCst) + 1);
-        Output { outcome: ToolOutcome::Done, text, changes: Vec::new(), seen: Vec::new() }
+        Output { outcome: ToolOutcome::Done, text, changes: Vec::new(), seen: Vec::new(), attachments: Vec::new() }
     };
     ExtraTool { spec, run: Arc::new(run) }
 }

@@ -52,5 +52,5 @@ pub use call::{CallError, Checked, MAX_ARGUMENTS_BYTES, check};
 pub use files::{Files, FilesError};
 pub use hands::run;
 pub use limits::Limits;
-pub use output::{FileChange, Output};
+pub use output::{Attached, FileChange, Output};
 pub use table::table;

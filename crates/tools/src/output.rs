@@ -1,7 +1,7 @@
 //! What a tool gives back, and how its text is put together within bounds.
 
 use agent::ToolOutcome;
-use wire::{Contents, FileState, RelPath};
+use wire::{Contents, FileState, MediaType, RelPath};
 
 /// What a tool did, or found, or could not do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +14,19 @@ pub struct Output {
     pub changes: Vec<FileChange>,
     /// Which files the session has now seen, in which state; after a change, the state that it makes.
     pub seen: Vec<(RelPath, Option<FileState>)>,
+    /// Images and documents that the model shall see, where it takes them.
+    pub attachments: Vec<Attached>,
+}
+
+/// An image or a document that a tool read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attached {
+    /// The file.
+    pub path: RelPath,
+    /// What it is.
+    pub media: MediaType,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
 }
 
 /// One path before and after; `None` is "no such file".
@@ -30,7 +43,7 @@ pub struct FileChange {
 impl Output {
     /// A result that changes nothing.
     pub(crate) fn done(text: String) -> Output {
-        Output { outcome: ToolOutcome::Done, text, changes: Vec::new(), seen: Vec::new() }
+        Output { outcome: ToolOutcome::Done, text, changes: Vec::new(), seen: Vec::new(), attachments: Vec::new() }
     }
 
     /// A call that could not be done.

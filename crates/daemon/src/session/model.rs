@@ -59,6 +59,7 @@ impl Owner {
             messages,
             tools: self.house.toolbox.specs(),
             max_output_tokens: voice.spec.max_output_tokens,
+            schema: None,
         };
         self.live.begin(turn, id);
         self.saving = Some((Instant::now() + SAVE_EVERY, 0));

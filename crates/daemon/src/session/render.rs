@@ -126,19 +126,19 @@ pub(super) fn render(messages: &[Planned], spoken: &BTreeMap<Seq, Spoken>) -> Ve
     let mut rendered = Vec::with_capacity(messages.len());
     for (at, planned) in messages.iter().enumerate() {
         match spoken.get(&planned.seq) {
-            Some(Spoken::Prompt(text)) => rendered.push(Message::User { text: text.clone() }),
+            Some(Spoken::Prompt(text)) => rendered.push(Message::User { text: text.clone(), attachments: Vec::new() }),
             Some(Spoken::Reply { effect, text, calls }) => {
                 let asked = calls.iter().map(|call| ReplyCall {
                     id: call.id.clone(),
                     name: call.name.clone(),
                     arguments: call.arguments.clone(),
                 });
-                rendered.push(Message::Assistant { text: text.clone(), calls: asked.collect() });
+                rendered.push(Message::Assistant { text: text.clone(), calls: asked.collect(), carry: None });
                 results(*effect, calls, &messages[at + 1..], spoken, &mut rendered);
             }
             // What an interrupted model had said stands only where the user spoke next: not before another attempt.
             Some(Spoken::Partial(text)) if stands(&messages[at + 1..]) && !text.is_empty() => {
-                rendered.push(Message::Assistant { text: text.clone(), calls: Vec::new() });
+                rendered.push(Message::Assistant { text: text.clone(), calls: Vec::new(), carry: None });
             }
             Some(Spoken::Partial(_) | Spoken::Result { .. }) | None => {}
         }
@@ -169,7 +169,7 @@ fn results(
     for (ordinal, call) in calls.iter().enumerate() {
         let text = told.remove(&(ordinal as u32)).or_else(|| call.refused.clone());
         let text = text.unwrap_or_else(|| "This call did not run: the turn was stopped before.".to_owned());
-        rendered.push(Message::Tool { call_id: call.id.clone(), name: call.name.clone(), text });
+        rendered.push(Message::Tool { call_id: call.id.clone(), name: call.name.clone(), text, attachments: Vec::new() });
     }
 }
 
@@ -219,7 +219,7 @@ mod tests {
         let told: Vec<_> = rendered
             .iter()
             .map(|message| match message {
-                Message::User { text } => format!("user {text}"),
+                Message::User { text, .. } => format!("user {text}"),
                 Message::Assistant { calls, .. } => format!("assistant {}", calls.len()),
                 Message::Tool { call_id, text, .. } => format!("{call_id} {text}"),
             })

@@ -79,7 +79,7 @@ fn interrupted(output: Output, access: Access, released: bool) -> Output {
 
 /// An end that changed nothing.
 fn ended(outcome: ToolOutcome, text: String) -> Output {
-    Output { outcome, text, changes: Vec::new(), seen: Vec::new() }
+    Output { outcome, text, changes: Vec::new(), seen: Vec::new(), attachments: Vec::new() }
 }
 
 /// What a tool's end means for the journal. Hashes and compresses, so it belongs on a thread that may block.

@@ -169,7 +169,7 @@ impl Answer {
                     Stop::End | Stop::ToolCalls => Stop::ToolCalls,
                     cut => cut,
                 };
-                Ok(Reply { text: partial.text, reasoning: partial.reasoning, calls, stop, usage, request })
+                Ok(Reply { text: partial.text, reasoning: partial.reasoning, calls, stop, usage, request, carry: None })
             }
         }
     }

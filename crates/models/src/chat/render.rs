@@ -103,8 +103,8 @@ pub(crate) fn render(request: &Request, limit: OutputLimit) -> Vec<u8> {
 
 fn message(message: &Message) -> Rendered<'_> {
     match message {
-        Message::User { text } => Rendered::User { content: text },
-        Message::Assistant { text, calls } => Rendered::Assistant {
+        Message::User { text, .. } => Rendered::User { content: text },
+        Message::Assistant { text, calls, .. } => Rendered::Assistant {
             content: if text.is_empty() && !calls.is_empty() { None } else { Some(text) },
             tool_calls: calls.iter().map(call).collect(),
         },
@@ -141,16 +141,18 @@ mod tests {
             model: "m".into(),
             system: "be brief".into(),
             messages: vec![
-                Message::User { text: "hi \"you\"\n".into() },
+                Message::User { text: "hi \"you\"\n".into(), attachments: vec![] },
                 Message::Assistant {
                     text: String::new(),
                     calls: vec![call("c1", r#"{"path":"a"}"#), call("c2", "{\"pa")],
+                    carry: None,
                 },
-                Message::Tool { call_id: "c1".into(), name: "read_file".into(), text: "a: lines 1-1 of 1".into() },
-                Message::Assistant { text: "done".into(), calls: vec![] },
+                Message::Tool { call_id: "c1".into(), name: "read_file".into(), text: "a: lines 1-1 of 1".into(), attachments: vec![] },
+                Message::Assistant { text: "done".into(), calls: vec![], carry: None },
             ],
             tools: [tool].into(),
             max_output_tokens: Tokens(99),
+            schema: None,
         }
     }
 

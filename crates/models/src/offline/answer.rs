@@ -28,6 +28,7 @@ pub fn answer(request: &Request) -> Reply {
             estimated: true,
         },
         request: BlobHash::of(&rendered),
+        carry: None,
         text,
         reasoning: String::new(),
         calls,
@@ -66,7 +67,7 @@ struct Turn<'a> {
 impl<'a> Turn<'a> {
     fn read(messages: &'a [Message]) -> Option<Turn<'a>> {
         let (at, prompt) = messages.iter().enumerate().rev().find_map(|(at, message)| match message {
-            Message::User { text } => Some((at, text.as_str())),
+            Message::User { text, .. } => Some((at, text.as_str())),
             _ => None,
         })?;
         let results = messages[at..].iter().filter_map(|message| match message {

@@ -43,14 +43,14 @@ impl Desk {
 
     /// Carries a prompt through to the last reply.
     pub(crate) fn ask(&mut self, messages: &mut Vec<Message>, prompt: &str) -> Turn {
-        messages.push(Message::User { text: prompt.to_owned() });
+        messages.push(Message::User { text: prompt.to_owned(), attachments: vec![] });
         let mut turn = Turn { calls: vec![], replies: vec![], opening: String::new(), closing: String::new() };
         for number in 0.. {
             assert!(number < MAX_REPLIES, "the turn does not end: {prompt}");
             let request = Request { messages: messages.clone(), tools: tools(), ..crate::server::request("") };
             let reply = answer(&request);
             assert_eq!(answer(&request), reply, "the same request gives the same reply");
-            messages.push(Message::Assistant { text: reply.text.clone(), calls: reply.calls.clone() });
+            messages.push(Message::Assistant { text: reply.text.clone(), calls: reply.calls.clone(), carry: None });
             turn.replies.push(reply.calls.len());
             if number == 0 {
                 turn.opening.clone_from(&reply.text);
@@ -61,7 +61,7 @@ impl Desk {
             }
             for call in reply.calls {
                 let text = self.run(&call.name, &serde_json::from_str(&call.arguments).unwrap());
-                messages.push(Message::Tool { call_id: call.id.clone(), name: call.name.clone(), text });
+                messages.push(Message::Tool { call_id: call.id.clone(), name: call.name.clone(), text, attachments: vec![] });
                 turn.calls.push(call);
             }
         }

@@ -179,9 +179,10 @@ pub(crate) fn request(prompt: &str) -> Request {
     Request {
         model: "m".into(),
         system: "be brief".into(),
-        messages: vec![Message::User { text: prompt.into() }],
+        messages: vec![Message::User { text: prompt.into(), attachments: vec![] }],
         tools: [].into(),
         max_output_tokens: agent::Tokens(100),
+        schema: None,
     }
 }
 
