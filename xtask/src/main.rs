@@ -1,4 +1,4 @@
-//! The project's own chores: `cargo xtask test`, `tidy` and `bench`.
+//! The project's own chores: `cargo xtask test`, `tidy`, `bench` and `install`.
 //!
 //! What CONTRIBUTING.md asks of people, a machine does here, so that there is one way to do it on a laptop and in CI.
 //! Needs Rust, git and a C compiler; what needs more (a real llama.cpp server, codex) is fetched by scripts in
@@ -7,6 +7,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a chore talks to a person or to a log, by these alone")]
 
 mod bench;
+mod install;
 mod process;
 mod real;
 mod tally;
@@ -33,6 +34,8 @@ enum Chore {
     Tidy,
     /// Measure tinkerbell beside a peer and beside what the machine can do
     Bench(bench::Options),
+    /// Build the stripped binary and put it, its manual and its completions in place
+    Install(install::Options),
 }
 
 fn main() -> ExitCode {
@@ -53,6 +56,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<bool> {
         Chore::Test(options) => test::run(&root, options),
         Chore::Tidy => tidy::run(&root),
         Chore::Bench(options) => bench::run(&root, options),
+        Chore::Install(options) => install::run(&root, options),
     }
 }
 

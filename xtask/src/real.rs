@@ -20,6 +20,8 @@ const CANNOT_HAVE: i32 = 77;
 pub(crate) enum Counterpart {
     /// llama.cpp's own server, with a scripted model.
     Llama,
+    /// A small real language model.
+    Smollm2,
     /// strace, for faults at the Nth system call.
     Strace,
     /// codex, a peer for the benchmarks.
@@ -28,12 +30,13 @@ pub(crate) enum Counterpart {
 
 impl Counterpart {
     /// What tests need.
-    pub(crate) const FOR_TESTS: [Counterpart; 2] = [Counterpart::Llama, Counterpart::Strace];
+    pub(crate) const FOR_TESTS: [Counterpart; 3] = [Counterpart::Llama, Counterpart::Smollm2, Counterpart::Strace];
 
     /// The name of its script and of its directory in the cache.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Counterpart::Llama => "llama",
+            Counterpart::Smollm2 => "smollm2",
             Counterpart::Strace => "strace",
             Counterpart::Codex => "codex",
         }
@@ -43,6 +46,7 @@ impl Counterpart {
     fn sources(self) -> &'static [&'static str] {
         match self {
             Counterpart::Llama => &["llama.sh", "make_model.py", "llama_server.py", "check_llama.py"],
+            Counterpart::Smollm2 => &["smollm2.sh"],
             Counterpart::Strace => &["strace.sh"],
             Counterpart::Codex => &["codex.sh"],
         }

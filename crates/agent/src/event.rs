@@ -1,7 +1,7 @@
 //! The one vocabulary of events. What is here is an event's *header*: what the state may depend on. Words, paths and
 //! contents stand in its body, which `wire` names and which may be forgotten.
 
-use crate::id::{EffectId, Epoch, Generation, Seq, TurnId};
+use crate::id::{EffectId, Epoch, Generation, Seq, SessionId, TurnId};
 use crate::settings::Limit;
 use crate::units::{ModelName, Money, Tokens, Usage};
 use serde::{Deserialize, Serialize};
@@ -16,6 +16,14 @@ pub enum Event {
     /// The title changed; it is in the body.
     #[serde(rename = "session.updated")]
     SessionUpdated {},
+    /// The session is a copy of another one, up to this event; what was under way there is not under way here.
+    #[serde(rename = "session.forked")]
+    SessionForked {
+        /// The session that was copied.
+        parent: SessionId,
+        /// The last event that was copied.
+        at_seq: Seq,
+    },
     /// An owner took the session over. Every effect that an earlier epoch had started and not ended is lost by this.
     #[serde(rename = "owner.began")]
     OwnerBegan {
@@ -130,6 +138,9 @@ pub enum Event {
         /// The tool calls asked for, in order, each with what was decided about it.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         calls: Vec<CallFact>,
+        /// How often in a row, up to this reply, the same call with the same arguments was asked for; 0 without calls.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        alike: u32,
         /// Estimated size of the reply in later contexts.
         tokens: Tokens,
         /// What it used.
@@ -465,6 +476,8 @@ words!(
 words!(
     /// Which budget was exhausted.
     Scope {
+        /// That of the turn.
+        Turn = "turn",
         /// That of the session.
         Session = "session",
         /// That of the day (UTC).
@@ -489,6 +502,7 @@ impl Event {
         match self {
             Event::SessionCreated { .. } => "session.created",
             Event::SessionUpdated { .. } => "session.updated",
+            Event::SessionForked { .. } => "session.forked",
             Event::OwnerBegan { .. } => "owner.began",
             Event::PromptAccepted { .. } => "prompt.accepted",
             Event::PromptQueued { .. } => "prompt.queued",
@@ -529,7 +543,7 @@ impl Event {
             ModelFailed { turn, .. } | ModelInterrupted { turn, .. } | ToolStarted { turn, .. } => Some(*turn),
             ToolFinished { turn, .. } | ApprovalRequested { turn, .. } | ApprovalResolved { turn, .. } => Some(*turn),
             TimerFired { turn, .. } | BudgetExhausted { turn, .. } => Some(*turn),
-            SessionCreated {} | SessionUpdated {} | OwnerBegan { .. } => None,
+            SessionCreated {} | SessionUpdated {} | SessionForked { .. } | OwnerBegan { .. } => None,
             CanvasRebased { .. } | CanvasConflicted { .. } | CanvasRewound { .. } | CanvasRejected { .. } => None,
             AcceptStarted { .. } | AcceptFinished { .. } | AcceptUndone { .. } => None,
             DaemonBegan { .. } | DaemonEnded { .. } => None,

@@ -30,6 +30,6 @@ pub use id::{EffectId, EffectKind, Epoch, Generation, ParseIdError, Seq, Session
 pub use permit::{Decision, Rule, judge};
 pub use settings::{Limit, Limits, ModelSpec, Settings};
 pub use state::{Open, Queued, State};
-pub use turn::{Call, CallStatus, Phase, Turn};
+pub use turn::{Call, CallStatus, Failed, Phase, Turn};
 pub use units::{Micros, ModelName, Money, Tokens, Usage};
 pub use wants::wants;

@@ -9,10 +9,12 @@ use std::collections::BTreeMap;
 /// Everything outside a session's own journal that a decision may depend on.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Settings {
-    /// The model used when a prompt names none.
+    /// The model or route used when a prompt names none.
     pub default_model: Option<ModelName>,
     /// The models that can be called.
     pub models: BTreeMap<ModelName, ModelSpec>,
+    /// Routes: models that stand in for each other, the first that works first.
+    pub routes: BTreeMap<ModelName, Vec<ModelName>>,
     /// The tools that there are, and what each may do.
     pub tools: BTreeMap<String, Access>,
     /// Who may do what; the first rule that matches decides.
@@ -32,6 +34,8 @@ pub struct ModelSpec {
     pub input_microusd_per_mtok: Money,
     /// Price of a million tokens written.
     pub output_microusd_per_mtok: Money,
+    /// Whether the prices are known. Zero prices of a model of this machine are; those of a remote one nobody gave are not.
+    pub priced: bool,
 }
 
 impl ModelSpec {
@@ -53,11 +57,15 @@ pub struct Limits {
     pub turn_ms: u64,
     /// Tokens that the models of a turn may write.
     pub output_tokens: Tokens,
-    /// Attempts at one model call.
+    /// How often in a row a turn may ask for the same tool call with the same arguments.
+    pub alike_calls: u32,
+    /// What one turn may cost.
+    pub turn_cost: Option<Money>,
+    /// Attempts at one model call; where a route names several models, rounds along it.
     pub attempts: u32,
     /// The first pause between two attempts; each further one is twice as long.
     pub backoff_ms: u64,
-    /// The longest pause between two attempts, also where a provider asks for more.
+    /// The longest pause between two attempts. Where a provider asks for a longer one, the turn ends instead.
     pub max_backoff_ms: u64,
     /// Beginnings without progress after which a person is asked.
     pub fruitless: u32,
@@ -69,6 +77,8 @@ impl Default for Limits {
             steps: 50,
             turn_ms: 30 * 60 * 1000,
             output_tokens: Tokens(200_000),
+            alike_calls: 5,
+            turn_cost: None,
             attempts: 4,
             backoff_ms: 500,
             max_backoff_ms: 60_000,
@@ -87,6 +97,10 @@ pub enum Limit {
     Time,
     /// [`Limits::output_tokens`].
     OutputTokens,
+    /// [`Limits::alike_calls`].
+    AlikeCalls,
+    /// What was said last does not fit the window of the model.
+    Context,
     /// The money of a budget.
     Budget,
 }
@@ -98,7 +112,9 @@ impl Limit {
             Limit::Steps => "limits.steps",
             Limit::Time => "limits.turn_ms",
             Limit::OutputTokens => "limits.output_tokens",
-            Limit::Budget => "budget.per_session_usd or budget.per_day_usd",
+            Limit::AlikeCalls => "limits.alike_calls",
+            Limit::Context => "context_tokens of the model",
+            Limit::Budget => "budget.per_turn_usd, budget.per_session_usd or budget.per_day_usd",
         }
     }
 }

@@ -57,12 +57,15 @@ pub struct Queued {
 }
 
 /// A started effect.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Open {
     /// The event that started it.
     pub seq: Seq,
     /// The money set aside for it.
     pub reserve: Money,
+    /// The model that is called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<ModelName>,
     /// Of an accept: where its plan is, how many files, and what it takes back.
     pub accept: Option<LostAccept>,
 }
@@ -88,9 +91,7 @@ impl State {
         if !self.makes_sense(event) {
             return;
         }
-        if let Some(effect) = event.ends() {
-            self.open.remove(&effect);
-        }
+        let ended = event.ends().and_then(|effect| self.open.remove(&effect));
         match event {
             Event::OwnerBegan { epoch, generation, cost_microusd } => {
                 (self.epoch, self.generation) = (*epoch, *generation);
@@ -106,6 +107,7 @@ impl State {
                 self.window.push(seq, ItemKind::Prompt, *tokens);
                 self.in_turn(|turn| {
                     turn.unseen_input = true;
+                    turn.alike = 0;
                     turn.settle_step();
                 });
             }
@@ -123,16 +125,18 @@ impl State {
                 self.turn = None;
                 self.fruitless = 0;
             }
-            Event::ModelStarted { effect, reserve_microusd, .. } => {
-                self.open.insert(*effect, Open { seq, reserve: *reserve_microusd, accept: None });
+            Event::ModelStarted { effect, reserve_microusd, model, .. } => {
+                let (reserve, model) = (*reserve_microusd, Some(model.clone()));
+                self.open.insert(*effect, Open { seq, reserve, model, accept: None });
                 self.in_turn(|turn| turn.unseen_input = false);
             }
-            Event::ModelFinished { calls, tokens, usage, cost_microusd, .. } => {
+            Event::ModelFinished { calls, alike, tokens, usage, cost_microusd, .. } => {
                 self.window.push(seq, ItemKind::Reply, *tokens);
                 self.spend(*usage, *cost_microusd);
                 self.fruitless = 0;
                 self.in_turn(|turn| {
                     turn.steps_done += 1;
+                    turn.alike = *alike;
                     turn.phase = match calls.as_slice() {
                         [] => Phase::Done,
                         calls => Phase::Tools { asked: seq, calls: calls.iter().map(|c| Call::new(*c)).collect() },
@@ -143,8 +147,10 @@ impl State {
             Event::ModelFailed { failure, retry_after_ms, tokens, usage, cost_microusd, .. } => {
                 self.keep_partial(seq, *tokens);
                 self.spend(*usage, *cost_microusd);
-                let failed = Failed { failure: *failure, since: seq, retry_after_ms: *retry_after_ms };
-                self.next_attempt(Some(failed));
+                if let Some(model) = ended.and_then(|open| open.model) {
+                    let (failure, retry_after_ms, said) = (*failure, *retry_after_ms, !tokens.is_zero());
+                    self.next_attempt(Some(Failed { model, failure, since: seq, retry_after_ms, said }));
+                }
             }
             Event::ModelInterrupted { tokens, usage, cost_microusd, .. } => {
                 self.keep_partial(seq, *tokens);
@@ -152,7 +158,7 @@ impl State {
                 self.next_attempt(None);
             }
             Event::ToolStarted { effect, .. } => {
-                self.open.insert(*effect, Open { seq, reserve: Money(0), accept: None });
+                self.open.insert(*effect, Open { seq, reserve: Money(0), model: None, accept: None });
                 self.in_turn(|turn| {
                     if let Some(call) = turn.call_mut(*effect) {
                         call.status = CallStatus::Running;
@@ -197,24 +203,22 @@ impl State {
                 self.resolve(*effect, *answer);
             }
             Event::TimerFired { effect, .. } => self.in_turn(|turn| {
-                if let Phase::Model { failed, .. } = &mut turn.phase
-                    && effect.kind == EffectKind::Backoff
-                {
-                    *failed = None;
+                if effect.kind == EffectKind::Backoff {
+                    turn.pause_is_over();
                 }
             }),
             Event::AcceptStarted { effect, files, plan, undoes } => {
                 self.accepts = self.accepts.max(effect.step);
                 self.lost_accept = None;
                 let accept = LostAccept { effect: *effect, plan: plan.unwrap_or(seq), files: *files, undoes: *undoes };
-                self.open.insert(*effect, Open { seq, reserve: Money(0), accept: Some(accept) });
+                self.open.insert(*effect, Open { seq, reserve: Money(0), model: None, accept: Some(accept) });
             }
-            Event::SessionCreated {} | Event::SessionUpdated {} | Event::BudgetExhausted { .. } => {
-                if let Event::BudgetExhausted { .. } = event {
-                    let ending = Some((TurnOutcome::Limit, Some(crate::Limit::Budget)));
-                    self.in_turn(|turn| turn.ending = turn.ending.or(ending));
-                }
+            Event::BudgetExhausted { .. } => {
+                let ending = Some((TurnOutcome::Limit, Some(crate::Limit::Budget)));
+                self.in_turn(|turn| turn.ending = turn.ending.or(ending));
             }
+            Event::SessionForked { .. } => self.leave_to_the_parent(),
+            Event::SessionCreated {} | Event::SessionUpdated {} => {}
             Event::CanvasRebased { .. } | Event::CanvasConflicted { .. } => {}
             Event::CanvasRewound { .. } | Event::CanvasRejected { .. } => {}
             Event::AcceptFinished { .. } | Event::AcceptUndone { .. } => {}
@@ -286,12 +290,21 @@ impl State {
 
     fn next_attempt(&mut self, now_failed: Option<Failed>) {
         self.in_turn(|turn| {
-            if let Phase::Model { attempt, failures, failed } = &mut turn.phase {
+            if let Phase::Model { attempt, failed, .. } = &mut turn.phase {
                 *attempt += 1;
-                *failures += u32::from(now_failed.is_some());
-                *failed = now_failed;
+                failed.extend(now_failed);
             }
         });
+    }
+
+    /// What a fork's parent had under way stays the parent's, and so does what it spent.
+    fn leave_to_the_parent(&mut self) {
+        self.turn = None;
+        self.queue.clear();
+        self.open.clear();
+        self.lost_accept = None;
+        self.fruitless = 0;
+        (self.usage, self.cost) = (Usage::default(), Money(0));
     }
 
     /// Law 3: an unclean end loses what had begun. What is wanted next depends on the kind.

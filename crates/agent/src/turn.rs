@@ -37,6 +37,8 @@ pub struct Turn {
     pub usage: Usage,
     /// Spent so far.
     pub cost: Money,
+    /// How often in a row the last tool call was asked for.
+    pub alike: u32,
 }
 
 /// Where in a step a turn is.
@@ -47,10 +49,10 @@ pub enum Phase {
     Model {
         /// The attempt that runs or comes next.
         attempt: u32,
-        /// Attempts of this step that failed.
-        failures: u32,
-        /// The last failure, until its pause is over.
-        failed: Option<Failed>,
+        /// Pauses that were waited out in this step.
+        pauses: u32,
+        /// What failed since the last pause, in order; the last one is the newest.
+        failed: Vec<Failed>,
     },
     /// Tools are to be run.
     Tools {
@@ -63,15 +65,30 @@ pub enum Phase {
     Done,
 }
 
-/// The failure of a model call that is waited out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// A failed call of a model, until the pause after it is over, or for the rest of the step where trying again is no use.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failed {
+    /// The model.
+    pub model: ModelName,
     /// Why.
     pub failure: Failure,
     /// The `model.failed`.
     pub since: Seq,
     /// What the provider asked for.
     pub retry_after_ms: Option<u64>,
+    /// Whether it had said something before, so that no other model may take its place.
+    pub said: bool,
+}
+
+impl Failed {
+    /// Whether the same call may work a little later.
+    pub fn is_retryable(&self) -> bool {
+        use Failure::*;
+        match self.failure {
+            Unreachable | RateLimited | Overloaded | Broken | TimedOut => true,
+            Unauthorized | UnknownModel | ContextTooLong | Rejected => false,
+        }
+    }
 }
 
 /// One tool call of a reply.
@@ -133,6 +150,7 @@ impl Turn {
             changed: 0,
             usage: Usage::default(),
             cost: Money(0),
+            alike: 0,
         }
     }
 
@@ -174,6 +192,15 @@ impl Turn {
         of_call || self.keeps_dying == Some(question)
     }
 
+    /// The pause after failures is over: what may work now is tried again from the first. Who asked for a longer pause
+    /// than another one waits for the next, and who will not work at all stays out for the rest of the step.
+    pub(crate) fn pause_is_over(&mut self) {
+        let Phase::Model { pauses, failed, .. } = &mut self.phase else { return };
+        *pauses += 1;
+        let shortest = failed.iter().filter(|failed| failed.is_retryable()).map(|failed| failed.retry_after_ms).min();
+        failed.retain(|failed| !failed.is_retryable() || Some(failed.retry_after_ms) > shortest);
+    }
+
     /// How many tool calls the present step has.
     pub(crate) fn calls(&self) -> usize {
         match &self.phase {
@@ -191,6 +218,6 @@ impl Turn {
 
 impl Phase {
     pub(crate) fn first_call() -> Phase {
-        Phase::Model { attempt: 1, failures: 0, failed: None }
+        Phase::Model { attempt: 1, pauses: 0, failed: Vec::new() }
     }
 }

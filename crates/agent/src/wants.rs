@@ -48,10 +48,13 @@ fn in_turn(state: &State, turn: &Turn, settings: &Settings, wants: &mut Wants) {
     }
     wants.keep.extend(of_turn());
     match &turn.phase {
-        Phase::Model { attempt, failures, failed } => {
+        Phase::Model { attempt, pauses, failed } => {
             if of_turn().next().is_none() {
-                call_model(turn, settings, *attempt, *failures, *failed, wants);
+                call_model(turn, settings, *attempt, *pauses, failed, wants);
             }
+        }
+        Phase::Tools { .. } if turn.alike >= settings.limits.alike_calls && of_turn().next().is_none() => {
+            wants.decision = Some(finished(turn, TurnOutcome::Limit, Some(Limit::AlikeCalls), None));
         }
         Phase::Tools { asked, calls } => run_tools(state, turn, *asked, calls, wants),
         Phase::Done => wants.decision = Some(finished(turn, TurnOutcome::Done, None, None)),
@@ -62,14 +65,7 @@ fn in_turn(state: &State, turn: &Turn, settings: &Settings, wants: &mut Wants) {
     }
 }
 
-fn call_model(
-    turn: &Turn,
-    settings: &Settings,
-    attempt: u32,
-    failures: u32,
-    failed: Option<Failed>,
-    wants: &mut Wants,
-) {
+fn call_model(turn: &Turn, settings: &Settings, attempt: u32, pauses: u32, failed: &[Failed], wants: &mut Wants) {
     let limits = &settings.limits;
     let reached = if turn.steps_done >= limits.steps {
         Some(Limit::Steps)
@@ -80,28 +76,56 @@ fn call_model(
     };
     if reached.is_some() {
         wants.decision = Some(finished(turn, TurnOutcome::Limit, reached, None));
-    } else if let Some(failed) = failed {
-        if failures >= limits.attempts || !retryable(failed.failure) {
-            wants.decision = Some(finished(turn, TurnOutcome::Failed, None, Some(failed.failure)));
-        } else {
-            wants.timers.push(Timer {
-                id: turn.effect(EffectKind::Backoff, 0, failures),
-                turn: turn.id,
-                since: failed.since,
-                delay_ms: backoff_ms(limits, failures, failed),
-            });
+        return;
+    }
+    match next(&route(turn, settings), limits, pauses, failed) {
+        Next::Call(model) => {
+            wants.start.push(Effect::Model { id: turn.effect(EffectKind::Model, 0, attempt), turn: turn.id, model });
         }
-    } else if let Some(model) = route(turn, settings) {
-        wants.start.push(Effect::Model { id: turn.effect(EffectKind::Model, 0, attempt), turn: turn.id, model });
-    } else {
-        wants.decision = Some(finished(turn, TurnOutcome::Failed, None, Some(Failure::UnknownModel)));
+        Next::Pause { since, delay_ms } => {
+            let id = turn.effect(EffectKind::Backoff, 0, pauses + 1);
+            wants.timers.push(Timer { id, turn: turn.id, since, delay_ms });
+        }
+        Next::GiveUp(failure) => {
+            wants.decision = Some(finished(turn, TurnOutcome::Failed, None, Some(failure)));
+        }
     }
 }
 
-/// The place of the router: today the model that was named, else the default, if the settings know it.
-fn route(turn: &Turn, settings: &Settings) -> Option<ModelName> {
-    let name = turn.model.as_ref().or(settings.default_model.as_ref())?;
-    settings.models.contains_key(name).then(|| name.clone())
+/// What follows from the failures of a step.
+enum Next {
+    Call(ModelName),
+    Pause { since: Seq, delay_ms: u64 },
+    GiveUp(Failure),
+}
+
+/// The next model of the route that has not failed is called at once, unless the last one had said something already:
+/// then no other may take its place. When all have failed, a pause, and again from the first.
+fn next(route: &[ModelName], limits: &Limits, pauses: u32, failed: &[Failed]) -> Next {
+    let untried = route.iter().find(|model| failed.iter().all(|failed| failed.model != **model));
+    let newest = failed.last();
+    let untried = untried.filter(|_| newest.is_none_or(|newest| !newest.said));
+    if let Some(model) = untried {
+        return Next::Call(model.clone());
+    }
+    let Some(newest) = newest else { return Next::GiveUp(Failure::UnknownModel) };
+    let may_work = failed.iter().filter(|failed| failed.is_retryable() && route.contains(&failed.model));
+    let asked_ms = may_work.map(|failed| failed.retry_after_ms.unwrap_or(0)).min();
+    match asked_ms {
+        Some(asked_ms) if asked_ms <= limits.max_backoff_ms && pauses + 1 < limits.attempts => {
+            let delay_ms = backoff_ms(limits, pauses, newest.since).max(asked_ms);
+            Next::Pause { since: newest.since, delay_ms }
+        }
+        _ => Next::GiveUp(newest.failure),
+    }
+}
+
+/// The place of the router: today the models of the route that was named, in its order, or the one model that was; as
+/// far as the settings know them.
+fn route(turn: &Turn, settings: &Settings) -> Vec<ModelName> {
+    let Some(name) = turn.model.as_ref().or(settings.default_model.as_ref()) else { return Vec::new() };
+    let named = settings.routes.get(name).map_or(std::slice::from_ref(name), Vec::as_slice);
+    named.iter().filter(|model| settings.models.contains_key(*model)).cloned().collect()
 }
 
 /// In the order asked: what only reads runs together, what changes something runs alone.
@@ -140,20 +164,12 @@ fn deadline(turn: &Turn, limits: &Limits) -> Timer {
     Timer { id, turn: turn.id, since: turn.since, delay_ms: limits.turn_ms }
 }
 
-fn retryable(failure: Failure) -> bool {
-    use Failure::*;
-    match failure {
-        Unreachable | RateLimited | Overloaded | Broken | TimedOut => true,
-        Unauthorized | UnknownModel | ContextTooLong | Rejected => false,
-    }
-}
-
-/// Doubles with each failure, with a spread of a quarter that is derived from the event's place, not drawn.
-fn backoff_ms(limits: &Limits, failures: u32, failed: Failed) -> u64 {
-    let doubled = limits.backoff_ms.saturating_mul(1 << failures.saturating_sub(1).min(16));
+/// Doubles with each pause, with a spread of a quarter that is derived from the event's place, not drawn.
+fn backoff_ms(limits: &Limits, pauses: u32, since: Seq) -> u64 {
+    let doubled = limits.backoff_ms.saturating_mul(1 << pauses.min(16));
     let spread = doubled / 4;
-    let jitter = if spread == 0 { 0 } else { failed.since.0.wrapping_mul(0x9e37_79b9_7f4a_7c15) % spread };
-    doubled.saturating_add(jitter).max(failed.retry_after_ms.unwrap_or(0)).min(limits.max_backoff_ms)
+    let jitter = if spread == 0 { 0 } else { since.0.wrapping_mul(0x9e37_79b9_7f4a_7c15) % spread };
+    doubled.saturating_add(jitter).min(limits.max_backoff_ms)
 }
 
 fn finished(turn: &Turn, outcome: TurnOutcome, limit: Option<Limit>, failure: Option<Failure>) -> Event {

@@ -16,6 +16,8 @@ type Store = Arc<Mutex<BTreeMap<BlobHash, Vec<u8>>>>;
 /// A session that edits one of [`FILES`] files of some hundred lines at each step.
 struct Session {
     fold: Fold,
+    /// The same with every step.
+    whole: Fold,
     store: Store,
     states: Vec<Option<FileState>>,
 }
@@ -32,19 +34,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for seq in 1..=COMMITS {
         applied.push(time(|| work.step(seq)));
         if seq <= 200 {
-            let took = time_try(|| picture.draw(session, &work.fold, &blobs))?;
+            let took = time_try(|| picture.draw(session, &work.whole, &blobs))?;
             singly.push(took);
         }
     }
     println!("making the bytes of an edit and applying it: {}", figures(applied));
     println!("drawing one micro-commit: {}", figures(singly));
     picture.erase()?;
-    let whole = time_try(|| picture.draw(session, &work.fold, &blobs))?;
+    let whole = time_try(|| picture.draw(session, &work.whole, &blobs))?;
     println!("drawing {COMMITS} micro-commits at once: {whole:.1?}");
-    let text = serde_json::to_string(&work.fold)?;
-    let read = time_try(|| serde_json::from_str::<Fold>(&text))?;
-    println!("reading a fold of {COMMITS} steps, {} bytes: {read:.1?}", text.len());
-
     let pending = work.fold.pending();
     let diffs = (0..20).map(|_| time_try(|| diff(&pending, &blobs, Binary::Whole))).collect::<Result<_, _>>()?;
     println!("diff of {FILES} files: {}", figures(diffs));
@@ -57,12 +55,31 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let plan = plan(&work.fold, &Selection::All)?.body;
     let accepted = time_try(|| execute(&tree, &plan, &blobs, &mut |_| {}))?;
     println!("accept of {FILES} files, synced: {accepted:.1?}");
+    sizes()
+}
+
+/// What waking reads, and what a question about old steps costs.
+#[expect(clippy::print_stdout, reason = "printing is what this program is for")]
+fn sizes() -> Result<(), Box<dyn std::error::Error>> {
+    for steps in [100, 1_000, 10_000, 100_000] {
+        let mut work = Session::new(Store::default());
+        (1..=steps).for_each(|seq| work.step(seq));
+        let text = serde_json::to_string(&work.fold)?;
+        let read = (0..20).map(|_| time_try(|| serde_json::from_str::<Fold>(&text))).collect::<Result<_, _>>()?;
+        let all = serde_json::to_string(&work.whole)?;
+        println!(
+            "fold of {steps} steps over {FILES} paths: {} bytes (with all steps {}), read in {}",
+            text.len(),
+            all.len(),
+            figures(read)
+        );
+    }
     Ok(())
 }
 
 impl Session {
     fn new(store: Store) -> Session {
-        Session { fold: Fold::default(), store, states: vec![None; FILES] }
+        Session { fold: Fold::default(), whole: Fold::whole(), store, states: vec![None; FILES] }
     }
 
     fn step(&mut self, seq: u64) {
@@ -78,8 +95,16 @@ impl Session {
         let effect = EffectId { turn, step: 1, kind: EffectKind::Tool, ordinal: 0, attempt: 1 };
         let event = Event::ToolFinished { turn, effect, outcome: ToolOutcome::Done, tokens: Tokens(1), changed: 1 };
         let text = Text::Inline(format!("edited file {index}"));
-        let body = wire::body::write(&ToolEnd { name: "edit".into(), text, changes, seen: Vec::new() });
-        self.fold.apply(Seq(seq), Micros(seq as i64 * 1_000_000), &event, &body);
+        let body = wire::body::write(&ToolEnd {
+            name: "edit".into(),
+            text,
+            changes,
+            seen: Vec::new(),
+            attachments: Vec::new(),
+        });
+        let at = Micros(seq as i64 * 1_000_000);
+        self.fold.apply(Seq(seq), at, &event, &body);
+        self.whole.apply(Seq(seq), at, &event, &body);
     }
 }
 

@@ -2,18 +2,18 @@
 //!
 //! Only paths with a pending change are looked at, by their stat first and by their hash where that is not enough.
 //! What merges becomes the new base; what does not is a conflict, which is shown and never guessed. Two ways lead out
-//! of a conflict: to reject the path, which takes what the user has, or [`override_conflict`], which keeps what the
-//! session has upon it.
+//! of a conflict: to reject the path, which takes what the user has, or [`Compared::keep`], which keeps what the session
+//! has upon it.
 
 use crate::blobs::Blobs;
 use crate::fold::Fold;
 use crate::merge::{Merged, merge};
 use crate::view::ReadError;
 use crate::worktree::{Examined, Fingerprint, WorkTree, WorkTreeError, hash_of};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{SystemTime, UNIX_EPOCH};
 use wire::body::{Conflict, Rebased};
-use wire::{Change, FileState, Found, RelPath};
+use wire::{BlobHash, Change, FileState, Found, RelPath};
 
 /// A file that changed less than this before it was hashed is hashed again, since clocks of file systems are coarse.
 const RACY_SECONDS: i64 = 2;
@@ -78,9 +78,41 @@ pub fn compare(fold: &Fold, tree: &WorkTree, blobs: &Blobs, cache: &mut StatCach
     })
 }
 
-/// What `canvas.rebased` must say so that the session's bytes win over what the user has in these paths.
-pub fn override_conflict(conflict: &Conflict) -> Rebased {
-    Rebased { bases: conflict.paths.clone(), changes: Vec::new() }
+/// Why the session's bytes cannot win over what the user has.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KeepError {
+    /// There is nothing to settle.
+    #[error("nothing on the canvas is in conflict with the work tree")]
+    Nothing,
+    /// Nothing there is in conflict.
+    #[error("{0} is not in conflict with the work tree; `tinkerbell diff` shows what is")]
+    NotInConflict(RelPath),
+    /// The journal cannot keep what the user has, so nobody could bring it back.
+    #[error("{0} is too large in the work tree to be kept in the journal; move it away, or reject the path")]
+    TooLarge(RelPath),
+}
+
+impl Compared {
+    /// The same comparison after the user decided that the session's bytes win in the conflicts at and below `paths`;
+    /// in all of them when `paths` is empty. What the user has there becomes the base that an accept replaces.
+    pub fn keep(mut self, paths: &[RelPath]) -> Result<Compared, KeepError> {
+        let conflicts = self.conflict.take().unwrap_or_default().paths;
+        if let Some(other) = paths.iter().find(|path| !conflicts.iter().any(|c| c.path.is_at_or_below(path))) {
+            return Err(KeepError::NotInConflict(other.clone()));
+        }
+        let chosen = |change: &Change| paths.is_empty() || paths.iter().any(|path| change.path.is_at_or_below(path));
+        let (kept, left): (Vec<Change>, Vec<Change>) = conflicts.into_iter().partition(chosen);
+        if kept.is_empty() {
+            return Err(KeepError::Nothing);
+        }
+        let known: BTreeSet<BlobHash> = self.blobs.iter().map(|bytes| BlobHash::of(bytes)).collect();
+        if let Some(large) = kept.iter().find(|c| c.after.is_some_and(|found| !known.contains(&found.blob))) {
+            return Err(KeepError::TooLarge(large.path.clone()));
+        }
+        self.rebased.get_or_insert_default().bases.extend(kept);
+        self.conflict = (!left.is_empty()).then_some(Conflict { paths: left });
+        Ok(self)
+    }
 }
 
 /// A file's state with its bytes, which are missing where there is no file or where it is too large to be read.

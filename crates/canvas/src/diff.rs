@@ -1,12 +1,12 @@
-//! Changes as patches that `git apply` takes, and the choice of some of a file's hunks.
+//! Changes as patches that `git apply` takes.
 //!
 //! The patches are git's own, made by libgit2 from trees in memory: its header lines, its quoting of names, its form
 //! of binary bytes. Deliberately absent: renames (a move is a deletion and a creation) and anything on disk.
 
 use crate::blobs::{BlobError, Blobs};
 use crate::git::{self, Leaf, edit_tree};
+use crate::hunks::CONTEXT_LINES;
 use git2::{DiffOptions, ObjectType, Odb, Oid, Patch, Repository};
-use std::collections::BTreeSet;
 use wire::{Change, FileState, RelPath};
 
 /// Larger files are not compared line by line.
@@ -45,6 +45,16 @@ pub enum DiffError {
     /// libgit2 failed.
     #[error("making the diff failed: {0}")]
     Git(#[from] git2::Error),
+    /// A hunk was chosen that the change does not have.
+    #[error("{path} has no hunk {index}: its {hunks} are counted from 0; look at them again, then choose")]
+    NoSuchHunk {
+        /// The path.
+        path: RelPath,
+        /// The number that was chosen.
+        index: usize,
+        /// How many hunks there are.
+        hunks: usize,
+    },
 }
 
 /// The patches of these changes, one for each path that really differs.
@@ -75,7 +85,7 @@ fn diff_file(change: &Change, blobs: &Blobs, binary: Binary) -> Result<FileDiff,
     let (before, after) = (tree(change.before)?, tree(change.after)?);
     let repository = Repository::from_odb(odb)?;
     let (before, after) = (repository.find_tree(before)?, repository.find_tree(after)?);
-    let mut options = options();
+    let mut options = options(CONTEXT_LINES);
     options.show_binary(binary == Binary::Whole);
     let diff = repository.diff_tree_to_tree(Some(&before), Some(&after), Some(&mut options))?;
     let mut file = FileDiff { path: change.path.clone(), patch: Vec::new(), added: 0, removed: 0, binary: false };
@@ -91,32 +101,8 @@ fn diff_file(change: &Change, blobs: &Blobs, binary: Binary) -> Result<FileDiff,
     Ok(file)
 }
 
-/// What a file becomes when only some of the hunks of its diff are taken, counted from 0 as they stand in the patch.
-pub fn take_hunks(before: &[u8], after: &[u8], chosen: &BTreeSet<usize>) -> Result<Vec<u8>, DiffError> {
-    git::prepare();
-    let patch = Patch::from_buffers(before, None, after, None, Some(&mut options()))?;
-    let lines: Vec<&[u8]> = before.split_inclusive(|byte| *byte == b'\n').collect();
-    let (mut result, mut copied) = (Vec::new(), 0);
-    for index in 0..patch.num_hunks() {
-        let (hunk, count) = patch.hunk(index)?;
-        // An empty range names the line before it, any other its first line, both counted from 1.
-        let start = hunk.old_start().saturating_sub(u32::from(hunk.old_lines() > 0)) as usize;
-        lines[copied..start].iter().for_each(|line| result.extend_from_slice(line));
-        copied = start + hunk.old_lines() as usize;
-        let wanted = if chosen.contains(&index) { '+' } else { '-' };
-        for line in 0..count {
-            let line = patch.line_in_hunk(index, line)?;
-            if line.origin() == ' ' || line.origin() == wanted {
-                result.extend_from_slice(line.content());
-            }
-        }
-    }
-    lines[copied..].iter().for_each(|line| result.extend_from_slice(line));
-    Ok(result)
-}
-
-fn options() -> DiffOptions {
+pub(crate) fn options(context_lines: u32) -> DiffOptions {
     let mut options = DiffOptions::new();
-    options.context_lines(3).indent_heuristic(true).max_size(MAX_DIFFED_BYTES);
+    options.context_lines(context_lines).indent_heuristic(true).max_size(MAX_DIFFED_BYTES);
     options
 }

@@ -23,9 +23,10 @@ Examples:
   tinkerbell accept
   tinkerbell accept --undo
 
-The daemon starts by itself at the first command that needs it. Commands are about the newest session of
-the workspace (the git work tree that you stand in, or the directory), unless --session or the variable
-TINKERBELL_SESSION names another one; `ask` opens a new one.
+The daemon starts by itself at the first command that needs it. Commands are
+about the newest session of the workspace (the git work tree that you stand in,
+or the directory), unless --session or the variable TINKERBELL_SESSION names
+another one; `ask` opens a new one.
 
 Exit codes:
   0  done                              7  a limit was reached
@@ -60,6 +61,8 @@ pub(crate) struct Globals {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     Ask(ask::Ask),
+    Chat(chat::Chat),
+    Attach(attach::Attach),
     Cancel(cancel::Cancel),
     Approve(approve::Approve),
     Deny(deny::Deny),
@@ -70,12 +73,18 @@ pub(crate) enum Verb {
     Reject(reject::Reject),
     Rewind(rewind::Rewind),
     Redo(redo::Redo),
-    /// Lists sessions and shows what happened in them
+    /// What the next model call would be given
+    #[command(subcommand)]
+    Context(ContextVerb),
+    /// Lists, searches, forks and removes sessions
     #[command(subcommand)]
     Sessions(Sessions),
-    /// The models that can be asked
+    /// The models that can be asked, and what they can do
     #[command(subcommand)]
     Models(Models),
+    /// Keys of model providers
+    #[command(subcommand)]
+    Keys(Keys),
     Status(status::Status),
     /// Runs, starts and stops the daemon
     #[command(subcommand)]
@@ -85,17 +94,37 @@ pub(crate) enum Verb {
     Config(Config),
     Doctor(doctor::Doctor),
     Completions(completions::Completions),
+    Man(man::Man),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ContextVerb {
+    Show(context_show::Show),
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Sessions {
     Ls(sessions_ls::Ls),
     Show(sessions_show::Show),
+    Search(sessions_search::Search),
+    Fork(sessions_fork::Fork),
+    Title(sessions_title::Title),
+    #[command(name = "rm")]
+    Remove(sessions_rm::Remove),
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Models {
     Ls(models_ls::Ls),
+    Test(models_test::Test),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Keys {
+    Set(keys_set::Set),
+    Ls(keys_ls::Ls),
+    #[command(name = "rm")]
+    Remove(keys_rm::Remove),
 }
 
 #[derive(Debug, Subcommand)]
@@ -110,8 +139,12 @@ pub(crate) enum Daemon {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Config {
-    Path(config_path::Path),
+    Get(config_get::Get),
+    Set(config_set::Set),
+    Unset(config_unset::Unset),
+    Edit(config_edit::Edit),
     Check(config_check::Check),
+    Path(config_path::Path),
 }
 
 /// What the process is asked to be.
@@ -124,15 +157,44 @@ pub enum Command {
         /// The socket to listen on, if somebody said which.
         socket: Option<PathBuf>,
     },
-    /// A check of the configuration file, which only the daemon's own reader can make.
-    ConfigCheck {
-        /// The file; by default the one that the daemon reads.
-        file: Option<PathBuf>,
+    /// Something about the configuration file, which only the daemon's own reader can do.
+    Config {
+        /// What.
+        job: ConfigJob,
         /// Whether to print JSON.
         json: bool,
     },
     /// A command of the command line, for [`run`](crate::run).
     Cli(Invocation),
+}
+
+/// What to do with the configuration file.
+#[derive(Debug)]
+pub enum ConfigJob {
+    /// Show what counts.
+    Get {
+        /// A key or a table; by default all.
+        key: Option<String>,
+    },
+    /// Give a key a value.
+    Set {
+        /// The key.
+        key: String,
+        /// The value.
+        value: String,
+    },
+    /// Take a key out.
+    Unset {
+        /// The key.
+        key: String,
+    },
+    /// Open it in an editor.
+    Edit,
+    /// Say all that is wrong with it.
+    Check {
+        /// The file; by default the one that the daemon reads.
+        file: Option<PathBuf>,
+    },
 }
 
 /// A command of the command line with its arguments.
@@ -147,6 +209,14 @@ pub fn parse() -> Command {
     command(Arguments::parse())
 }
 
+/// Reads a command line that was typed elsewhere: in a conversation, or by a test.
+pub(crate) fn parse_from<T>(typed: impl IntoIterator<Item = T>) -> Result<Command, clap::Error>
+where
+    T: Into<std::ffi::OsString> + Clone,
+{
+    Arguments::try_parse_from(typed).map(command)
+}
+
 /// The tree of commands, for documents and tests.
 pub fn tree() -> clap::Command {
     Arguments::command()
@@ -155,9 +225,24 @@ pub fn tree() -> clap::Command {
 fn command(Arguments { globals, verb }: Arguments) -> Command {
     match verb {
         Verb::Daemon(Daemon::Run(run)) => Command::Run { detached: run.detached, socket: globals.socket },
-        Verb::Config(Config::Check(check)) => Command::ConfigCheck { file: check.file, json: globals.json },
+        Verb::Config(verb) => match config_job(verb) {
+            Ok(job) => Command::Config { job, json: globals.json },
+            Err(path) => Command::Cli(Invocation { globals, verb: Verb::Config(Config::Path(path)) }),
+        },
         verb => Command::Cli(Invocation { globals, verb }),
     }
+}
+
+/// What the daemon's own code does; where the file is, the command line says itself.
+fn config_job(verb: Config) -> Result<ConfigJob, config_path::Path> {
+    Ok(match verb {
+        Config::Get(get) => ConfigJob::Get { key: get.key },
+        Config::Set(set) => ConfigJob::Set { key: set.key, value: set.value },
+        Config::Unset(unset) => ConfigJob::Unset { key: unset.key },
+        Config::Edit(_) => ConfigJob::Edit,
+        Config::Check(check) => ConfigJob::Check { file: check.file },
+        Config::Path(path) => return Err(path),
+    })
 }
 
 #[cfg(test)]
@@ -183,6 +268,8 @@ mod tests {
         let run = typed("tinkerbell daemon run --detached --socket /s");
         assert!(matches!(run, Command::Run { detached: true, socket: Some(_) }));
         let check = typed("tinkerbell config check /etc/x.toml --json");
-        assert!(matches!(check, Command::ConfigCheck { file: Some(_), json: true }));
+        assert!(matches!(check, Command::Config { job: ConfigJob::Check { file: Some(_) }, json: true }));
+        let set = typed("tinkerbell config set limits.steps 9");
+        assert!(matches!(set, Command::Config { job: ConfigJob::Set { .. }, json: false }));
     }
 }

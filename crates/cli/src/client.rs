@@ -11,6 +11,7 @@ use crate::locate::{self, Found, Unreachable};
 use crate::request::Request;
 use crate::screen;
 use crate::start::Starter;
+use crate::terminal;
 use crate::wait;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -40,6 +41,17 @@ pub(crate) struct Client {
     /// Set while Ctrl-C is to end the waiting rather than the process.
     interrupt: Option<Interrupt>,
     version_told: bool,
+    /// What the user is told while an answer takes long.
+    waiting: Waiting,
+}
+
+/// What is said while an answer takes long, and how long it may take.
+#[derive(Debug)]
+struct Waiting {
+    words: String,
+    limit: Duration,
+    /// Whether the seconds are counted before the user's eyes.
+    counts: bool,
 }
 
 /// A good answer.
@@ -61,7 +73,13 @@ pub(crate) struct EventStream {
 impl Client {
     /// A client that has not connected yet.
     pub(crate) fn new(places: Places, starter: Option<Starter>) -> Client {
-        Client { places, starter, idle: None, interrupt: None, version_told: false }
+        Client { places, starter, idle: None, interrupt: None, version_told: false, waiting: Waiting::usual() }
+    }
+
+    /// From now on answers may take as long as `limit`, and meanwhile somebody at a terminal reads `words` and how long
+    /// it has been.
+    pub(crate) fn wait_for(&mut self, words: String, limit: Duration) {
+        self.waiting = Waiting { words, limit, counts: true };
     }
 
     /// From now on Ctrl-C does not end the process; the caller asks [`Client::interrupt`] for it.
@@ -95,7 +113,7 @@ impl Client {
 
     fn call_once(&mut self, request: &Request) -> Result<Answer, Error> {
         let (mut connection, head) = self.exchange(request)?;
-        let mut patience = Patience::new(self.interrupt.as_ref());
+        let mut patience = Patience::new(&self.waiting, self.interrupt.as_ref());
         let body = read_body(&mut connection, &head, &mut patience)?;
         if head.keep_alive {
             self.idle = Some(connection);
@@ -107,7 +125,7 @@ impl Client {
     pub(crate) fn stream(&mut self, request: &Request) -> Result<EventStream, Error> {
         let (mut connection, head) = self.exchange(request)?;
         if head.status != 200 {
-            let mut patience = Patience::new(self.interrupt.as_ref());
+            let mut patience = Patience::new(&self.waiting, self.interrupt.as_ref());
             let body = read_body(&mut connection, &head, &mut patience)?;
             answer(&head, body)?;
             return Err(HttpError::Malformed("it should have been a stream of events").into());
@@ -166,7 +184,7 @@ impl Client {
 
     fn exchange_on(&mut self, mut connection: Connection, request: &[u8]) -> Result<(Connection, Head), HttpError> {
         connection.send(request)?;
-        let mut patience = Patience::new(self.interrupt.as_ref());
+        let mut patience = Patience::new(&self.waiting, self.interrupt.as_ref());
         let head = loop {
             if let Some(head) = connection.take_head()? {
                 break head;
@@ -176,6 +194,7 @@ impl Client {
                 return Err(HttpError::Closed);
             }
         };
+        drop(patience);
         self.check_version(&head);
         Ok((connection, head))
     }
@@ -237,34 +256,57 @@ impl AsFd for EventStream {
     }
 }
 
+impl Waiting {
+    fn usual() -> Waiting {
+        Waiting { words: "waiting for the daemon".to_owned(), limit: ANSWER_LIMIT, counts: false }
+    }
+}
+
 /// Waits for an answer, within bounds, and says so when it takes long.
 struct Patience<'a> {
     began: Instant,
-    told: bool,
+    /// How often it was said.
+    told: u32,
+    waiting: &'a Waiting,
     interrupt: Option<&'a Interrupt>,
 }
 
 impl<'a> Patience<'a> {
-    fn new(interrupt: Option<&'a Interrupt>) -> Patience<'a> {
-        Patience { began: Instant::now(), told: false, interrupt }
+    fn new(waiting: &'a Waiting, interrupt: Option<&'a Interrupt>) -> Patience<'a> {
+        Patience { began: Instant::now(), told: 0, waiting, interrupt }
     }
 
     fn wait(&mut self, connection: &Connection) -> Result<(), HttpError> {
         loop {
-            let limit = if self.told { ANSWER_LIMIT } else { QUIET };
-            let left = limit.saturating_sub(self.began.elapsed());
+            let is_silent_from_now = self.told > 0 && !self.waiting.counts;
+            let next = if is_silent_from_now { self.waiting.limit } else { QUIET * (self.told + 1) };
+            let left = next.min(self.waiting.limit).saturating_sub(self.began.elapsed());
             let interrupt = self.interrupt.map(AsFd::as_fd);
             match wait::readable([Some(connection.as_fd()), interrupt], Some(left))? {
                 [true, _] => return Ok(()),
                 [false, true] => return Err(HttpError::Interrupted),
-                [false, false] if self.told => {
-                    return Err(HttpError::TimedOut { seconds: ANSWER_LIMIT.as_secs() });
+                [false, false] if self.began.elapsed() >= self.waiting.limit => {
+                    return Err(HttpError::TimedOut { seconds: self.waiting.limit.as_secs() });
                 }
-                [false, false] => {
-                    self.told = true;
-                    screen::progress("waiting for the daemon…");
-                }
+                [false, false] => self.tell(),
             }
+        }
+    }
+
+    fn tell(&mut self) {
+        self.told += 1;
+        let words = &self.waiting.words;
+        match self.waiting.counts {
+            true => terminal::rewrite(&format!("{words}… {} s", self.began.elapsed().as_secs())),
+            false => screen::progress(&format!("{words}…")),
+        }
+    }
+}
+
+impl Drop for Patience<'_> {
+    fn drop(&mut self) {
+        if self.waiting.counts && self.told > 0 {
+            terminal::rewrite("");
         }
     }
 }

@@ -53,6 +53,16 @@ pub(crate) struct Current {
 }
 
 impl Which {
+    /// The session that somebody named.
+    pub(crate) fn of(session: &str) -> Which {
+        Which { session: Some(session.to_owned()), workspace: None }
+    }
+
+    /// The session that stood as an argument of its own, else the one that is meant here.
+    pub(crate) fn or(self, argument: Option<String>) -> Which {
+        Which { session: argument.or(self.session), ..self }
+    }
+
     /// The directory and the workspace.
     pub(crate) fn standing(&self) -> Result<Standing, Error> {
         let directory = match &self.workspace {

@@ -49,6 +49,11 @@ impl Error {
         }
     }
 
+    /// The same for people, for whoever shows it in a place of their own; empty when there is nobody to tell.
+    pub(crate) fn told(self) -> String {
+        self.into_problem().map(|problem| text(&problem, false)).unwrap_or_default()
+    }
+
     /// Tells of it on standard error, and gives the exit code that says the same.
     pub(crate) fn report(self, json: bool) -> ExitCode {
         match self.into_problem() {

@@ -4,7 +4,7 @@ use crate::client::Client;
 use crate::start::Starter;
 use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 use wire::places::Places;
 
@@ -37,6 +37,11 @@ impl FakeDaemon {
             heard
         });
         FakeDaemon { dir, thread }
+    }
+
+    /// Where it listens.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.dir.path().join("socket")
     }
 
     /// A client of this daemon. What it would start does not exist, so that a test which starts anything fails.

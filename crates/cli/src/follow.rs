@@ -1,8 +1,9 @@
-//! Follows one turn to its end: prints its updates, answers questions at the terminal, cancels it on Ctrl-C, and comes
-//! back when the connection breaks.
+//! Follows a session to the end of a turn, or for as long as somebody looks: prints its updates, answers questions at
+//! the terminal, cancels on Ctrl-C, and comes back when the connection breaks.
 
-use crate::client::{Client, EventStream};
+use crate::client::Client;
 use crate::error::Error;
+use crate::feed::{Broke, Feed, SILENCE_LIMIT};
 use crate::http::{HttpError, ServerEvent};
 use crate::question;
 use crate::render::{Transcript, View};
@@ -11,27 +12,19 @@ use crate::screen::{FAINT, HEAD, NOTE, Screen};
 use crate::update::{EventUpdate, Update};
 use crate::wait;
 use agent::{EffectId, Event, Question, Seq, SessionId, TurnId, TurnOutcome};
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::os::fd::AsFd;
-use std::time::{Duration, Instant};
 use wire::rest::AnswerRequest;
-use wire::{BlobHash, Code, Problem, operation};
-
-/// How long we try to come back after the connection broke.
-const RECONNECT_LIMIT: Duration = Duration::from_secs(30);
-/// The pause between two tries.
-const RECONNECT_PAUSE: Duration = Duration::from_millis(100);
-/// The daemon sends a heartbeat more often than this; a stream that is silent for longer is dead.
-const SILENCE_LIMIT: Duration = Duration::from_secs(90);
+use wire::{BlobHash, Code, operation};
 
 /// What is followed, and how.
 #[derive(Debug, Clone)]
 pub(crate) struct Target {
     /// The session.
     pub(crate) session: SessionId,
-    /// The turn.
-    pub(crate) turn: TurnId,
+    /// What of it, and until when.
+    pub(crate) scope: Scope,
     /// The last update that need not be shown.
     pub(crate) after: Seq,
     /// Whether to print updates as they are.
@@ -40,31 +33,53 @@ pub(crate) struct Target {
     pub(crate) which: String,
 }
 
+/// What is followed, and until when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// One turn, to its end, by the person who asked: Ctrl-C cancels it.
+    Turn(TurnId),
+    /// All turns, by somebody who looks on: Ctrl-C leaves.
+    Session {
+        /// The last update there was when the following began.
+        head: Seq,
+        /// Turns that run or wait. Where nobody sits before a terminal, their end is the end.
+        open: BTreeSet<TurnId>,
+        /// Whether questions may be answered here.
+        answers: bool,
+    },
+}
+
 /// How the following ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ending {
-    /// The turn ended.
+    /// The turn, or the last of them, ended.
     Finished(TurnOutcome),
+    /// No turn runs or ran.
+    Idle,
     /// The turn waits for an answer that nobody here can give.
     NeedsAnswer,
     /// The user left; the turn goes on, or ends by itself.
     Left,
 }
 
-/// Follows a turn.
+/// Follows a session.
 pub(crate) fn follow(client: &mut Client, screen: &mut Screen, target: Target) -> Result<Ending, Error> {
-    let interactive = !target.json && screen.is_interactive();
-    let transcript = Transcript::new(View::Turn(target.turn));
+    let at_terminal = !target.json && screen.is_interactive();
+    let transcript = match target.scope {
+        Scope::Turn(turn) => Transcript::new(View::Turn(turn)),
+        Scope::Session { .. } => Transcript::new(View::Live),
+    };
     let mut follower = Follower {
         client,
         screen,
-        after: target.after,
         transcript,
         target,
-        interactive,
+        at_terminal,
+        reached: Seq(0),
         questions: VecDeque::new(),
         begun: false,
         cancelled: false,
+        outcome: None,
     };
     follower.run()
 }
@@ -73,15 +88,18 @@ struct Follower<'a> {
     client: &'a mut Client,
     screen: &'a mut Screen,
     target: Target,
-    after: Seq,
     transcript: Transcript,
-    interactive: bool,
-    /// Questions that are open, the first of them on the screen.
+    at_terminal: bool,
+    /// The last update that was taken.
+    reached: Seq,
+    /// Questions that are open and can be answered here, the first of them on the screen.
     questions: VecDeque<(EffectId, Question)>,
     /// Whether the turn has begun; before that it waits behind another one.
     begun: bool,
     /// Whether Ctrl-C was pressed.
     cancelled: bool,
+    /// How the last turn ended.
+    outcome: Option<TurnOutcome>,
 }
 
 /// What came while we waited.
@@ -93,96 +111,49 @@ struct Came {
 
 impl Follower<'_> {
     fn run(&mut self) -> Result<Ending, Error> {
-        loop {
-            let mut stream = self.open()?;
-            match self.watch(&mut stream) {
-                Err(Error::Http(error)) if error.is_broken_connection() && stream.is_over() => {
-                    // Somebody stopped the daemon, and may start another one. It is not for us to do.
-                    self.client.start_no_more();
-                    self.remark("the daemon ended the stream; waiting for it to come back…")?;
-                }
-                Err(Error::Http(error)) if error.is_broken_connection() => {
-                    self.remark("the connection to the daemon broke; connecting again…")?;
-                }
-                other => return other,
-            }
+        self.reached = self.target.after;
+        if let Some(ending) = self.idle() {
+            return Ok(ending);
         }
-    }
-
-    /// Opens the stream, for as long as it may take a daemon to come back.
-    fn open(&mut self) -> Result<EventStream, Error> {
-        let began = Instant::now();
+        let mut feed = Feed::open(self.client, self.target.session, self.target.after)?;
         loop {
-            let request = Request::new(&operation::SESSION_EVENTS)?
-                .at("session", self.target.session)
-                .query("after", self.after)
-                .stream();
-            let error = match self.client.stream(&request) {
-                Ok(stream) => return Ok(stream),
-                Err(error) => error,
-            };
-            let passes = match &error {
-                Error::Http(error) => error.is_broken_connection(),
-                Error::Problem(problem) => matches!(problem.code, Code::NoDaemon | Code::Draining),
-                Error::Output(_) => false,
-            };
-            if !passes {
-                return Err(error);
-            }
-            if began.elapsed() > RECONNECT_LIMIT {
-                return Err(self.lost(&error).into());
-            }
-            std::thread::sleep(RECONNECT_PAUSE);
-        }
-    }
-
-    fn lost(&self, error: &Error) -> Problem {
-        let seconds = RECONNECT_LIMIT.as_secs();
-        Problem::new(Code::NoDaemon, format!("the daemon did not come back within {seconds} s: {error}")).remedy(
-            format!(
-                "nothing that was acknowledged is lost; go on with `tinkerbell sessions show {}`",
-                self.target.session
-            ),
-        )
-    }
-
-    fn watch(&mut self, stream: &mut EventStream) -> Result<Ending, Error> {
-        loop {
-            while let Some(event) = stream.pop() {
-                if let Some(ending) = self.take(&event)? {
+            while let Some(event) = feed.pop() {
+                if let Some(ending) = self.take(&event, &mut feed)? {
                     return Ok(ending);
                 }
             }
             self.screen.flush()?;
-            let came = self.wait(stream)?;
+            let came = self.wait(&feed)?;
             if came.interrupt && self.interrupted()? {
                 return Ok(Ending::Left);
             }
             if came.keyboard && !self.answer_typed()? {
                 return Ok(Ending::NeedsAnswer);
             }
-            if came.updates {
-                stream.fill()?;
+            // Not even a heartbeat is the same as a broken connection.
+            let silent = !came.updates && !came.interrupt && !came.keyboard;
+            let broke = if came.updates { feed.fill()? } else { silent.then_some(Broke::Lost) };
+            if let Some(broke) = broke {
+                self.remark(broke.words())?;
+                match feed.reopen(self.client, broke) {
+                    Err(Error::Http(HttpError::Interrupted)) => return Ok(Ending::Left),
+                    other => other?,
+                }
             }
         }
     }
 
-    fn wait(&self, stream: &EventStream) -> Result<Came, Error> {
+    fn wait(&self, feed: &Feed) -> Result<Came, Error> {
         let stdin = io::stdin();
         let keyboard = (!self.questions.is_empty()).then(|| stdin.as_fd());
         let interrupt = self.client.interrupt().map(AsFd::as_fd);
         let [updates, interrupt, keyboard] =
-            wait::readable([Some(stream.as_fd()), interrupt, keyboard], Some(SILENCE_LIMIT))
-                .map_err(HttpError::from)?;
-        if !updates && !interrupt && !keyboard {
-            // Not even a heartbeat: the same as a broken connection.
-            return Err(HttpError::Closed.into());
-        }
+            wait::readable([Some(feed.as_fd()), interrupt, keyboard], Some(SILENCE_LIMIT)).map_err(HttpError::from)?;
         Ok(Came { updates, interrupt, keyboard })
     }
 
     /// Shows an update; gives the ending if this was the last one.
-    fn take(&mut self, event: &ServerEvent) -> Result<Option<Ending>, Error> {
+    fn take(&mut self, event: &ServerEvent, feed: &mut Feed) -> Result<Option<Ending>, Error> {
         if self.target.json {
             self.screen.out().line(&event.data)?;
         }
@@ -194,13 +165,14 @@ impl Follower<'_> {
                 Ok(None)
             }
             Update::Unknown(seq) => {
-                self.after = seq.unwrap_or(self.after);
+                seq.into_iter().for_each(|seq| feed.taken(seq));
                 Ok(None)
             }
             Update::Event(update) => {
-                self.after = update.header.seq;
+                feed.taken(update.header.seq);
+                self.reached = update.header.seq;
                 self.show(&update)?;
-                self.judge(&update)
+                Ok(self.judge(&update)?.or_else(|| self.idle()))
             }
         }
     }
@@ -216,12 +188,18 @@ impl Follower<'_> {
 
     /// What an event means for the following.
     fn judge(&mut self, update: &EventUpdate) -> Result<Option<Ending>, Error> {
-        if update.header.event.turn() != Some(self.target.turn) {
-            return Ok(None);
+        let Some(turn) = update.header.event.turn() else { return Ok(None) };
+        match &mut self.target.scope {
+            Scope::Turn(ours) if *ours != turn => return Ok(None),
+            Scope::Turn(_) => {}
+            Scope::Session { open, .. } => match update.header.event {
+                Event::TurnFinished { .. } => drop(open.remove(&turn)),
+                _ => drop(open.insert(turn)),
+            },
         }
         match &update.header.event {
             Event::PromptQueued { .. } => {}
-            Event::TurnFinished { outcome, .. } => return Ok(Some(Ending::Finished(*outcome))),
+            Event::TurnFinished { outcome, .. } => return Ok(self.finished(*outcome)),
             Event::ApprovalRequested { effect, question, .. } => {
                 self.begun = true;
                 return self.asked(*effect, *question);
@@ -238,8 +216,24 @@ impl Follower<'_> {
         Ok(None)
     }
 
+    fn finished(&mut self, outcome: TurnOutcome) -> Option<Ending> {
+        self.outcome = Some(outcome);
+        match self.target.scope {
+            Scope::Turn(_) => Some(Ending::Finished(outcome)),
+            Scope::Session { .. } => None,
+        }
+    }
+
+    /// The ending for somebody who looks on and is no person, once nothing goes on any more.
+    fn idle(&self) -> Option<Ending> {
+        let Scope::Session { head, open, .. } = &self.target.scope else { return None };
+        let over = open.is_empty() && self.reached >= *head && !self.at_terminal;
+        over.then(|| self.outcome.map_or(Ending::Idle, Ending::Finished))
+    }
+
     fn asked(&mut self, effect: EffectId, question: Question) -> Result<Option<Ending>, Error> {
-        if self.interactive {
+        let may_answer = !matches!(self.target.scope, Scope::Session { answers: false, .. });
+        if self.at_terminal && may_answer {
             self.questions.push_back((effect, question));
             if self.questions.len() == 1 {
                 self.show_question()?;
@@ -251,11 +245,11 @@ impl Follower<'_> {
             return Ok(None);
         }
         let how = question::commands(question, effect, &self.target.which);
-        let words = format!("the turn waits for an answer; give it with: {how}");
         if !self.target.json {
-            self.screen.remark(NOTE, &words)?;
+            self.screen.remark(NOTE, &format!("the turn waits for an answer; give it with: {how}"))?;
         }
-        Ok(Some(Ending::NeedsAnswer))
+        // Who looks on at a terminal sees it answered by somebody else.
+        Ok((!self.at_terminal).then_some(Ending::NeedsAnswer))
     }
 
     fn show_question(&mut self) -> Result<(), Error> {
@@ -279,6 +273,7 @@ impl Follower<'_> {
         }
         match question::typed(question, &String::from_utf8_lossy(&line[..length])) {
             Some(answer) => {
+                self.transcript.was_answered_here(effect);
                 // It leaves the list by the update that says so, here as for everybody else.
                 let request = Request::new(&operation::SESSION_ANSWER)?
                     .at("session", self.target.session)
@@ -301,6 +296,10 @@ impl Follower<'_> {
         let presses = self.client.interrupt().map_or(0, |interrupt| interrupt.take());
         if presses == 0 {
             return Ok(false);
+        }
+        if matches!(self.target.scope, Scope::Session { .. }) {
+            self.remark("left; what runs goes on")?;
+            return Ok(true);
         }
         let show = format!("tinkerbell sessions show {}", self.target.session);
         if self.cancelled {
@@ -335,100 +334,4 @@ pub(crate) fn fetch_blob(client: &mut Client, session: SessionId, blob: BlobHash
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::fake::{FakeDaemon, stream};
-    use crate::screen::testing;
-
-    const HEAD: &str = r#""at":"2025-11-23T09:00:00.000000Z","session":"ses_01kav9ft000000000000000007""#;
-
-    fn event(seq: u64, rest: &str) -> String {
-        format!("{{\"seq\":{seq},{HEAD},{rest}}}")
-    }
-
-    fn delta(offset: usize, text: &str) -> String {
-        format!(
-            r#"{{"kind":"message.delta","session":"ses_01kav9ft000000000000000007","turn":"trn_1","effect":"trn_1.1.model.0.1","offset":{offset},"text":"{text}"}}"#
-        )
-    }
-
-    fn finished() -> Vec<String> {
-        let usage = r#""usage":{"input_tokens":10,"output_tokens":2},"cost_microusd":0"#;
-        vec![
-            event(
-                4,
-                &format!(
-                    r#""kind":"model.finished","turn":"trn_1","effect":"trn_1.1.model.0.1","stop":"end","tokens":2,{usage},"data":{{"text":"Hello, world"}}"#
-                ),
-            ),
-            event(
-                5,
-                &format!(
-                    r#""kind":"turn.finished","turn":"trn_1","outcome":"done","steps":1,"changed":0,{usage},"data":{{}}"#
-                ),
-            ),
-        ]
-    }
-
-    fn target(json: bool) -> Target {
-        let session = "ses_01kav9ft000000000000000007".parse().unwrap();
-        Target { session, turn: TurnId(1), after: Seq(0), json, which: String::new() }
-    }
-
-    fn texts(updates: &[String]) -> Vec<&str> {
-        updates.iter().map(String::as_str).collect()
-    }
-
-    #[test]
-    fn a_reply_is_printed_once_though_the_connection_breaks_in_the_middle() {
-        let began = event(3, r#""kind":"turn.started","turn":"trn_1","data":{}"#);
-        let first = vec![began, delta(0, "Hel")];
-        // Who comes back first gets what was said so far.
-        let second = [vec![delta(0, "Hello, ")], finished()].concat();
-        let daemon = FakeDaemon::new(vec![vec![stream(&texts(&first), false)], vec![stream(&texts(&second), true)]]);
-        let (mut screen, out, aside) = testing::screen(false);
-        let ending = follow(&mut daemon.client(), &mut screen, target(false)).unwrap();
-        assert_eq!(ending, Ending::Finished(TurnOutcome::Done));
-        assert_eq!(out.text().replace('\n', ""), "Hello, world", "{:?}", out.text());
-        assert!(aside.text().contains("connecting again") && aside.text().contains("10 tokens in, 2 out, $0.00"));
-        let heard = daemon.heard();
-        assert!(heard[0].contains("/events?after=0") && heard[1].contains("/events?after=3"), "{heard:?}");
-    }
-
-    #[test]
-    fn a_stream_that_the_daemon_ends_in_good_order_is_taken_up_again_without_starting_one() {
-        let began = event(3, r#""kind":"turn.started","turn":"trn_1","data":{}"#);
-        let daemon = FakeDaemon::new(vec![vec![stream(&[&began], true)], vec![stream(&texts(&finished()), true)]]);
-        let (mut screen, out, aside) = testing::screen(false);
-        let mut client = daemon.client();
-        let ending = follow(&mut client, &mut screen, target(false)).unwrap();
-        assert_eq!((ending, out.text()), (Ending::Finished(TurnOutcome::Done), "Hello, world\n".to_owned()));
-        assert!(aside.text().contains("waiting for it to come back"), "{}", aside.text());
-        assert!(!client.may_start());
-    }
-
-    #[test]
-    fn as_json_the_updates_are_printed_as_they_came() {
-        let updates = [vec![delta(0, "Hello")], finished()].concat();
-        let daemon = FakeDaemon::new(vec![vec![stream(&texts(&updates), false)]]);
-        let (mut screen, out, aside) = testing::screen(false);
-        follow(&mut daemon.client(), &mut screen, target(true)).unwrap();
-        assert_eq!((out.text(), aside.text()), (updates.join("\n") + "\n", String::new()));
-    }
-
-    #[test]
-    fn a_question_that_nobody_here_can_answer_says_how_to() {
-        let asked = event(
-            3,
-            r#""kind":"approval.requested","turn":"trn_1","effect":"trn_1.1.ask.0.1","question":"permission","data":{"message":"May write_file run?"}"#,
-        );
-        let daemon = FakeDaemon::new(vec![vec![stream(&[&asked], false)]]);
-        let (mut screen, _, aside) = testing::screen(false);
-        let ending = follow(&mut daemon.client(), &mut screen, target(false)).unwrap();
-        assert_eq!(ending, Ending::NeedsAnswer);
-        assert_eq!(
-            aside.text(),
-            "? May write_file run?\nthe turn waits for an answer; give it with: tinkerbell approve trn_1.1.ask.0.1, or tinkerbell deny trn_1.1.ask.0.1\n"
-        );
-    }
-}
+mod tests;

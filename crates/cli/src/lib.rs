@@ -10,29 +10,43 @@
 //! read or built that the command at hand does not need.
 
 mod arguments;
+mod chat;
+mod child;
+mod choose;
 mod client;
+mod columns;
 mod commands;
+mod confirm;
 mod current;
 mod error;
 #[cfg(test)]
 mod fake;
+mod feed;
 mod follow;
+mod highlight;
 mod http;
 mod interrupt;
 mod locate;
+mod markdown;
+mod pager;
+mod patch;
 mod plain;
 mod prompt;
 mod question;
 mod render;
+mod replay;
 mod request;
 mod run;
 mod screen;
 mod start;
 mod table;
+mod terminal;
+#[cfg(test)]
+mod testing;
 mod update;
 mod wait;
 mod words;
 
-pub use arguments::{Command, Invocation, parse, tree};
+pub use arguments::{Command, ConfigJob, Invocation, parse, tree};
 pub use error::report;
 pub use run::run;

@@ -9,13 +9,20 @@ use crate::plain;
 use crate::screen::{BAD, FAINT, HEAD, NOTE, Screen};
 use crate::update::EventUpdate;
 use crate::words;
-use agent::{AcceptOutcome, EffectId, Event, Stop, ToolOutcome, TurnId, TurnOutcome, Verdict};
+use agent::{EffectId, Event, Seq, Stop, ToolOutcome, TurnId, TurnOutcome, Verdict};
 use anstyle::Style;
-use std::collections::BTreeMap;
+use attempts::Attempts;
+use canvas::canvas_event;
+use std::collections::{BTreeMap, BTreeSet};
 use wire::{BlobHash, Delta, DeltaKind, Text, body};
+
+mod attempts;
+mod canvas;
 
 /// The longest one-line remark, in characters.
 const MAX_REMARK_CHARS: usize = 200;
+/// How much of what a model thinks aloud is shown for one reply, in characters.
+const MAX_REASONING_CHARS: usize = 400;
 
 /// Fetches a text that is too long to stand in an update.
 pub(crate) type FetchBlob<'a> = &'a mut dyn FnMut(BlobHash) -> Result<String, Error>;
@@ -25,6 +32,8 @@ pub(crate) type FetchBlob<'a> = &'a mut dyn FnMut(BlobHash) -> Result<String, Er
 pub(crate) enum View {
     /// One turn, as it happens, to the person who asked.
     Turn(TurnId),
+    /// All turns as they happen, to somebody who looks on or talks.
+    Live,
     /// All that happened, to somebody who was not there.
     Everything,
 }
@@ -39,12 +48,52 @@ pub(crate) struct Transcript {
     tools: BTreeMap<EffectId, String>,
     /// The tool whose line was printed last, if nothing was printed since.
     last_tool: Option<EffectId>,
+    /// What the model thinks aloud for which reply, and how many characters of it were shown.
+    thought: Option<(EffectId, usize)>,
+    attempts: Attempts,
+    /// Files that were read along with the last model call.
+    reads: Vec<String>,
+    /// Prompts that were typed where this is shown, and need not be told there.
+    typed_here: BTreeSet<Seq>,
+    /// Questions that were answered where this is shown.
+    answered_here: BTreeSet<EffectId>,
+    /// Prompts that wait for their turn.
+    waiting: BTreeMap<TurnId, String>,
+    /// What can be done with what a turn changed.
+    what_next: &'static str,
 }
 
 impl Transcript {
     /// A renderer at the beginning.
     pub(crate) fn new(view: View) -> Transcript {
-        Transcript { view, said: None, tools: BTreeMap::new(), last_tool: None }
+        Transcript {
+            view,
+            said: None,
+            tools: BTreeMap::new(),
+            last_tool: None,
+            thought: None,
+            attempts: Attempts::default(),
+            reads: Vec::new(),
+            typed_here: BTreeSet::new(),
+            answered_here: BTreeSet::new(),
+            waiting: BTreeMap::new(),
+            what_next: "",
+        }
+    }
+
+    /// The same, saying after each turn what can be done with what it changed.
+    pub(crate) fn with_next(self, what_next: &'static str) -> Transcript {
+        Transcript { what_next, ..self }
+    }
+
+    /// This prompt was typed where the transcript is shown.
+    pub(crate) fn was_typed_here(&mut self, seq: Seq) {
+        self.typed_here.insert(seq);
+    }
+
+    /// This question was answered where the transcript is shown.
+    pub(crate) fn was_answered_here(&mut self, effect: EffectId) {
+        self.answered_here.insert(effect);
     }
 
     /// Shows text that streams.
@@ -53,12 +102,13 @@ impl Transcript {
             return Ok(());
         }
         self.last_tool = None;
-        if delta.kind != DeltaKind::Message {
-            screen.out().end_line()?;
-            return screen.aside()?.say(FAINT, &delta.text);
+        match delta.kind {
+            DeltaKind::Message => {}
+            DeltaKind::Reasoning => return self.think(screen, delta),
+            DeltaKind::ToolOutput => return screen.say_aside(FAINT, &delta.text),
         }
         if self.said.is_none_or(|(message, _)| message != delta.effect) {
-            screen.end_lines()?;
+            screen.end_reply()?;
             self.said = Some((delta.effect, 0));
         }
         let said = self.said.map_or(0, |(_, bytes)| bytes);
@@ -68,7 +118,27 @@ impl Transcript {
         };
         let fresh = usize::try_from(skip).ok().and_then(|skip| delta.text.get(skip..)).unwrap_or_default();
         self.said = Some((delta.effect, said + fresh.len() as u64));
-        screen.out().say(Style::new(), fresh)
+        screen.reply(fresh)
+    }
+
+    /// Shows the beginning of what a model thinks aloud.
+    fn think(&mut self, screen: &mut Screen, delta: &Delta) -> Result<(), Error> {
+        if self.thought.is_none_or(|(reply, _)| reply != delta.effect) {
+            screen.end_reply()?;
+            self.thought = Some((delta.effect, 0));
+        }
+        let shown = self.thought.map_or(0, |(_, shown)| shown);
+        let room = MAX_REASONING_CHARS.saturating_sub(shown);
+        if room == 0 {
+            return Ok(());
+        }
+        let mut text: String = delta.text.chars().take(room).collect();
+        let now = shown + text.chars().count();
+        if now >= MAX_REASONING_CHARS {
+            text.push('…');
+        }
+        self.thought = Some((delta.effect, now));
+        screen.say_aside(FAINT, &text)
     }
 
     /// Shows an event.
@@ -88,8 +158,9 @@ impl Transcript {
                 let follows = last_tool == Some(*effect);
                 self.tool_finished(screen, *effect, *outcome, follows, update, fetch)
             }
-            Event::ModelStarted { effect, model, .. } if effect.attempt > 1 => {
-                remark(screen, FAINT, &format!("trying again with {model} (attempt {})", effect.attempt))
+            Event::ModelStarted { effect, model, .. } => {
+                self.attempts.started(screen, *effect, model)?;
+                self.instructions(screen, update)
             }
             Event::ModelFinished { effect, stop, calls, .. } => {
                 let reply: body::Reply = update.body().unwrap_or_default();
@@ -99,13 +170,13 @@ impl Transcript {
             }
             Event::ModelFailed { failure, retry_after_ms, .. } => {
                 self.said = None;
-                let pause = retry_after_ms.map(|ms| format!("; asked to wait {} s", ms.div_ceil(1000)));
-                let why = because(update.body::<body::Partial>().and_then(|partial| partial.message));
-                let text = format!("! the model call failed ({}){why}{}", failure.word(), pause.unwrap_or_default());
-                remark(screen, NOTE, &text)
+                screen.end_reply()?;
+                let message = update.body::<body::Partial>().and_then(|partial| partial.message);
+                self.attempts.failed(screen, *failure, *retry_after_ms, message)
             }
             Event::ModelInterrupted { interruption, .. } => {
                 self.said = None;
+                screen.end_reply()?;
                 remark(screen, NOTE, &format!("! the reply was interrupted ({})", interruption.word()))
             }
             _ => self.other_event(screen, update, fetch),
@@ -113,13 +184,15 @@ impl Transcript {
     }
 
     /// Events that are a line of their own and change nothing here.
-    fn other_event(&self, screen: &mut Screen, update: &EventUpdate, fetch: FetchBlob<'_>) -> Result<(), Error> {
+    fn other_event(&mut self, screen: &mut Screen, update: &EventUpdate, fetch: FetchBlob<'_>) -> Result<(), Error> {
         match &update.header.event {
+            Event::PromptAccepted { .. } | Event::PromptSteered { .. } if self.is_typed_here(update) => Ok(()),
             Event::PromptAccepted { .. } => self.prompt(screen, "", update, fetch),
-            Event::PromptQueued { turn, .. } if self.view != View::Everything => {
-                remark(screen, FAINT, &format!("another turn runs; yours waits as {turn}"))
-            }
-            Event::PromptQueued { .. } => self.prompt(screen, "(queued) ", update, fetch),
+            Event::PromptQueued { turn, .. } => self.queued(screen, *turn, update, fetch),
+            Event::TurnStarted { turn } => match self.waiting.remove(turn) {
+                Some(text) => tell_prompt(screen, "", &text),
+                None => Ok(()),
+            },
             Event::PromptSteered { .. } => self.prompt(screen, "(steered) ", update, fetch),
             Event::OwnerBegan { epoch, .. } if epoch.0 > 1 => {
                 remark(screen, FAINT, "the session was taken up again after the daemon had ended")
@@ -130,9 +203,14 @@ impl Transcript {
             Event::ApprovalRequested { question, effect, .. } => {
                 let asked: body::Question = update.body().unwrap_or_default();
                 let message = asked.message.unwrap_or_else(|| format!("{} ({effect})", question.word()));
-                remark(screen, NOTE, &format!("? {}", plain::strip(&message)))
+                remark(screen, NOTE, &format!("? {}", plain::strip(&message)))?;
+                asked.call.map_or(Ok(()), |call| asked_call(screen, &call))
             }
-            Event::ApprovalResolved { answer, .. } => remark(screen, FAINT, &format!("answered: {}", answer.word())),
+            Event::ApprovalResolved { effect, answer, .. } => {
+                let elsewhere = self.view == View::Live && !self.answered_here.contains(effect);
+                let place = if elsewhere { " elsewhere" } else { "" };
+                remark(screen, FAINT, &format!("answered{place}: {}", answer.word()))
+            }
             Event::BudgetExhausted { scope, .. } => {
                 let why = because(update.body::<body::Exhausted>().map(|exhausted| exhausted.message));
                 remark(screen, NOTE, &format!("! the budget of the {} is exhausted{why}", scope.word()))
@@ -144,27 +222,56 @@ impl Transcript {
     fn shows(&self, turn: Option<TurnId>) -> bool {
         match (self.view, turn) {
             (View::Turn(ours), Some(turn)) => ours == turn,
-            (View::Turn(_), None) | (View::Everything, _) => true,
+            (View::Turn(_), None) | (View::Live | View::Everything, _) => true,
+        }
+    }
+
+    fn is_typed_here(&self, update: &EventUpdate) -> bool {
+        self.typed_here.contains(&update.header.seq) || matches!(self.view, View::Turn(_))
+    }
+
+    /// A prompt that waits: told when its turn begins to those who see it begin.
+    fn queued(
+        &mut self,
+        screen: &mut Screen,
+        turn: TurnId,
+        update: &EventUpdate,
+        fetch: FetchBlob<'_>,
+    ) -> Result<(), Error> {
+        match self.view {
+            View::Turn(_) => remark(screen, FAINT, &format!("another turn runs; yours waits as {turn}")),
+            View::Everything => self.prompt(screen, "(queued) ", update, fetch),
+            View::Live => {
+                let text = prompt_text(update, fetch)?;
+                self.waiting.insert(turn, text);
+                let typed_here = self.typed_here.contains(&update.header.seq);
+                if typed_here { Ok(()) } else { remark(screen, FAINT, "another prompt came and waits for its turn") }
+            }
         }
     }
 
     /// Prints a prompt to those who did not type it.
     fn prompt(&self, screen: &mut Screen, mark: &str, update: &EventUpdate, fetch: FetchBlob<'_>) -> Result<(), Error> {
-        if self.view != View::Everything {
+        if matches!(self.view, View::Turn(_)) {
             return Ok(());
         }
-        let text = match update.body::<body::Prompt>() {
-            Some(prompt) => full_text(&prompt.text, fetch)?,
-            None => "(these words were removed)".to_owned(),
-        };
-        screen.end_lines()?;
-        let aside = screen.aside()?;
-        aside.put("\n")?;
-        for line in plain::strip(&text).lines() {
-            let painted = aside.paint(HEAD, &format!("> {mark}{line}"));
-            aside.line(&painted)?;
+        let text = prompt_text(update, fetch)?;
+        tell_prompt(screen, mark, &text)
+    }
+
+    /// Files of the workspace that are read along: told when they are others than before.
+    fn instructions(&mut self, screen: &mut Screen, update: &EventUpdate) -> Result<(), Error> {
+        let Some(recipe) = update.body::<body::Recipe>() else { return Ok(()) };
+        let paths: Vec<String> =
+            recipe.instructions.iter().map(|instruction| plain::name(instruction.path.as_str())).collect();
+        if paths == self.reads {
+            return Ok(());
         }
-        Ok(())
+        self.reads = paths;
+        if self.reads.is_empty() {
+            return Ok(());
+        }
+        remark(screen, FAINT, &format!("reads {}", self.reads.join(", ")))
     }
 
     fn tool_started(&mut self, screen: &mut Screen, effect: EffectId, update: &EventUpdate) -> Result<(), Error> {
@@ -218,16 +325,17 @@ impl Transcript {
         if length > said {
             let text = full_text(text, fetch)?;
             if said == 0 {
-                screen.end_lines()?;
+                screen.end_reply()?;
             }
             let rest = usize::try_from(said).ok().and_then(|said| text.get(said..)).unwrap_or(&text);
-            screen.out().say(Style::new(), rest)?;
+            screen.reply(rest)?;
         }
-        screen.end_lines()
+        screen.end_reply()
     }
 
-    fn turn_finished(&self, screen: &mut Screen, update: &EventUpdate) -> Result<(), Error> {
-        let Event::TurnFinished { outcome, limit, failure, steps, usage, cost_microusd, .. } = &update.header.event
+    fn turn_finished(&mut self, screen: &mut Screen, update: &EventUpdate) -> Result<(), Error> {
+        let Event::TurnFinished { outcome, limit, failure, steps, usage, cost_microusd, changed, .. } =
+            &update.header.event
         else {
             return Ok(());
         };
@@ -237,11 +345,16 @@ impl Transcript {
                 (None, Some(limit)) => format!(" ({})", limit.key()),
                 (None, None) => String::new(),
             };
-            let why = because(update.body::<body::TurnEnd>().and_then(|end| end.message));
-            remark(screen, BAD, &format!("✗ the turn ended: {}{which}{why}", outcome.word()))?;
+            let message = update.body::<body::TurnEnd>().and_then(|end| end.message);
+            let why = self.attempts.why_it_ended(screen, *outcome == TurnOutcome::Failed, message)?;
+            remark(screen, BAD, &format!("✗ the turn ended: {}{which}{}", outcome.word(), because(why)))?;
         }
         let steps = words::count(u64::from(*steps), "step");
-        remark(screen, FAINT, &format!("{steps}, {}", words::usage(usage, *cost_microusd)))
+        let changed = match (self.view, changed) {
+            (View::Turn(_), _) | (_, 0) => String::new(),
+            (_, changed) => format!("; {} on the canvas{}", words::count((*changed).into(), "change"), self.what_next),
+        };
+        remark(screen, FAINT, &format!("{steps}, {}{changed}", words::usage(usage, *cost_microusd)))
     }
 }
 
@@ -281,45 +394,34 @@ fn stopped_early(screen: &mut Screen, stop: Stop) -> Result<(), Error> {
     }
 }
 
-fn canvas_event(screen: &mut Screen, update: &EventUpdate) -> Result<(), Error> {
-    match &update.header.event {
-        Event::CanvasRebased { .. } => {
-            let rebased: body::Rebased = update.body().unwrap_or_default();
-            let text = format!("{} changed outside the session; the canvas follows", paths(&rebased.bases));
-            remark(screen, FAINT, &text)
-        }
-        Event::CanvasConflicted { .. } => {
-            let conflict: body::Conflict = update.body().unwrap_or_default();
-            let text = format!(
-                "! {} changed outside the session in a way that does not merge; undo that or `tinkerbell reject` the path",
-                paths(&conflict.paths)
-            );
-            remark(screen, NOTE, &text)
-        }
-        Event::CanvasRewound { to, changed } => {
-            let files = words::count(u64::from(*changed), "path");
-            remark(screen, FAINT, &format!("the canvas went to step {to} ({files} changed)"))
-        }
-        Event::CanvasRejected { changed } => {
-            remark(screen, FAINT, &format!("{} rejected", words::count(u64::from(*changed), "path")))
-        }
-        Event::AcceptFinished { outcome: AcceptOutcome::Done, files, .. } => {
-            remark(screen, FAINT, &format!("{} accepted", words::count(u64::from(*files), "file")))
-        }
-        Event::AcceptFinished { outcome, .. } => {
-            let why = because(update.body::<body::AcceptEnd>().and_then(|end| end.message));
-            remark(screen, NOTE, &format!("! the accept ended: {}{why}; every file is as it was", outcome.word()))
-        }
-        Event::AcceptUndone { files, .. } => {
-            remark(screen, FAINT, &format!("an accept of {} was taken back", words::count(u64::from(*files), "file")))
-        }
-        _ => Ok(()),
-    }
+/// The call that a question is about, as the model wrote it.
+fn asked_call(screen: &mut Screen, call: &body::Call) -> Result<(), Error> {
+    let arguments = match &call.arguments {
+        Text::Inline(arguments) => plain::first_line(arguments, MAX_REMARK_CHARS),
+        Text::Blob { bytes, .. } => format!("(arguments of {})", words::bytes(*bytes)),
+    };
+    remark(screen, FAINT, &format!("  {} {arguments}", plain::first_line(&call.name, MAX_REMARK_CHARS)))
 }
 
-fn paths(changes: &[wire::Change]) -> String {
-    let names: Vec<String> = changes.iter().map(|change| plain::name(change.path.as_str())).collect();
-    if names.is_empty() { "something".to_owned() } else { names.join(", ") }
+/// The words of a prompt.
+fn prompt_text(update: &EventUpdate, fetch: FetchBlob<'_>) -> Result<String, Error> {
+    let Some(prompt) = update.body::<body::Prompt>() else { return Ok("(these words were removed)".to_owned()) };
+    let mut text = full_text(&prompt.text, fetch)?;
+    for attachment in &prompt.attachments {
+        text.push_str(&format!("\n[{}]", plain::name(&attachment.name)));
+    }
+    Ok(text)
+}
+
+fn tell_prompt(screen: &mut Screen, mark: &str, text: &str) -> Result<(), Error> {
+    screen.end_lines()?;
+    let aside = screen.aside()?;
+    aside.put("\n")?;
+    for line in plain::strip(text).lines() {
+        let painted = aside.paint(HEAD, &format!("> {mark}{line}"));
+        aside.line(&painted)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

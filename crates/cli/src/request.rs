@@ -30,7 +30,7 @@ impl Request {
     /// A request for an operation. A write that can be sent again gets an idempotency key.
     pub(crate) fn new(operation: &Operation) -> Result<Request, Error> {
         let key = if KEYED.contains(&operation.name) { Some(random_key()?) } else { None };
-        let repeatable = operation.method == "GET" || key.is_some();
+        let repeatable = matches!(operation.method, "GET" | "PUT") || key.is_some();
         Ok(Request {
             method: operation.method,
             target: operation.path.to_owned(),
@@ -152,7 +152,7 @@ mod tests {
     #[test]
     fn every_route_is_filled() {
         for operation in operation::ALL {
-            let filled = ["session", "approval", "seq", "blob", "path"]
+            let filled = ["session", "approval", "seq", "blob", "path", "model", "key"]
                 .iter()
                 .fold(Request::new(operation).unwrap(), |request, parameter| request.at(parameter, "x"));
             assert!(!filled.target.contains('{'), "{} has a parameter that no command fills", operation.path);

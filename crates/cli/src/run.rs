@@ -1,10 +1,11 @@
 //! From what was typed to an exit code.
 
-use crate::arguments::{Config, Daemon, Globals, Invocation, Models, Sessions, Verb};
+use crate::arguments::{Config, ContextVerb, Daemon, Globals, Invocation, Keys, Models, Sessions, Verb};
 use crate::client::Client;
 use crate::error::Error;
 use crate::screen::Screen;
 use crate::start::Starter;
+use crate::terminal;
 use std::process::ExitCode;
 use wire::places::Places;
 use wire::{Code, Problem};
@@ -58,6 +59,11 @@ impl Context {
         Ok(Client::new(self.places()?, starter))
     }
 
+    /// How many columns standard output has, where it is a terminal; what goes elsewhere has no bound.
+    pub(crate) fn columns(&self) -> Option<usize> {
+        terminal::size().map(|size| size.columns)
+    }
+
     /// Prints an answer as it came.
     pub(crate) fn print_json(&mut self, body: &[u8]) -> Result<Exit, Error> {
         let out = self.screen.out();
@@ -81,9 +87,12 @@ pub fn run(invocation: Invocation) -> ExitCode {
     }
 }
 
-fn dispatch(verb: Verb, context: &mut Context) -> Result<Exit, Error> {
+/// Runs a command to its end.
+pub(crate) fn dispatch(verb: Verb, context: &mut Context) -> Result<Exit, Error> {
     match verb {
         Verb::Ask(command) => command.run(context),
+        Verb::Chat(command) => command.run(context),
+        Verb::Attach(command) => command.run(context),
         Verb::Cancel(command) => command.run(context),
         Verb::Approve(command) => command.run(context),
         Verb::Deny(command) => command.run(context),
@@ -96,7 +105,16 @@ fn dispatch(verb: Verb, context: &mut Context) -> Result<Exit, Error> {
         Verb::Redo(command) => command.run(context),
         Verb::Sessions(Sessions::Ls(command)) => command.run(context),
         Verb::Sessions(Sessions::Show(command)) => command.run(context),
+        Verb::Sessions(Sessions::Search(command)) => command.run(context),
+        Verb::Sessions(Sessions::Fork(command)) => command.run(context),
+        Verb::Sessions(Sessions::Title(command)) => command.run(context),
+        Verb::Sessions(Sessions::Remove(command)) => command.run(context),
+        Verb::Context(ContextVerb::Show(command)) => command.run(context),
         Verb::Models(Models::Ls(command)) => command.run(context),
+        Verb::Models(Models::Test(command)) => command.run(context),
+        Verb::Keys(Keys::Set(command)) => command.run(context),
+        Verb::Keys(Keys::Ls(command)) => command.run(context),
+        Verb::Keys(Keys::Remove(command)) => command.run(context),
         Verb::Status(command) | Verb::Daemon(Daemon::Status(command)) => command.run(context),
         Verb::Daemon(Daemon::Start(command)) => command.run(context),
         Verb::Daemon(Daemon::Stop(command)) => command.run(context),
@@ -104,7 +122,8 @@ fn dispatch(verb: Verb, context: &mut Context) -> Result<Exit, Error> {
         Verb::Config(Config::Path(command)) => command.run(context),
         Verb::Doctor(command) => command.run(context),
         Verb::Completions(command) => command.run(context),
-        Verb::Daemon(Daemon::Run(_)) | Verb::Config(Config::Check(_)) => {
+        Verb::Man(command) => command.run(context),
+        Verb::Daemon(Daemon::Run(_)) | Verb::Config(_) => {
             unreachable!("parse hands these on to the daemon's own code")
         }
     }

@@ -2,9 +2,12 @@
 //! somebody can see them.
 
 use crate::error::Error;
+use crate::markdown::{self, Markdown};
 use crate::plain::Stripper;
 use anstyle::{AnsiColor, Style};
+use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 
 /// Things that went well, and added lines.
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
@@ -18,6 +21,11 @@ pub(crate) const NAME: Style = AnsiColor::Cyan.on_default();
 pub(crate) const HEAD: Style = Style::new().bold();
 /// What matters less.
 pub(crate) const FAINT: Style = Style::new().dimmed();
+
+/// What a terminal is taken for that does not know its own width.
+const USUAL_COLUMNS: usize = 80;
+/// No text is set narrower than this.
+const MIN_COLUMNS: usize = 20;
 
 /// When to use colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -48,6 +56,14 @@ pub(crate) struct Sink {
     stripper: Stripper,
     /// Whether the last thing written was the end of a line.
     line_ended: bool,
+    /// Whether replies are set as Markdown: somebody reads them on a terminal that can do more than print.
+    sets_markdown: bool,
+    /// The terminal whose width counts, where it is not standard output.
+    terminal_of: Option<File>,
+    /// The reply that is being set.
+    reply: Option<Markdown>,
+    /// Whether something was written below the open line of the reply.
+    interposed: bool,
 }
 
 impl std::fmt::Debug for Sink {
@@ -87,7 +103,35 @@ impl Screen {
 
     /// Whether questions can be asked: somebody sees them and can type.
     pub(crate) fn is_interactive(&self) -> bool {
-        self.aside.as_ref().is_some_and(|sink| sink.terminal) && io::stdin().is_terminal()
+        self.aside.as_ref().unwrap_or(&self.out).terminal && io::stdin().is_terminal()
+    }
+
+    /// Writes a piece of somebody else's text beside the result, below what is open of it.
+    pub(crate) fn say_aside(&mut self, style: Style, text: &str) -> Result<(), Error> {
+        if self.aside.is_some() {
+            self.out.end_line()?;
+        }
+        self.aside()?.say(style, text)
+    }
+
+    /// Writes a piece of a reply: set for a terminal, as it is for anything else.
+    pub(crate) fn reply(&mut self, text: &str) -> Result<(), Error> {
+        self.out.say_reply(text)
+    }
+
+    /// The reply has ended: what was held back of it is written, and its line is ended.
+    pub(crate) fn end_reply(&mut self) -> Result<(), Error> {
+        self.out.end_reply()?;
+        self.end_lines()
+    }
+
+    /// Where the cursor stands in the open line, where that is known; 0 at the beginning of one.
+    pub(crate) fn column(&self) -> Option<usize> {
+        match &self.out.reply {
+            _ if self.out.line_ended => Some(0),
+            Some(reply) if !self.out.interposed => Some(reply.column()),
+            _ => None,
+        }
     }
 
     /// Ends the lines that are open, so that what comes next begins one.
@@ -105,7 +149,8 @@ impl Screen {
     pub(crate) fn remark(&mut self, style: Style, text: &str) -> Result<(), Error> {
         self.end_lines()?;
         let aside = self.aside()?;
-        let painted = aside.paint(style, text);
+        let text = if aside.sets_markdown { markdown::wrapped(text, aside.columns()) } else { text.to_owned() };
+        let painted = aside.paint(style, &text);
         aside.line(&painted)
     }
 
@@ -131,7 +176,17 @@ pub(crate) fn note(words: &str) {
 impl Sink {
     /// A stream over anything that can be written to.
     pub(crate) fn new(writer: Box<dyn Write>, terminal: bool, colour: bool) -> Sink {
-        Sink { writer, terminal, colour, stripper: Stripper::default(), line_ended: true }
+        Sink {
+            writer,
+            terminal,
+            colour,
+            stripper: Stripper::default(),
+            line_ended: true,
+            sets_markdown: terminal && !is_dumb(),
+            terminal_of: None,
+            reply: None,
+            interposed: false,
+        }
     }
 
     /// Whether people look at this stream, rather than a program or a file.
@@ -158,9 +213,75 @@ impl Sink {
         self.put("\n")
     }
 
-    /// Ends the line that is open, if one is.
+    /// Ends the line that is open, if one is. A reply goes on in a line of its own.
     pub(crate) fn end_line(&mut self) -> Result<(), Error> {
-        if self.line_ended { Ok(()) } else { self.put("\n") }
+        if self.line_ended {
+            return Ok(());
+        }
+        self.interposed = self.reply.is_some();
+        self.put("\n")
+    }
+
+    /// Writes what moves the cursor and leaves the text as it was when it is done.
+    pub(crate) fn draw(&mut self, text: &str) -> Result<(), Error> {
+        self.writer.write_all(text.as_bytes()).map_err(Error::Output)?;
+        self.flush()
+    }
+
+    /// Something was written below the open line: what comes begins a line.
+    pub(crate) fn line_is_lost(&mut self) {
+        self.interposed = self.reply.is_some();
+        self.line_ended = true;
+    }
+
+    fn say_reply(&mut self, text: &str) -> Result<(), Error> {
+        if !self.sets_markdown {
+            return self.say(Style::new(), text);
+        }
+        let mut harmless = String::with_capacity(text.len());
+        self.stripper.push(text, &mut harmless);
+        let (columns, colour) = (self.columns(), self.colour);
+        let mut reply = self.reply.take().unwrap_or_else(|| Markdown::new(columns, colour));
+        reply.set_width(columns);
+        let mut set = String::new();
+        if std::mem::take(&mut self.interposed) {
+            reply.resume(&mut set);
+        }
+        reply.push(&harmless, &mut set);
+        self.put_set(&set, &reply)?;
+        self.reply = Some(reply);
+        self.flush()
+    }
+
+    fn end_reply(&mut self) -> Result<(), Error> {
+        let Some(mut reply) = self.reply.take() else { return Ok(()) };
+        let mut set = String::new();
+        if std::mem::take(&mut self.interposed) {
+            reply.resume(&mut set);
+        }
+        reply.finish(&mut set);
+        self.put_set(&set, &reply)?;
+        self.flush()
+    }
+
+    /// Writes what was set. A style that ends behind a line feed does not make the line an open one.
+    fn put_set(&mut self, set: &str, reply: &Markdown) -> Result<(), Error> {
+        if set.is_empty() {
+            return Ok(());
+        }
+        self.put(set)?;
+        self.line_ended = reply.column() == 0;
+        Ok(())
+    }
+
+    /// How many cells a line has that is set for this stream.
+    fn columns(&self) -> usize {
+        // The last cell stays free: a cursor behind it is in no place that can be named.
+        let told = match &self.terminal_of {
+            Some(terminal) => columns_of(terminal.as_fd()),
+            None => columns_of(io::stdout().as_fd()),
+        };
+        (told.unwrap_or(USUAL_COLUMNS) - 1).max(MIN_COLUMNS)
     }
 
     /// Writes a piece of somebody else's text, with all that could act on a terminal left out, and shows it at once.
@@ -184,13 +305,24 @@ impl Sink {
     }
 }
 
+/// How wide a terminal is, where it is one that knows.
+pub(crate) fn columns_of(terminal: BorrowedFd<'_>) -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(terminal).ok()?;
+    Some(usize::from(size.ws_col)).filter(|columns| *columns > 1)
+}
+
+/// Whether the terminal can do nothing but print.
+fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_some_and(|term| term == "dumb")
+}
+
 impl Colour {
     fn on(self, terminal: bool) -> bool {
         let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
         match self {
             Colour::Always => true,
             Colour::Never => false,
-            Colour::Auto => terminal && set("NO_COLOR").is_none() && set("TERM").is_none_or(|term| term != "dumb"),
+            Colour::Auto => terminal && set("NO_COLOR").is_none() && !is_dumb(),
         }
     }
 }
@@ -223,6 +355,14 @@ pub(crate) mod testing {
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
         }
+    }
+
+    /// A screen that is a terminal, on whose other end a test looks.
+    pub(crate) fn on_terminal(terminal: std::fs::File) -> Screen {
+        let mut sink = Sink::new(Box::new(terminal.try_clone().unwrap()), true, true);
+        sink.sets_markdown = true;
+        sink.terminal_of = Some(terminal);
+        Screen { out: sink, aside: None }
     }
 
     /// A screen with both streams apart, and what each of them gets.

@@ -1,11 +1,18 @@
 //! Quantities, times and lists of files as people read them.
 
+use crate::columns;
 use crate::error::Error;
 use crate::plain;
 use crate::screen::{BAD, GOOD, NOTE, Sink};
+use crate::terminal;
 use agent::{Micros, Money, Usage};
 use std::time::{SystemTime, UNIX_EPOCH};
 use wire::rest::{FileRow, FileStatus};
+
+/// What a line of a list of files has beside the path: the letter, and lines added and removed.
+const DIFFSTAT_COLUMNS: usize = 20;
+/// No path is shortened to less than this.
+const MIN_PATH_COLUMNS: usize = 16;
 
 /// The wall clock.
 pub(crate) fn now() -> Micros {
@@ -96,8 +103,11 @@ fn letter(status: FileStatus) -> &'static str {
 
 /// Lists files with their lines added and removed, and a sum below.
 pub(crate) fn diffstat(sink: &mut Sink, files: &[FileRow]) -> Result<(), Error> {
-    let names: Vec<String> = files.iter().map(|file| plain::name(file.path.as_str())).collect();
-    let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
+    let terminal = terminal::size().filter(|_| sink.is_for_people());
+    let room = terminal.map_or(usize::MAX, |size| size.columns.saturating_sub(DIFFSTAT_COLUMNS).max(MIN_PATH_COLUMNS));
+    let names: Vec<String> =
+        files.iter().map(|file| columns::shorten_front(&plain::name(file.path.as_str()), room)).collect();
+    let width = names.iter().map(|name| columns::width(name)).max().unwrap_or(0);
     for (file, name) in files.iter().zip(&names) {
         let style = match file.status {
             FileStatus::Added => GOOD,
@@ -106,7 +116,7 @@ pub(crate) fn diffstat(sink: &mut Sink, files: &[FileRow]) -> Result<(), Error> 
         };
         let mark = sink.paint(style, letter(file.status));
         let lines = lines_changed(sink, file);
-        sink.line(&format!(" {mark} {name:width$}  {lines}"))?;
+        sink.line(&format!(" {mark} {}  {lines}", columns::pad(name, width)))?;
     }
     let (added, removed) =
         files.iter().fold((0, 0), |(a, r), file| (a + u64::from(file.added), r + u64::from(file.removed)));

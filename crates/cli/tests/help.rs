@@ -4,6 +4,15 @@
 use std::fmt::Write;
 use std::path::Path;
 
+/// Commands of which one line says all.
+const BRIEF: [&str; 6] = [
+    "tinkerbell config check",
+    "tinkerbell config get",
+    "tinkerbell config path",
+    "tinkerbell config set",
+    "tinkerbell config unset",
+    "tinkerbell daemon status",
+];
 const GOLDEN: &str = "tests/golden/help.txt";
 
 /// The help of a command and of all commands below it.
@@ -59,6 +68,8 @@ fn every_command_says_what_it_does_and_shows_examples() {
         assert!(command.get_about().is_some(), "{name} does not say what it does");
         let is_leaf = command.get_subcommands().next().is_none();
         if is_leaf {
+            let is_told = BRIEF.contains(&name) || command.get_long_about().is_some();
+            assert!(is_told, "{name} says what it does in one line and no more");
             let examples = command.get_after_help().unwrap_or_else(|| panic!("{name} shows no example")).to_string();
             assert!(examples.contains("tinkerbell"), "{name} shows no example");
         }

@@ -1,21 +1,23 @@
-//! The one place where everything is wired, in order: settings, voices, tools, store, house, registry.
+//! The one place where everything is wired, in order: tools, models, store, house, registry.
 
+use crate::catalog::Catalog;
 use crate::clock;
-use crate::config::{Config, KeySource, Model, Provider};
-use crate::house::{House, Voice};
+use crate::config::Config;
+use crate::house::House;
+use crate::keys::KeyStore;
 use crate::pictures::Pictures;
 use crate::registry::Registry;
+use crate::status::VOCABULARY;
 use crate::tasks::Tasks;
 use crate::toolbox::{ExtraTool, Toolbox};
-use crate::unusable::Unusable;
-use agent::{Epoch, Event, Generation, ModelName, ModelSpec, Seq, Settings};
-use models::{Backend, ChatConfig, Key, Offline, OpenAiChat};
-use std::collections::BTreeMap;
+use agent::{Epoch, Event, Generation, ModelName, ModelSpec, Seq};
+use models::Backend;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
-use store::{Append, AppendError, Blob, JournalId, NewEvent, OpenError, Options, ReadError, Store};
+use store::{Append, AppendError, JournalId, NewEvent, OpenError, Options, ReadError, Store};
 use tokio_util::sync::CancellationToken;
+use wire::rest::Abilities;
 use wire::{Header, body};
 
 /// A model that a daemon is assembled with beside those of its configuration.
@@ -27,6 +29,8 @@ pub struct ExtraModel {
     pub backend: Arc<dyn Backend>,
     /// What the brain knows of it.
     pub spec: ModelSpec,
+    /// What it can do.
+    pub abilities: Abilities,
 }
 
 impl fmt::Debug for ExtraModel {
@@ -76,23 +80,11 @@ pub enum AssembleError {
 
 /// Wires a daemon, and writes down that it began. Nothing runs yet but the store's threads.
 pub async fn assemble(parts: Parts) -> Result<Arc<Registry>, AssembleError> {
-    let Parts { mut config, state_dir, socket, canvas_dir, store, tools, models } = parts;
-    let mut voices: BTreeMap<ModelName, Voice> =
-        config.models.iter().map(|(name, model)| (name.clone(), voice(model))).collect();
-    for ExtraModel { name, backend, spec } in models {
-        config.default_model = name.clone();
-        let provider_model = name.to_string();
-        voices.insert(name, Voice { backend, provider_model, spec, missing: None });
-    }
+    let Parts { config, state_dir, socket, canvas_dir, mut store, tools, models } = parts;
     let toolbox = Toolbox::new(tools);
-    let settings = Settings {
-        default_model: Some(config.default_model.clone()),
-        models: voices.iter().map(|(name, voice)| (name.clone(), voice.spec)).collect(),
-        tools: toolbox.specs().iter().map(|spec| (spec.name.clone(), spec.access)).collect(),
-        rules: config.rules.clone(),
-        limits: config.limits,
-    };
-    let settings_blob = Blob::new(&serde_json::to_vec(&settings).expect("settings are plain data"));
+    let access = toolbox.specs().iter().map(|spec| (spec.name.clone(), spec.access)).collect();
+    let catalog = Catalog::new(config.clone(), KeyStore::new(&state_dir), access, models);
+    store.words = Some(VOCABULARY);
     let store = Store::open(&state_dir, store)?;
     let (generation, clean) = begin(&store).await.map_err(|error| match error {
         AssembleError::Append(AppendError::OutcomeUnknown) => AssembleError::FirstWrite(state_dir.clone()),
@@ -103,9 +95,7 @@ pub async fn assemble(parts: Parts) -> Result<Arc<Registry>, AssembleError> {
         tasks: Tasks::default(),
         generation,
         config,
-        settings,
-        settings_blob,
-        voices,
+        catalog,
         toolbox,
         pictures: Pictures::new(canvas_dir, !clean),
         state_dir,
@@ -151,43 +141,4 @@ async fn note(
     let mut append = Append::new(JournalId::Daemon, Epoch(generation.0), generation, after);
     append.facts = vec![NewEvent { header, body: wire::body::write(body), ..NewEvent::default() }];
     store.append(append).await.map(drop)
-}
-
-fn voice(model: &Model) -> Voice {
-    let spec = model.spec;
-    match &model.provider {
-        Provider::Offline => {
-            let provider_model = crate::config::OFFLINE.to_owned();
-            Voice { backend: Arc::new(Offline), provider_model, spec, missing: None }
-        }
-        Provider::OpenAi { base_url, model, key } => {
-            let (backend, missing) = match chat(base_url, key.as_ref()) {
-                Ok(chat) => (Arc::new(chat) as Arc<dyn Backend>, None),
-                Err(missing) => (Arc::new(Unusable::new(missing.clone())) as Arc<dyn Backend>, Some(missing)),
-            };
-            Voice { backend, provider_model: model.clone(), spec, missing }
-        }
-    }
-}
-
-/// A chat server that can be called, or what is missing.
-fn chat(base_url: &str, key: Option<&KeySource>) -> Result<OpenAiChat, String> {
-    let mut config = ChatConfig::new(base_url);
-    config.key = key.map(read_key).transpose()?;
-    OpenAiChat::new(config).map_err(|error| error.to_string())
-}
-
-/// Reads a key; the error says what is missing and where to put it, never the key.
-fn read_key(source: &KeySource) -> Result<Key, String> {
-    let text = match source {
-        KeySource::Env(name) => std::env::var(name).map_err(|_| {
-            format!(
-                "the daemon's environment has no {name}; export it and start the daemon anew, since a daemon does not see \
-                 what is exported later"
-            )
-        })?,
-        KeySource::File(path) => std::fs::read_to_string(path)
-            .map_err(|error| format!("the key file {} cannot be read: {error}", path.display()))?,
-    };
-    Key::new(text.trim()).map_err(|error| error.to_string())
 }

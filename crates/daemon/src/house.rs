@@ -1,29 +1,14 @@
 //! What all sessions of a daemon share. Immutable once assembled, apart from what its parts guard themselves.
 
+use crate::catalog::Catalog;
 use crate::config::Config;
 use crate::pictures::Pictures;
 use crate::tasks::Tasks;
 use crate::toolbox::Toolbox;
-use agent::{Generation, Micros, ModelName, ModelSpec, Settings};
-use models::Backend;
-use std::collections::BTreeMap;
+use agent::{Generation, Micros};
 use std::path::PathBuf;
-use std::sync::Arc;
-use store::{Blob, Store};
+use store::Store;
 use tokio_util::sync::CancellationToken;
-
-/// A model that can be called.
-#[derive(Clone)]
-pub struct Voice {
-    /// How it is reached.
-    pub backend: Arc<dyn Backend>,
-    /// The provider's name for it.
-    pub provider_model: String,
-    /// What the brain knows of it.
-    pub spec: ModelSpec,
-    /// What is missing for it to work.
-    pub missing: Option<String>,
-}
 
 /// The rooms, wired.
 pub struct House {
@@ -35,12 +20,8 @@ pub struct House {
     pub generation: Generation,
     /// The configuration that it runs with.
     pub config: Config,
-    /// The same, as the brain sees it.
-    pub settings: Settings,
-    /// The settings as bytes, for recipes to name.
-    pub settings_blob: Blob,
-    /// The models.
-    pub voices: BTreeMap<ModelName, Voice>,
+    /// The models, and what the brain decides by.
+    pub catalog: Catalog,
     /// The tools.
     pub toolbox: Toolbox,
     /// The canvas' pictures in git.

@@ -7,18 +7,22 @@
 //! Deliberately absent: global mutable state, a lock around a session, logic in a door, a second way to do anything.
 
 mod assemble;
+mod cache;
+mod catalog;
 mod children;
 mod clock;
-mod config;
+pub mod config;
 mod detach;
 mod doors;
 mod files;
 mod house;
+pub mod keys;
 mod lock;
 mod log;
 mod pictures;
 mod registry;
 mod run;
+pub mod secrets;
 mod session;
 mod status;
 mod tasks;
@@ -31,7 +35,7 @@ pub use config::{Config, ConfigError, OFFLINE};
 pub use lock::{Lock, LockError};
 pub use registry::Registry;
 pub use run::{Options, run};
-pub use session::{Frame, Once, Prompt, Watch};
+pub use session::{Attached, Frame, Once, Prompt, Watch};
 pub use toolbox::{ExtraTool, Run};
 
 /// The version of this daemon, which every answer names.

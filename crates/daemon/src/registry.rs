@@ -3,15 +3,19 @@
 //! Sending and letting go happen under one lock, so a command does not reach an owner that is idle and has decided to
 //! leave. One that leaves for another reason refuses what it finds in its inbox.
 
+use crate::cache::{Cache, Seat};
 use crate::clock;
 use crate::house::House;
-use crate::session::{Change, Command, Once, Owner, Prompt, Reply, Watch};
+use crate::session::{self, Change, Chosen, Command, Once, Owner, Prompt, Reply, Watch};
 use agent::{EffectId, Seq, SessionId};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{mpsc, oneshot};
-use wire::rest::{Accepted, Acknowledged, Cancelled, CanvasLog, CanvasView, Diff, Moved, SessionView};
+use wire::rest::{
+    Accepted, Acknowledged, CacheStatus, Cancelled, CanvasLog, CanvasView, ContextView, Diff, ForkRequest, Forked,
+    HunkList, Moved, Removed, SessionView,
+};
 use wire::{Code, Contents, Problem, RelPath};
 
 /// Commands that wait for one owner. It answers each in milliseconds; a door that finds it full says so.
@@ -20,13 +24,40 @@ const INBOX: usize = 128;
 /// The awake sessions.
 pub struct Registry {
     house: Arc<House>,
-    awake: Mutex<BTreeMap<SessionId, mpsc::Sender<Command>>>,
+    cache: Cache,
+    awake: Mutex<Awake>,
+}
+
+/// Who is awake, and who is being removed and gets no new owner.
+#[derive(Default)]
+struct Awake {
+    guests: BTreeMap<SessionId, Guest>,
+    removing: BTreeSet<SessionId>,
+}
+
+/// While it lives, nobody wakes a session; also when whoever asked for the removal has left.
+struct Removing<'a> {
+    registry: &'a Registry,
+    id: SessionId,
+}
+
+impl Drop for Removing<'_> {
+    fn drop(&mut self) {
+        self.registry.lock().removing.remove(&self.id);
+    }
+}
+
+/// An awake session.
+struct Guest {
+    inbox: mpsc::Sender<Command>,
+    seat: Arc<Seat>,
 }
 
 impl Registry {
     /// Nobody is awake.
     pub fn new(house: Arc<House>) -> Arc<Registry> {
-        Arc::new(Registry { house, awake: Mutex::default() })
+        let cache = Cache::new(house.config.awake_bytes);
+        Arc::new(Registry { house, cache, awake: Mutex::default() })
     }
 
     /// What all sessions share.
@@ -34,15 +65,15 @@ impl Registry {
         &self.house
     }
 
-    /// How many are awake.
-    pub fn awake(&self) -> usize {
-        self.lock().len()
+    /// How the cache of awake sessions fares.
+    pub fn cache(&self) -> CacheStatus {
+        self.cache.status(self.lock().guests.len(), self.house.config.idle_ms)
     }
 
     /// Wakes a session that has work left.
     pub fn wake(self: &Arc<Registry>, id: SessionId) {
         let mut awake = self.lock();
-        self.awake_or_woken(&mut awake, id);
+        let _ = self.awake_or_woken(&mut awake, id);
     }
 
     /// Opens a session on a workspace, with its first prompt in the same append.
@@ -57,9 +88,10 @@ impl Registry {
         let id = clock::session_id();
         let (sender, inbox) = mpsc::channel(INBOX);
         let owner = Owner::fresh(self.house.clone(), id, workspace);
-        self.lock().insert(id, sender.clone());
+        let seat = self.cache.seat();
+        self.lock().guests.insert(id, Guest { inbox: sender.clone(), seat: seat.clone() });
         let registry = self.clone();
-        self.house.tasks.spawn("session owner", owner.run(inbox, registry));
+        self.house.tasks.spawn("session owner", owner.run(inbox, registry, seat));
         let (reply, answer) = oneshot::channel();
         let _ = sender.send(Command::Create { title, prompt, once, reply }).await;
         answer.await.unwrap_or_else(|_| Err(handed_over()))
@@ -90,6 +122,37 @@ impl Registry {
         self.ask(id, |reply| Command::Answer { approval, answer, reply }).await
     }
 
+    /// Calls a session something else.
+    pub async fn title(self: &Arc<Registry>, id: SessionId, title: String) -> Result<SessionView, Problem> {
+        self.ask(id, |reply| Command::Title { title, reply }).await
+    }
+
+    /// What the next model call would be given.
+    pub async fn context(self: &Arc<Registry>, id: SessionId) -> Result<ContextView, Problem> {
+        self.ask(id, |reply| Command::Context { reply }).await
+    }
+
+    /// Opens a session that begins as a copy of another one.
+    pub async fn fork(self: &Arc<Registry>, id: SessionId, request: ForkRequest) -> Result<Forked, Problem> {
+        session::fork(&self.house, id, request).await
+    }
+
+    /// Removes a session with all its words. Meanwhile nobody wakes it.
+    pub async fn remove(self: &Arc<Registry>, id: SessionId, force: bool) -> Result<Removed, Problem> {
+        let inbox = {
+            let mut awake = self.lock();
+            let inbox = self.awake_or_woken(&mut awake, id)?.clone();
+            awake.removing.insert(id);
+            inbox
+        };
+        let _removing = Removing { registry: self, id };
+        let (reply, answer) = oneshot::channel();
+        inbox.send(Command::Leave { force, reply }).await.map_err(|_| handed_over())?;
+        answer.await.unwrap_or_else(|_| Err(handed_over()))?;
+        inbox.closed().await;
+        session::remove(&self.house, id).await
+    }
+
     /// What a session is.
     pub async fn view(self: &Arc<Registry>, id: SessionId) -> Result<SessionView, Problem> {
         self.ask(id, |reply| Command::View { reply }).await
@@ -110,6 +173,16 @@ impl Registry {
         self.ask(id, |reply| Command::Diff { paths, reply }).await
     }
 
+    /// The canvas in hunks.
+    pub async fn hunks(
+        self: &Arc<Registry>,
+        id: SessionId,
+        paths: Vec<RelPath>,
+        context: u32,
+    ) -> Result<HunkList, Problem> {
+        self.ask(id, |reply| Command::Hunks { paths, context, reply }).await
+    }
+
     /// One micro-commit as a patch.
     pub async fn show(self: &Arc<Registry>, id: SessionId, step: Seq) -> Result<Diff, Problem> {
         self.ask(id, |reply| Command::Show { step, reply }).await
@@ -125,14 +198,20 @@ impl Registry {
         self.ask(id, |reply| Command::File { path, reply }).await
     }
 
-    /// Writes the canvas into the work tree.
-    pub async fn accept(
+    /// Writes the canvas into the work tree, and makes a commit of it if asked.
+    pub(crate) async fn accept(
         self: &Arc<Registry>,
         id: SessionId,
-        paths: Vec<RelPath>,
+        chosen: Chosen,
+        commit: Option<String>,
         once: Option<Once>,
     ) -> Result<Accepted, Problem> {
-        self.ask(id, |reply| Command::Change(Change::Accept { paths, once, reply })).await
+        self.ask(id, |reply| Command::Change(Change::Accept { chosen, commit, once, reply })).await
+    }
+
+    /// Settles conflicts for the canvas.
+    pub async fn keep(self: &Arc<Registry>, id: SessionId, paths: Vec<RelPath>) -> Result<Moved, Problem> {
+        self.ask(id, |reply| Command::Change(Change::Keep { paths, reply })).await
     }
 
     /// Takes the last accept back.
@@ -159,31 +238,50 @@ impl Registry {
     pub(crate) fn let_go(&self, id: SessionId, inbox: &mpsc::Receiver<Command>) -> bool {
         let mut awake = self.lock();
         let idle = inbox.is_empty();
-        if idle {
-            awake.remove(&id);
+        if idle && let Some(guest) = awake.guests.remove(&id) {
+            self.cache.left(&guest.seat);
         }
         idle
     }
 
+    /// An owner says what its session holds; where that is too much for all, others are asked to leave.
+    pub(crate) fn weigh(&self, seat: &Seat, bytes: u64, rests: bool) {
+        if self.cache.weigh(seat, bytes, rests) {
+            let awake = self.lock();
+            let guests = awake.guests.values().map(|guest| (guest, &*guest.seat));
+            for guest in self.cache.surplus(guests) {
+                // One whose inbox is full is in use.
+                if guest.inbox.try_send(Command::MakeRoom).is_err() {
+                    guest.seat.stays();
+                }
+            }
+        }
+    }
+
     /// An owner has left and takes nothing any more. Its successor, if there is one by now, stays.
-    pub(crate) fn remove(&self, id: SessionId) {
+    pub(crate) fn forget(&self, id: SessionId) {
         let mut awake = self.lock();
-        if awake.get(&id).is_some_and(mpsc::Sender::is_closed) {
-            awake.remove(&id);
+        if let Some(guest) = awake.guests.get(&id).filter(|guest| guest.inbox.is_closed()) {
+            self.cache.left(&guest.seat);
+            awake.guests.remove(&id);
         }
     }
 
     /// The inbox of the session's owner. One that has left, in whatever way, takes nothing and gets a successor.
     fn awake_or_woken<'a>(
         self: &Arc<Registry>,
-        awake: &'a mut BTreeMap<SessionId, mpsc::Sender<Command>>,
+        awake: &'a mut Awake,
         id: SessionId,
-    ) -> &'a mpsc::Sender<Command> {
-        let inbox = awake.entry(id).or_insert_with(|| self.spawn(id));
-        if inbox.is_closed() {
-            *inbox = self.spawn(id);
+    ) -> Result<&'a mpsc::Sender<Command>, Problem> {
+        if awake.removing.contains(&id) {
+            return Err(session::no_such_session(id));
         }
-        inbox
+        let guest = awake.guests.entry(id).or_insert_with(|| self.spawn(id));
+        if guest.inbox.is_closed() {
+            self.cache.left(&guest.seat);
+            *guest = self.spawn(id);
+        }
+        Ok(&guest.inbox)
     }
 
     async fn ask<T>(
@@ -197,7 +295,7 @@ impl Registry {
         let (reply, answer) = oneshot::channel();
         {
             let mut awake = self.lock();
-            let inbox = self.awake_or_woken(&mut awake, id);
+            let inbox = self.awake_or_woken(&mut awake, id)?;
             inbox.try_send(command(reply)).map_err(|error| match error {
                 mpsc::error::TrySendError::Full(_) => {
                     let detail = format!("{INBOX} commands wait for session {id} already");
@@ -209,27 +307,28 @@ impl Registry {
         answer.await.unwrap_or_else(|_| Err(handed_over()))
     }
 
-    fn spawn(self: &Arc<Registry>, id: SessionId) -> mpsc::Sender<Command> {
+    fn spawn(self: &Arc<Registry>, id: SessionId) -> Guest {
         let (sender, mut inbox) = mpsc::channel(INBOX);
-        let registry = self.clone();
+        let (registry, seat) = (self.clone(), self.cache.seat());
+        let guest = Guest { inbox: sender, seat: seat.clone() };
         self.house.tasks.spawn("session owner", async move {
             match Owner::load(registry.house.clone(), id).await {
-                Ok(Some(owner)) => owner.run(inbox, registry).await,
+                Ok(Some(owner)) => owner.run(inbox, registry, seat).await,
                 Ok(None) => {
-                    refuse_all(&mut inbox, || crate::session::no_such_session(id));
-                    registry.remove(id);
+                    refuse_all(&mut inbox, || session::no_such_session(id));
+                    registry.forget(id);
                 }
                 Err(problem) => {
                     tracing::error!(session = %id, %problem, "the session cannot be woken");
                     refuse_all(&mut inbox, || problem.clone());
-                    registry.remove(id);
+                    registry.forget(id);
                 }
             }
         });
-        sender
+        guest
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<SessionId, mpsc::Sender<Command>>> {
+    fn lock(&self) -> MutexGuard<'_, Awake> {
         // Nothing under this lock can panic half-way.
         self.awake.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,14 +1,16 @@
 //! What the daemon says of itself.
 
-use crate::house::House;
 use crate::registry::Registry;
+use agent::Event;
 use std::collections::BTreeMap;
-use store::{Account, ListQuery, Mode};
-use wire::rest::{DaemonStatus, ModelList, ModelRow, SessionList, SessionRow, SessionStatus, StoreStatus};
-use wire::{Code, Problem};
+use store::{Account, ListQuery, ListRow, Mode, SearchError, SearchQuery, Vocabulary, WordsKind};
+use wire::rest::{DaemonStatus, HitKind, SearchHit, SearchList, SessionList, SessionRow, SessionStatus, StoreStatus};
+use wire::{Code, Header, Problem, Text, body};
 
 /// Sessions on a page of the list, unless fewer are asked for.
 const PAGE: usize = 50;
+/// Hits of a search, unless fewer are asked for.
+const HITS: usize = 20;
 /// The most sessions on a page.
 const MOST: usize = 500;
 
@@ -28,8 +30,8 @@ pub(crate) async fn status(registry: &Registry) -> Result<DaemonStatus, Problem>
         socket: house.socket.clone(),
         config_file: house.config.file.clone(),
         config_found: house.config.found,
-        default_model: house.settings.default_model.clone(),
-        awake: registry.awake() as u32,
+        default_model: house.catalog.current().settings.default_model.clone(),
+        cache: registry.cache(),
         running,
         sessions: house.store.count().await.map_err(internal)?,
         store: StoreStatus {
@@ -46,24 +48,6 @@ pub(crate) async fn status(registry: &Registry) -> Result<DaemonStatus, Problem>
     })
 }
 
-/// The models that can be called.
-pub(crate) fn models(house: &House) -> ModelList {
-    let rows = house.voices.iter().map(|(name, voice)| {
-        let description = voice.backend.describe();
-        ModelRow {
-            name: name.clone(),
-            provider: description.provider.to_owned(),
-            base_url: description.address,
-            context_tokens: voice.spec.context_tokens,
-            input_microusd_per_mtok: voice.spec.input_microusd_per_mtok,
-            output_microusd_per_mtok: voice.spec.output_microusd_per_mtok,
-            default: house.settings.default_model.as_ref() == Some(name),
-            missing: voice.missing.clone(),
-        }
-    });
-    ModelList { models: rows.collect() }
-}
-
 /// A page of sessions, newest first.
 pub(crate) async fn list(registry: &Registry, query: &BTreeMap<String, String>) -> Result<SessionList, Problem> {
     let invalid = |detail: String| Problem::new(Code::InvalidRequest, detail);
@@ -76,7 +60,62 @@ pub(crate) async fn list(registry: &Registry, query: &BTreeMap<String, String>) 
     let (workspace, limit) = (query.get("workspace").cloned(), limit.clamp(1, MOST));
     let rows = registry.house().store.list(ListQuery { workspace, before, limit }).await.map_err(internal)?;
     let next = rows.last().filter(|_| rows.len() == limit).map(|row| row.cursor.to_string());
-    let sessions = rows.into_iter().map(|listed| SessionRow {
+    Ok(SessionList { sessions: rows.into_iter().map(row).collect(), next })
+}
+
+/// Sessions in which words stand.
+pub(crate) async fn search(registry: &Registry, query: &BTreeMap<String, String>) -> Result<SearchList, Problem> {
+    let invalid = |detail: String| Problem::new(Code::InvalidRequest, detail);
+    let text = query.get("q").cloned().ok_or_else(|| invalid("q is missing: the words to search for".to_owned()))?;
+    let limit = match query.get("limit") {
+        None => HITS,
+        Some(text) => text.parse().map_err(|_| invalid(format!("limit must be a whole number, not {text:?}")))?,
+    };
+    let (workspace, limit) = (query.get("workspace").cloned(), limit.clamp(1, MOST));
+    let query = SearchQuery { text, workspace, before: None, limit };
+    let found = registry.house().store.search(query).await.map_err(|error| match error {
+        SearchError::TooLong { .. } => invalid(error.to_string()),
+        SearchError::Busy => Problem::new(Code::LimitReached, error.to_string()),
+        _ => internal(error),
+    })?;
+    let hits = found.hits.into_iter().map(|hit| SearchHit {
+        session: row(hit.listed),
+        seq: hit.seq,
+        kind: match hit.kind {
+            WordsKind::Title => HitKind::Title,
+            WordsKind::Prompt => HitKind::Prompt,
+            WordsKind::Reply => HitKind::Reply,
+        },
+        snippet: hit.snippet.text,
+        matches: hit.snippet.matches.iter().map(|found| [found.start as u32, found.end as u32]).collect(),
+    });
+    Ok(SearchList { hits: hits.collect() })
+}
+
+/// Which words events have: titles, prompts, and what models said.
+pub(crate) const VOCABULARY: Vocabulary = Vocabulary { kind: words_kind, text: words };
+
+fn words_kind(header: &str) -> Option<WordsKind> {
+    match Header::from_json(header).ok()?.event {
+        Event::SessionCreated {} | Event::SessionUpdated {} | Event::SessionForked { .. } => Some(WordsKind::Title),
+        Event::PromptAccepted { .. } | Event::PromptQueued { .. } | Event::PromptSteered { .. } => {
+            Some(WordsKind::Prompt)
+        }
+        Event::ModelFinished { .. } => Some(WordsKind::Reply),
+        _ => None,
+    }
+}
+
+fn words(kind: WordsKind, body: &str) -> Option<Text> {
+    match kind {
+        WordsKind::Title => body::read::<body::Session>(body).ok()?.title.map(Text::Inline),
+        WordsKind::Prompt => body::read::<body::Prompt>(body).ok().map(|prompt| prompt.text),
+        WordsKind::Reply => body::read::<body::Reply>(body).ok().map(|reply| reply.text),
+    }
+}
+
+fn row(listed: ListRow) -> SessionRow {
+    SessionRow {
         id: listed.session,
         workspace: listed.row.workspace,
         title: listed.row.title.unwrap_or_default(),
@@ -86,8 +125,7 @@ pub(crate) async fn list(registry: &Registry, query: &BTreeMap<String, String>) 
         cost_microusd: listed.row.cost,
         created_at: listed.row.created,
         updated_at: listed.row.updated,
-    });
-    Ok(SessionList { sessions: sessions.collect(), next })
+    }
 }
 
 /// Resident memory of this process.

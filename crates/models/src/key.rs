@@ -49,6 +49,11 @@ impl Key {
         format!("Bearer {}", self.0)
     }
 
+    /// The key itself, for clients that build their headers themselves; for this room only.
+    pub(crate) fn secret(&self) -> &str {
+        &self.0
+    }
+
     /// The same text without the key in it.
     pub(crate) fn mask(&self, text: &str) -> String {
         if self.0.len() < SHORTEST_SECRET_BYTES { text.to_owned() } else { text.replace(&self.0, MASK) }

@@ -9,15 +9,36 @@
 //! of our own, since real servers bend the dialect in ways that general clients lose calls over. [`Offline`] needs no
 //! server: a small documented grammar that turns plain sentences into tool calls and says honestly what it is.
 //!
+//! [`GenAi`] speaks the dialects of Anthropic, Gemini and OpenAI's responses through the library `genai`, and checks every
+//! frame of it. [`providers`] names all providers with their addresses and dialects, and [`known`] their models' windows
+//! and prices.
+//!
+//! [`Ollama`] speaks to Ollama in its own dialect. [`discover`] finds servers on this machine; [`Constrained`] gives tools to
+//! models that were never taught any, and [`Adaptive`] finds out which those are. [`examine`] tries what a model really does.
+//!
 //! Deliberately absent: retries after a failure, prices, budgets and the choice of a model, which the brain decides
 //! from events; and any memory between two calls, except a warm connection.
 
 mod backend;
 mod chat;
+mod constrained;
+mod examine;
+mod genai;
+mod http;
 mod key;
+mod known;
+mod local;
 mod offline;
+mod ollama;
 
 pub use backend::{Attachment, Backend, Carry, Description, Ended, Message, Partial, PendingCall, Reply, ReplyCall, Request, Sink};
-pub use chat::{ChatConfig, ConfigError, OpenAiChat, OutputLimit, StreamLimits, Timeouts};
+pub use chat::{ChatConfig, OpenAiChat, OutputLimit};
+pub use genai::{Dialect, GenAi, GenAiConfig, GenAiConfigError, GenAiProvider, ProviderInfo, provider, providers};
+pub use constrained::{Adaptive, Constrained};
+pub use examine::{Examination, Finding, Outcome, examine};
+pub use http::{ConfigError, StreamLimits, Timeouts};
 pub use key::{Key, KeyError};
+pub use known::{Known, known};
+pub use local::{Abilities, FoundModel, NotLocal, PROBE_TIMEOUT, Place, Server, ServerKind, Tooling, discover};
 pub use offline::{Offline, answer};
+pub use ollama::{Ollama, OllamaConfig};

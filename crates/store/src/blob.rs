@@ -120,6 +120,21 @@ fn store(connection: &Connection, blob: &Blob) -> rusqlite::Result<i64> {
         .insert((Hash(blob.hash.0), Int(blob.bytes), blob.coding.name(), &blob.data[..]))
 }
 
+/// Lets the events after `range.0` up to `range.1` of the second journal hold what those of the first one hold.
+pub(crate) fn hold_as(connection: &Connection, (from, to): (i64, i64), range: (Seq, Seq)) -> rusqlite::Result<()> {
+    let held: Vec<(Int, i64)> = connection
+        .prepare_cached("SELECT seq, blob FROM event_blobs WHERE journal = ? AND seq > ? AND seq <= ?")?
+        .query_map((from, Int(range.0.0), Int(range.1.0)), |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    for (seq, blob) in held {
+        connection
+            .prepare_cached("INSERT INTO event_blobs (journal, seq, blob) VALUES (?, ?, ?)")?
+            .execute((to, seq, blob))?;
+        connection.prepare_cached("UPDATE blobs SET holders = holders + 1 WHERE id = ?")?.execute([blob])?;
+    }
+    Ok(())
+}
+
 /// Lets event `seq` hold nothing any more; blobs that nobody else holds are deleted.
 pub(crate) fn release(connection: &Connection, journal: i64, seq: Seq) -> rusqlite::Result<()> {
     let held: Vec<i64> = connection
@@ -162,7 +177,7 @@ pub(crate) fn is_held(connection: &Connection, session: SessionId, hash: BlobHas
     let held = connection
         .prepare_cached(
             "SELECT EXISTS (SELECT 1 FROM event_blobs e JOIN journals j ON j.id = e.journal JOIN blobs b ON b.id = e.blob
-             WHERE j.name = ? AND b.hash = ?)",
+             WHERE j.name = ? AND j.seq > 0 AND b.hash = ?)",
         )?
         .query_row((session.to_string(), Hash(hash.0)), |row| row.get(0))?;
     Ok(held)

@@ -30,6 +30,8 @@ pub struct HeadsVerified {
     pub links: u64,
     /// How many journals it vouches for.
     pub journals: u64,
+    /// How many sessions were removed, as the chain says itself.
+    pub removed: u64,
     /// The hash of the last link: who notes it down can show later that nothing before it was changed.
     pub hash: ChainHash,
 }
@@ -169,11 +171,13 @@ impl HeadsProgress {
 }
 
 /// Verifies the next page of links: each follows from the one before, and names an event that has the hash it gives.
+/// The events of a removed session are gone; that the removal was meant is what its last link says, which
+/// [`compare_heads`] demands.
 pub(crate) fn verify_links(connection: &Connection, mut at: HeadsProgress) -> Result<HeadsProgress, VerifyError> {
     let wrong = |place, what| VerifyError::Link { place, what };
     let mut statement = connection
         .prepare_cached(
-            "SELECT h.place, j.name, h.seq, h.head, h.hash, e.hash FROM heads h
+            "SELECT h.place, j.name, h.seq, h.head, h.hash, e.hash, j.seq FROM heads h
              LEFT JOIN journals j ON j.id = h.journal
              LEFT JOIN events e ON e.journal = h.journal AND e.seq = h.seq
              WHERE h.place > ? ORDER BY h.place LIMIT ?",
@@ -183,12 +187,12 @@ pub(crate) fn verify_links(connection: &Connection, mut at: HeadsProgress) -> Re
     at.ended = true;
     while let Some(row) = rows.next().map_err(ReadError::from)? {
         at.ended = false;
-        let (place, name, seq, head, hash, event) = columns(row).map_err(ReadError::from)?;
+        let Link { place, name, seq, head, hash, event, removed } = columns(row).map_err(ReadError::from)?;
         if place != at.place + 1 {
             return Err(wrong(at.place + 1, "it is missing"));
         }
         let name = name.ok_or_else(|| wrong(place, "its journal is gone"))?;
-        if event != Some(head) {
+        if event != Some(head) && !removed {
             return Err(wrong(place, "its event is gone or has another hash"));
         }
         (at.place, at.hash) = (place, link(at.hash, &name, seq, head));
@@ -199,34 +203,50 @@ pub(crate) fn verify_links(connection: &Connection, mut at: HeadsProgress) -> Re
     Ok(at)
 }
 
-type Link = (u64, Option<String>, Seq, ChainHash, ChainHash, Option<ChainHash>);
+struct Link {
+    place: u64,
+    name: Option<String>,
+    seq: Seq,
+    head: ChainHash,
+    hash: ChainHash,
+    event: Option<ChainHash>,
+    removed: bool,
+}
 
 fn columns(row: &Row<'_>) -> rusqlite::Result<Link> {
     let hash = |column| row.get::<_, Hash>(column).map(ChainHash::from);
-    let event = row.get::<_, Option<Hash>>(5)?.map(ChainHash::from);
-    Ok((row.get::<_, Int>(0)?.0, row.get(1)?, row.get::<_, Int>(2)?.into(), hash(3)?, hash(4)?, event))
+    Ok(Link {
+        place: row.get::<_, Int>(0)?.0,
+        name: row.get(1)?,
+        seq: row.get::<_, Int>(2)?.into(),
+        head: hash(3)?,
+        hash: hash(4)?,
+        event: row.get::<_, Option<Hash>>(5)?.map(ChainHash::from),
+        removed: row.get::<_, Option<Int>>(6)? == Some(Int(0)),
+    })
 }
 
-/// Whether every journal's head is the one that its newest link gives, and how many journals there are.
-pub(crate) fn compare_heads(connection: &Connection) -> Result<u64, VerifyError> {
+/// Whether every journal's head is the one that its newest link gives (0 for a session that was removed), and how many
+/// journals there are and were removed. A fork that is not whole yet has no link and stands in the waking table.
+pub(crate) fn compare_heads(connection: &Connection) -> Result<(u64, u64), VerifyError> {
     let moment = connection.unchecked_transaction().map_err(ReadError::from)?;
     let stray: Option<Int> = moment
         .query_row(
             "SELECT coalesce(h.place, 0) FROM journals j
              LEFT JOIN (SELECT journal, max(place) AS place FROM heads GROUP BY journal) newest ON newest.journal = j.id
              LEFT JOIN heads h ON h.place = newest.place
-             WHERE h.place IS NULL OR h.seq <> j.seq OR h.head <> j.hash LIMIT 1",
+             WHERE h.seq <> j.seq OR h.head <> j.hash OR h.place IS NULL AND NOT
+                   (j.seq = 0 AND j.hash = zeroblob(32) AND j.id IN (SELECT journal FROM waking)) LIMIT 1",
             (),
             |row| row.get(0),
         )
         .optional()
         .map_err(ReadError::from)?;
-    match stray {
-        Some(Int(place)) => Err(VerifyError::Link { place, what: "it is not the head that its journal has" }),
-        None => {
-            let journals: Int =
-                moment.query_row("SELECT count(*) FROM journals", (), |row| row.get(0)).map_err(ReadError::from)?;
-            Ok(journals.0)
-        }
+    if let Some(Int(place)) = stray {
+        return Err(VerifyError::Link { place, what: "it is not the head that its journal has" });
     }
+    let counts = "SELECT count(*) FILTER (WHERE seq > 0), count(*) FILTER (WHERE seq = 0 AND hash <> zeroblob(32))
+                  FROM journals";
+    let counts = moment.query_row(counts, (), |row| Ok((row.get::<_, Int>(0)?.0, row.get::<_, Int>(1)?.0)));
+    Ok(counts.map_err(ReadError::from)?)
 }

@@ -179,6 +179,18 @@ pub enum Invalid {
     /// A journal that does not exist and gets no events by this.
     #[error("there is no such journal")]
     NoJournal,
+    /// A session that was removed, or is still being made by a fork.
+    #[error("{journal} was removed or is still being forked; nothing can be added to it")]
+    Unusable {
+        /// Whose journal.
+        journal: String,
+    },
+    /// An event to copy into a fork that is not there, or not as it was written.
+    #[error("nothing can be forked at event {seq}: there is none, or it is damaged")]
+    NothingToFork {
+        /// The event.
+        seq: Seq,
+    },
     /// An event to forget that is not there.
     #[error("event {seq} cannot be forgotten: there is none")]
     NothingToForget {

@@ -2,6 +2,7 @@
 
 use crate::blob;
 use crate::error::Invalid;
+use crate::query;
 use crate::sql::{Hash, Int, Refusal};
 use agent::Seq;
 use rusqlite::{Connection, OptionalExtension};
@@ -29,4 +30,29 @@ pub(crate) fn forget(connection: &Connection, journal: i64, seqs: &[Seq]) -> Res
         blob::release(connection, journal, *seq)?;
     }
     Ok(())
+}
+
+/// Numbers the forgettings, and notes of each journal which was its last, so that the index of search finds out what it
+/// must forget as well, also when it was not there.
+pub(crate) fn count(connection: &Connection, journal: i64) -> rusqlite::Result<()> {
+    let number = Int(query::meta(connection, "forgettings")? + 1);
+    for key in ["forgettings".to_owned(), format!("forgotten in {journal}")] {
+        connection.prepare_cached("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)")?.execute((key, number))?;
+    }
+    Ok(())
+}
+
+/// How many forgettings there were, and in which journals there were some after the first `since`.
+pub(crate) fn forgettings(connection: &Connection, since: u64) -> rusqlite::Result<(u64, Vec<i64>)> {
+    let number = query::meta(connection, "forgettings")?;
+    if number <= since {
+        return Ok((number, Vec::new()));
+    }
+    let journals = connection
+        .prepare_cached(
+            "SELECT CAST(substr(key, 14) AS INTEGER) FROM meta WHERE key GLOB 'forgotten in *' AND value > ?",
+        )?
+        .query_map([Int(since)], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    Ok((number, journals))
 }

@@ -3,7 +3,7 @@
 //! There is an account for each session and one for each day. What is set aside for an open effect counts as spent
 //! until the effect is settled, so that parallel calls cannot pass a limit together.
 
-use crate::append::{JournalId, Reserve, Settle};
+use crate::append::{Ceiling, JournalId, Reserve, Settle};
 use crate::error::{Invalid, ReadError};
 use crate::sql::{Int, Refusal};
 use agent::{Money, Scope, SessionId};
@@ -56,18 +56,18 @@ pub(crate) fn spent(connection: &Connection, account: &str) -> rusqlite::Result<
 }
 
 /// Which limit `reserve` would pass, if any.
-pub(crate) fn refusal(
+pub(crate) fn refusal<'a>(
     connection: &Connection,
     journal: JournalId,
-    reserve: &Reserve,
-) -> rusqlite::Result<Option<Scope>> {
+    reserve: &'a Reserve,
+) -> rusqlite::Result<Option<(Scope, &'a Ceiling)>> {
     let accounts =
         [(Scope::Session, journal.to_string(), &reserve.session), (Scope::Day, reserve.day.clone(), &reserve.per_day)];
     for (scope, account, ceiling) in accounts {
         if let Some(ceiling) = ceiling
             && spent(connection, &account)?.total() + reserve.amount > ceiling.limit
         {
-            return Ok(Some(scope));
+            return Ok(Some((scope, ceiling)));
         }
     }
     Ok(None)
@@ -111,6 +111,23 @@ pub(crate) fn settle(
             reserved: Money(spent.reserved.0.saturating_sub(amount)),
         })?;
     }
+    Ok(())
+}
+
+/// Closes a session's account. What is still set aside for it counts as spent on its day: whether the effects cost
+/// anything is no longer known, and money is never settled at zero for that.
+pub(crate) fn close(connection: &Connection, (journal, row): (JournalId, i64)) -> rusqlite::Result<()> {
+    let open: Vec<(String, Int)> = connection
+        .prepare_cached("DELETE FROM reservations WHERE journal = ? RETURNING day, amount")?
+        .query_map([row], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    for (day, Int(amount)) in open {
+        change(connection, &day, |spent| Spent {
+            settled: spent.settled + Money(amount),
+            reserved: Money(spent.reserved.0.saturating_sub(amount)),
+        })?;
+    }
+    connection.prepare_cached("DELETE FROM accounts WHERE name = ?")?.execute([journal.to_string()])?;
     Ok(())
 }
 

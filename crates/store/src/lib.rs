@@ -11,9 +11,14 @@
 //! is started anew. A full disk is no such failure: it surely did not happen, and the store works on when there is
 //! room.
 //!
+//! A session can be forked and removed. Both are done by the writer in slices, so that no append waits long, and both
+//! are all or nothing: see `fork` and `removal`. What was said can be searched for by way of `search.db`, a projection
+//! that can be deleted: see `search`.
+//!
 //! Deliberately absent: any knowledge of what events mean (headers and bodies are text here, apart from the place that
-//! a header must begin with), the lock against a second daemon, a clock (times come with what is written), a trait for
-//! other databases (there is one store until there are two), and deleting a whole session.
+//! a header must begin with and the session that a fork puts into it; which words can be searched for is told by
+//! [`Vocabulary`]), the lock against a second daemon, a clock (times come with what is written), and a trait for other
+//! databases (there is one store until there are two).
 //!
 //! A trap for everybody else: nobody in this process may open `journal.db` as a plain file while the store is open.
 //! Closing *any* descriptor of it drops the locks that SQLite holds for this process (POSIX advisory locks).
@@ -26,12 +31,15 @@ mod chain;
 mod error;
 mod file;
 mod forget;
+mod fork;
 mod gauges;
 mod ledger;
 mod list;
 mod options;
 mod query;
 mod readers;
+mod removal;
+mod search;
 mod sql;
 mod store;
 mod transact;
@@ -41,9 +49,12 @@ pub use append::{Append, Appended, Ceiling, FoldRow, JournalId, NewAnswer, NewEv
 pub use blob::Blob;
 pub use chain::{HeadsVerified, Verified, VerifyError};
 pub use error::{AppendError, Invalid, OpenError, ReadError};
+pub use fork::Fork;
 pub use gauges::{Health, Mode, Sizes};
 pub use ledger::{Account, Spent};
 pub use list::{ListCursor, ListQuery, ListRow, SessionRow};
 pub use options::{Limits, Options, Synchronous};
 pub use query::{Answer, Head};
+pub use removal::{Remove, Removed};
+pub use search::{Found, Hit, SearchError, SearchQuery, Snippet, Vocabulary, WordsKind};
 pub use store::Store;

@@ -38,8 +38,8 @@ pub struct ListQuery {
     pub limit: usize,
 }
 
-/// A place in a list. Its text form is for the doors.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A place in a list; what comes earlier in it is greater. Its text form is for the doors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ListCursor {
     updated: Micros,
     journal: i64,
@@ -129,6 +129,19 @@ pub(crate) fn session(connection: &Connection, session: SessionId) -> Result<Opt
         .query_row([session.to_string()], columns)
         .optional()?;
     Ok(found.map(|(_, head, row, cursor)| ListRow { session, row, head, cursor }))
+}
+
+/// What lists show of each of these journals, by their rows; nothing of those that were removed.
+pub(crate) fn rows(connection: &Connection, journals: &[i64]) -> Result<Vec<Option<ListRow>>, ReadError> {
+    let mut statement = connection.prepare_cached(&format!("{COLUMNS} WHERE s.journal = ?1"))?;
+    let mut rows = Vec::with_capacity(journals.len());
+    for journal in journals {
+        rows.push(match statement.query_row([journal], columns).optional()? {
+            Some((name, head, row, cursor)) => Some(ListRow { session: session_of(&name)?, row, head, cursor }),
+            None => None,
+        });
+    }
+    Ok(rows)
 }
 
 /// How many sessions there are. Walks an index, so it is for `status` and not for hot paths.

@@ -1,5 +1,6 @@
 //! How a store is opened: every limit with its name and its default.
 
+use crate::search::Vocabulary;
 use std::time::Duration;
 
 /// How a store is opened.
@@ -20,6 +21,10 @@ pub struct Options {
     pub checkpoint_idle: Option<Duration>,
     /// Whether commits are safe against a power cut.
     pub synchronous: Synchronous,
+    /// Which words of the events can be searched for; `None` leaves search out.
+    pub words: Option<Vocabulary>,
+    /// How long after an append the index of search takes it in. A search does not wait for that, it does it first.
+    pub index_after: Duration,
     /// What may be how large.
     pub limits: Limits,
 }
@@ -34,6 +39,8 @@ impl Default for Options {
             checkpoint_bytes: 4 << 20,
             checkpoint_idle: Some(Duration::from_millis(100)),
             synchronous: Synchronous::Extra,
+            words: None,
+            index_after: Duration::from_millis(500),
             limits: Limits::default(),
         }
     }
@@ -75,8 +82,14 @@ pub struct Limits {
     pub events_per_page: usize,
     /// Headers and bodies that one page of events holds; at least one event is always given.
     pub page_bytes: usize,
-    /// Rows that one page of a list holds.
+    /// Rows that one page of a list, or of what a search found, holds.
     pub rows_per_page: usize,
+    /// What is searched for.
+    pub query_bytes: usize,
+    /// Of each text, the beginning that can be searched for.
+    pub searched_bytes: usize,
+    /// Sessions that one search chooses from, the youngest: where more match, the answer says that it is not complete.
+    pub searched_sessions: usize,
 }
 
 impl Default for Limits {
@@ -94,6 +107,9 @@ impl Default for Limits {
             events_per_page: 1024,
             page_bytes: 1 << 20,
             rows_per_page: 200,
+            query_bytes: 1024,
+            searched_bytes: 64 << 10,
+            searched_sessions: 1000,
         }
     }
 }

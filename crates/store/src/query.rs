@@ -29,10 +29,10 @@ pub struct Answer {
     pub answer: String,
 }
 
-/// A journal's row and head.
+/// A journal's row and head; `None` as well for one that was removed or is not whole yet, whose head is 0.
 pub(crate) fn head(connection: &Connection, journal: JournalId) -> rusqlite::Result<Option<(i64, Head)>> {
     connection
-        .prepare_cached("SELECT id, seq, hash, epoch, generation FROM journals WHERE name = ?")?
+        .prepare_cached("SELECT id, seq, hash, epoch, generation FROM journals WHERE name = ? AND seq > 0")?
         .query_row([journal.to_string()], |row| {
             let (seq, hash) = (row.get::<_, Int>(1)?.into(), row.get::<_, Hash>(2)?.into());
             let (epoch, generation) = (Epoch(row.get::<_, Int>(3)?.0), Generation(row.get::<_, Int>(4)?.0));
@@ -51,7 +51,7 @@ pub(crate) fn meta(connection: &Connection, key: &str) -> rusqlite::Result<u64> 
 }
 
 const EVENTS: &str =
-    "SELECT e.seq, e.header, e.body FROM events e JOIN journals j ON j.id = e.journal WHERE j.name = ?1";
+    "SELECT e.seq, e.header, e.body FROM events e JOIN journals j ON j.id = e.journal WHERE j.name = ?1 AND j.seq > 0";
 
 fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
     Ok(Record { seq: row.get::<_, Int>(0)?.into(), header: row.get(1)?, body: row.get(2)? })
@@ -108,8 +108,9 @@ pub(crate) fn fold(connection: &Connection, session: SessionId, kind: &str) -> R
 
 /// Sessions with work left.
 pub(crate) fn waking(connection: &Connection) -> Result<Vec<SessionId>, ReadError> {
-    let mut statement = connection
-        .prepare_cached("SELECT j.name FROM waking w JOIN journals j ON j.id = w.journal ORDER BY w.journal")?;
+    let mut statement = connection.prepare_cached(
+        "SELECT j.name FROM waking w JOIN journals j ON j.id = w.journal WHERE j.seq > 0 ORDER BY w.journal",
+    )?;
     statement.query_map((), |row| row.get::<_, String>(0))?.map(|name| session_of(&name?)).collect()
 }
 

@@ -7,7 +7,7 @@ use crate::file::File;
 use rusqlite::Connection;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError, mpsc as sync};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 /// One read. Given no connection, it tells whoever asked. It says whether the connection can still be trusted.
 pub(crate) type Read = Box<dyn FnOnce(Result<&Connection, ReadError>) -> Trust + Send>;
@@ -61,9 +61,14 @@ impl Readers {
         self.queue.send(Job::Read(read)).await.map_err(|_| ReadError::Closed)
     }
 
-    /// Hands a read in from a thread that may block.
-    pub(crate) fn send_blocking(&self, read: Read) -> Result<(), ReadError> {
-        self.queue.blocking_send(Job::Read(read)).map_err(|_| ReadError::Closed)
+    /// Reads from a thread that may block, and waits for the answer.
+    pub(crate) fn ask_blocking<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, ReadError> + Send + 'static,
+    ) -> Result<T, ReadError> {
+        let (read, answer) = question(read);
+        self.queue.blocking_send(Job::Read(read)).map_err(|_| ReadError::Closed)?;
+        answer.blocking_recv().unwrap_or(Err(ReadError::Closed))
     }
 
     /// Returns once every reader has closed its connection. A thread that stands still takes no second job, so as many
@@ -95,6 +100,28 @@ impl Readers {
         drop(closed);
         while all_closed.recv().is_ok() {}
     }
+}
+
+/// A read for the readers, and where its answer comes. If nobody waits any more, it is not done. After an error the
+/// connection is not trusted again; opening another one costs a fraction of a millisecond.
+pub(crate) fn question<T, E>(
+    read: impl FnOnce(&Connection) -> Result<T, E> + Send + 'static,
+) -> (Read, oneshot::Receiver<Result<T, E>>)
+where
+    T: Send + 'static,
+    E: From<ReadError> + Send + 'static,
+{
+    let (answer, waiting) = oneshot::channel();
+    let job = move |connection: Result<&Connection, ReadError>| {
+        if answer.is_closed() {
+            return Trust::Kept;
+        }
+        let outcome = connection.map_err(E::from).and_then(read);
+        let trust = if outcome.is_ok() { Trust::Kept } else { Trust::Lost };
+        let _ = answer.send(outcome);
+        trust
+    };
+    (Box::new(job), waiting)
 }
 
 /// A reader's life. The lock is held while waiting for a job: it only decides who waits in front.

@@ -5,20 +5,23 @@ use crate::blob;
 use crate::chain::{self, HeadsProgress, HeadsVerified, Progress, Verified, VerifyError};
 use crate::error::{AppendError, OpenError, ReadError};
 use crate::file::File;
+use crate::fork::Fork;
 use crate::gauges::{Gauges, Health, Sizes};
 use crate::ledger::{self, Account, Spent};
 use crate::list::{self, ListQuery, ListRow};
 use crate::options::{Limits, Options};
 use crate::query::{self, Answer, Head};
-use crate::readers::{Read, Readers, Trust};
-use crate::writer::{Job, Partial, Write, Writer};
+use crate::readers::{Readers, question};
+use crate::removal::{Remove, Removed};
+use crate::search::{self, Found, Indexer, SearchError, SearchQuery, Work};
+use crate::writer::{Job, Partial, Ticket, Write, Writer};
 use agent::{EffectId, Epoch, Micros, Seq, SessionId};
 use rusqlite::Connection;
 use std::fmt;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use wire::{BlobHash, Record};
 
 /// The journal. Cheap to clone. When the last clone is dropped, the store writes what is queued and closes itself;
@@ -34,6 +37,10 @@ struct Shared {
     gauges: Arc<Gauges>,
     file: File,
     limits: Limits,
+    /// The line of the thread of search, if there is one.
+    search: Option<search::Handle>,
+    /// Bounds the forks and removals that are asked for at once.
+    chores: Arc<Semaphore>,
 }
 
 impl fmt::Debug for Store {
@@ -41,6 +48,10 @@ impl fmt::Debug for Store {
         write!(f, "Store({})", self.shared.file.path().display())
     }
 }
+
+/// Forks and removals that may be under way or wait at once; whoever comes then waits to be let in. They are done one
+/// after the other in any case.
+const CHORES_AT_ONCE: usize = 16;
 
 /// Events that one read transaction fetches by their places.
 const PLACES_AT_ONCE: usize = 256;
@@ -55,13 +66,19 @@ impl Store {
         let readers = Readers::start(&file, options.readers, options.queued_reads).map_err(OpenError::Thread)?;
         let (jobs, queue) = mpsc::channel(options.queued_appends.max(1));
         let limits = options.limits;
-        let writer = Writer::new(file.clone(), options, connection, readers.clone(), gauges.clone())
+        let (line, bell) = search::line(options.words.is_some());
+        let search = line.as_ref().map(|(handle, _)| handle.clone());
+        if let Some((handle, line)) = line
+            && let Some(indexer) = Indexer::new(dir, readers.clone(), &handle, &options)
+        {
+            drop(handle);
+            start("journal-search", move || indexer.run(&line))?;
+        }
+        let writer = Writer::new(file.clone(), options, connection, readers.clone(), gauges.clone(), bell)
             .map_err(OpenError::Thread)?;
-        std::thread::Builder::new()
-            .name("journal-write".to_owned())
-            .spawn(move || writer.run(queue))
-            .map_err(OpenError::Thread)?;
-        Ok(Store { shared: Arc::new(Shared { jobs, readers, gauges, file, limits }) })
+        start("journal-write", move || writer.run(queue))?;
+        let chores = Arc::new(Semaphore::new(CHORES_AT_ONCE));
+        Ok(Store { shared: Arc::new(Shared { jobs, readers, gauges, file, limits, search, chores }) })
     }
 
     /// Appends, and answers when it is on disk. Cancel-safe: dropping the future before the append is queued means that
@@ -84,6 +101,41 @@ impl Store {
             outcomes.push(answer.await.unwrap_or(Err(AppendError::Closed)));
         }
         outcomes
+    }
+
+    /// Makes a session out of the beginning of another one, and answers when it is whole and on disk. It is made in
+    /// slices between other appends; until the last one nobody sees it, and if there is no last one it never was.
+    /// Dropping the future once it is asked for only drops the answer.
+    pub async fn fork(&self, fork: Fork) -> Result<Appended, AppendError> {
+        let (ticket, waiting) = self.ticket().await?;
+        self.ask(Job::Fork(Box::new(fork), ticket), waiting).await
+    }
+
+    /// Removes a session with all that it said. It is true, and nobody sees the session, from the first moment on; the
+    /// answer comes when its words are gone from the files as well, which takes a slice for some hundred events. A store
+    /// that is closed or killed before goes on when it is opened again.
+    pub async fn remove(&self, remove: Remove) -> Result<Removed, AppendError> {
+        let (ticket, waiting) = self.ticket().await?;
+        let mut removed = self.ask(Job::Write(Write::Remove(remove, ticket)), waiting).await?;
+        removed.cleared &= self.scrub_search().await.is_ok();
+        Ok(removed)
+    }
+
+    /// Searches in what was said, up to what was acknowledged before the call. Queries that hold no word find nothing.
+    pub async fn search(&self, query: SearchQuery) -> Result<Found, SearchError> {
+        let (answer, waiting) = oneshot::channel();
+        let handle = self.shared.search.as_ref().ok_or(SearchError::Off)?;
+        handle.send(Work::Search(Box::new(query), answer))?;
+        waiting.await.unwrap_or(Err(SearchError::Read(ReadError::Closed)))
+    }
+
+    /// Leaves no byte in the index of search of what was forgotten or removed before the call. It happens by itself a
+    /// little later; this is for whoever wants to say that it is done. Takes longer the larger the index is.
+    pub async fn scrub_search(&self) -> Result<(), SearchError> {
+        let (answer, waiting) = oneshot::channel();
+        let Some(handle) = &self.shared.search else { return Ok(()) };
+        handle.send(Work::Scrub(answer))?;
+        waiting.await.unwrap_or(Err(SearchError::Read(ReadError::Closed)))
     }
 
     /// Keeps what a running model call has said so far; the append that ends the effect drops it. `epoch` must be the
@@ -109,6 +161,9 @@ impl Store {
 
     /// Writes what is queued, closes readers, then the writer. Later calls are answered with `Closed`.
     pub async fn close(self) {
+        if let Some(search) = &self.shared.search {
+            search.end().await;
+        }
         let (closed, waiting) = oneshot::channel();
         // An error says that it is closed already.
         let _ = self.shared.jobs.send(Job::Close(closed)).await;
@@ -158,9 +213,7 @@ impl Store {
     /// As [`Store::blob`], for threads that may block. Panics on a thread of the async runtime.
     pub fn blob_blocking(&self, hash: BlobHash) -> Result<Option<Vec<u8>>, ReadError> {
         let limit = self.shared.limits.blob_bytes;
-        let (read, answer) = question(move |c| blob::read(c, hash, limit));
-        self.shared.readers.send_blocking(read)?;
-        answer.blocking_recv().unwrap_or(Err(ReadError::Closed))
+        self.shared.readers.ask_blocking(move |c| blob::read(c, hash, limit))
     }
 
     /// A projection of a session.
@@ -223,8 +276,8 @@ impl Store {
         while !at.ended {
             at = self.read(move |c| chain::verify_links(c, at)).await?;
         }
-        let journals = self.read(chain::compare_heads).await?;
-        Ok(HeadsVerified { links: at.place, journals, hash: at.hash })
+        let (journals, removed) = self.read(chain::compare_heads).await?;
+        Ok(HeadsVerified { links: at.place, journals, removed, hash: at.hash })
     }
 
     /// How the store is.
@@ -243,6 +296,14 @@ impl Store {
         Ok(Sizes { database_bytes: bytes(file.path())?, log_bytes: bytes(&file.log_path())? })
     }
 
+    /// A place in the line of chores, and where the answer comes.
+    async fn ticket<T>(&self) -> Result<(Ticket<T>, oneshot::Receiver<Result<T, AppendError>>), AppendError> {
+        let permit: OwnedSemaphorePermit =
+            self.shared.chores.clone().acquire_owned().await.map_err(|_| AppendError::Closed)?;
+        let (answer, waiting) = oneshot::channel();
+        Ok((Ticket::new(answer, permit), waiting))
+    }
+
     async fn ask<T>(&self, job: Job, answer: oneshot::Receiver<Result<T, AppendError>>) -> Result<T, AppendError> {
         self.shared.jobs.send(job).await.map_err(|_| AppendError::Closed)?;
         answer.await.unwrap_or(Err(AppendError::Closed))
@@ -259,24 +320,7 @@ impl Store {
     }
 }
 
-/// A read for the readers, and where its answer comes. If nobody waits any more, it is not done. After an error the
-/// connection is not trusted again; opening another one costs a fraction of a millisecond.
-fn question<T, E>(
-    read: impl FnOnce(&Connection) -> Result<T, E> + Send + 'static,
-) -> (Read, oneshot::Receiver<Result<T, E>>)
-where
-    T: Send + 'static,
-    E: From<ReadError> + Send + 'static,
-{
-    let (answer, waiting) = oneshot::channel();
-    let job = move |connection: Result<&Connection, ReadError>| {
-        if answer.is_closed() {
-            return Trust::Kept;
-        }
-        let outcome = connection.map_err(E::from).and_then(read);
-        let trust = if outcome.is_ok() { Trust::Kept } else { Trust::Lost };
-        let _ = answer.send(outcome);
-        trust
-    };
-    (Box::new(job), waiting)
+/// Starts a thread of the store.
+fn start(name: &str, life: impl FnOnce() + Send + 'static) -> Result<(), OpenError> {
+    std::thread::Builder::new().name(name.to_owned()).spawn(life).map(|_| ()).map_err(OpenError::Thread)
 }

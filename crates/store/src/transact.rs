@@ -21,7 +21,7 @@ pub(crate) struct Salts {
 impl Salts {
     const POOL_BYTES: usize = 64 * size_of::<Salt>();
 
-    fn next(&mut self) -> Salt {
+    pub(crate) fn next(&mut self) -> Salt {
         if self.pool.is_empty() {
             self.pool.resize(Salts::POOL_BYTES, 0);
             getrandom::fill(&mut self.pool).expect("the kernel gives random bytes to whoever asks");
@@ -40,12 +40,24 @@ pub(crate) fn append(
 ) -> Result<Appended, Refusal> {
     check_sizes(append, limits)?;
     check_generation(connection, append.generation)?;
-    let (row, head) = claim(connection, append)?;
+    let journal = claim(connection, append)?;
+    append_to(connection, append, salts, journal)
+}
+
+/// The rest of an append, to a journal whose row and head are known.
+pub(crate) fn append_to(
+    connection: &Connection,
+    append: &Append,
+    salts: &mut Salts,
+    (row, head): (i64, Head),
+) -> Result<Appended, Refusal> {
     if let Some(answer) = &append.answer {
         keep_answer(connection, answer)?;
     }
-    forget::forget(connection, row, &append.forget)?;
-
+    if !append.forget.is_empty() {
+        forget::forget(connection, row, &append.forget)?;
+        forget::count(connection, row)?;
+    }
     let mut tail = Tail { connection, append, row, salts, seq: head.seq, hash: head.hash };
     for fact in &append.facts {
         tail.push(fact)?;
@@ -65,7 +77,7 @@ pub(crate) fn append(
 }
 
 /// Sizes, counts and numbers: everything that can be said without looking at what is stored.
-fn check_sizes(append: &Append, limits: &Limits) -> Result<(), Invalid> {
+pub(crate) fn check_sizes(append: &Append, limits: &Limits) -> Result<(), Invalid> {
     let at_most = |what, size: usize, limit_name, limit: usize| match size > limit {
         true => Err(Invalid::TooLarge { what, size: size as u64, limit_name, limit: limit as u64 }),
         false => Ok(()),
@@ -146,12 +158,21 @@ fn claim(connection: &Connection, append: &Append) -> Result<(i64, Head), Refusa
         Some((row, _)) => Ok((row, head)),
         None if append.facts.is_empty() && append.starts.is_empty() => Err(Invalid::NoJournal.into()),
         None => {
+            check_unused(connection, append.journal)?;
             let row = connection
                 .prepare_cached("INSERT INTO journals (name, seq, hash, epoch, generation) VALUES (?, 0, ?, ?, ?)")?
                 .insert((append.journal.to_string(), Hash(head.hash.0), Int(head.epoch.0), Int(head.generation.0)))?;
             Ok((row, head))
         }
     }
+}
+
+/// The name of a removed session stays taken, so that an owner who missed the removal does not make it anew.
+pub(crate) fn check_unused(connection: &Connection, journal: JournalId) -> Result<(), Refusal> {
+    let used = connection
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM journals WHERE name = ?)")?
+        .query_row([journal.to_string()], |row| row.get(0))?;
+    if used { Err(Invalid::Unusable { journal: journal.to_string() }.into()) } else { Ok(()) }
 }
 
 /// The growing end of a journal.
@@ -194,19 +215,14 @@ impl Tail<'_> {
     fn start(&mut self, start: &NewStart) -> Result<Option<Scope>, Refusal> {
         let Some(reserve) = &start.reserve else { return self.push(&start.event).map(|()| None) };
         let refused = ledger::refusal(self.connection, self.append.journal, reserve)?;
-        let ceiling = match refused {
-            None => None,
-            Some(Scope::Session) => reserve.session.as_ref(),
-            Some(Scope::Day) => reserve.per_day.as_ref(),
-        };
-        match ceiling {
-            Some(ceiling) => self.push(&ceiling.otherwise)?,
+        match refused {
+            Some((_, ceiling)) => self.push(&ceiling.otherwise)?,
             None => {
                 ledger::reserve(self.connection, self.journal(), reserve)?;
                 self.push(&start.event)?;
             }
         }
-        Ok(refused)
+        Ok(refused.map(|(scope, _)| scope))
     }
 }
 

@@ -1,15 +1,23 @@
 //! The writer: one thread, one connection. It takes all that is queued, gives each append a savepoint so that a refused
 //! one does not harm its neighbours, commits once (which is one sync), and then answers all.
 
+mod chores;
+
+pub(crate) use chores::Ticket;
+
 use crate::append::{Append, Appended};
 use crate::error::AppendError;
 use crate::file::{self, File};
+use crate::fork::Fork;
 use crate::gauges::{Gauges, count};
 use crate::options::Options;
 use crate::readers::Readers;
+use crate::removal::{self, Remove, Removed};
+use crate::search::Bell;
 use crate::sql::{GroupFailure, Refusal};
 use crate::transact::{self, Salts};
 use agent::{EffectId, Epoch, SessionId};
+use chores::{Chores, Removal};
 use rusqlite::Connection;
 use std::io;
 use std::sync::Arc;
@@ -26,6 +34,8 @@ pub(crate) enum Job {
     Write(Write),
     /// Write these under one sync.
     WriteTogether(Vec<Write>),
+    /// Make a fork, in slices.
+    Fork(Box<Fork>, Ticket<Appended>),
     /// Copy the log into the database now.
     Checkpoint(oneshot::Sender<Result<(), AppendError>>),
     /// End, after all that was queued before.
@@ -36,6 +46,8 @@ pub(crate) enum Job {
 pub(crate) enum Write {
     Append(Box<Append>, oneshot::Sender<Result<Appended, AppendError>>),
     Partial(Box<Partial>, oneshot::Sender<Result<(), AppendError>>),
+    /// Answered when all is swept, which is done in slices.
+    Remove(Remove, Ticket<Removed>),
 }
 
 /// What a running model call has said so far.
@@ -50,22 +62,31 @@ pub(crate) struct Partial {
 enum Done {
     Appended(Appended),
     Saved,
+    /// The journal's row, and how many events it had.
+    Removed(i64, u64),
 }
 
 impl Write {
-    fn answer(self, outcome: Result<Done, AppendError>) {
+    /// Answers, unless it is a removal that was done: that is given back.
+    fn answer(self, outcome: Result<Done, AppendError>) -> Option<Removal> {
         // Whoever asked may have gone; what was written stays written.
         match self {
             Write::Append(_, waiting) => {
                 let _ = waiting.send(outcome.map(|done| match done {
                     Done::Appended(appended) => appended,
-                    Done::Saved => unreachable!("an append is answered as an append"),
+                    Done::Saved | Done::Removed(..) => unreachable!("an append is answered as an append"),
                 }));
             }
+            Write::Remove(_, ticket) => match outcome {
+                Ok(Done::Removed(journal, events)) => return Some(Removal { journal, events, ticket }),
+                Ok(Done::Appended(_) | Done::Saved) => unreachable!("a removal is answered as a removal"),
+                Err(error) => ticket.answer(Err(error)),
+            },
             Write::Partial(_, waiting) => {
                 let _ = waiting.send(outcome.map(|_| ()));
             }
         }
+        None
     }
 }
 
@@ -78,6 +99,9 @@ pub(crate) struct Writer {
     readers: Readers,
     gauges: Arc<Gauges>,
     salts: Salts,
+    chores: Chores,
+    /// Tells the index of search that there is something new.
+    bell: Bell,
     /// Failures since the last group that was committed.
     strikes: u32,
     /// Frames in the log, told by SQLite at each commit.
@@ -97,6 +121,7 @@ impl Writer {
         connection: Connection,
         readers: Readers,
         gauges: Arc<Gauges>,
+        bell: Bell,
     ) -> io::Result<Writer> {
         let mut writer = Writer {
             file,
@@ -105,6 +130,8 @@ impl Writer {
             readers,
             gauges,
             salts: Salts::default(),
+            chores: Chores::left(&connection),
+            bell,
             strikes: 0,
             frames: Arc::default(),
             frames_copied: 0,
@@ -127,6 +154,7 @@ impl Writer {
             }
             self.write(group);
             match last {
+                Some(Job::Fork(fork, ticket)) => self.chores.fork(fork, ticket),
                 Some(Job::Checkpoint(waiting)) => {
                     let _ = waiting.send(self.checkpoint());
                 }
@@ -134,14 +162,26 @@ impl Writer {
                     closed = Some(waiting);
                     break;
                 }
-                _ => self.checkpoint_if_large(),
+                _ => {}
             }
+            self.chore();
+            self.checkpoint_if_large();
         }
         self.close(jobs, closed);
     }
 
-    /// The next job; while waiting for it long enough, copies the log.
+    /// The next job. While there is none, does chores; while waiting for one long enough, copies the log.
     fn next(&mut self, jobs: &mut mpsc::Receiver<Job>) -> Option<Job> {
+        while self.chores.any() {
+            match jobs.try_recv() {
+                Ok(job) => return Some(job),
+                Err(mpsc::error::TryRecvError::Disconnected) => return None,
+                Err(mpsc::error::TryRecvError::Empty) => {
+                    self.chore();
+                    self.checkpoint_if_large();
+                }
+            }
+        }
         if let Some(idle) = self.options.checkpoint_idle
             && self.uncopied
         {
@@ -172,13 +212,19 @@ impl Writer {
                     self.strikes = 0;
                     self.uncopied = true;
                     count(&self.gauges.commits);
+                    self.bell.ring();
+                    self.chores.resume();
                 }
-                group.into_iter().zip(outcomes).for_each(|(write, outcome)| write.answer(outcome));
+                for (write, outcome) in group.into_iter().zip(outcomes) {
+                    if let Some(removal) = write.answer(outcome) {
+                        self.chores.remove(removal);
+                    }
+                }
             }
-            Err(GroupFailure::Not(error)) => group.into_iter().for_each(|write| write.answer(Err(error.clone()))),
+            Err(GroupFailure::Not(error)) => refuse(group, &error),
             Err(GroupFailure::Unknown(cause)) => {
                 self.open_anew(&cause);
-                group.into_iter().for_each(|write| write.answer(Err(AppendError::OutcomeUnknown)));
+                refuse(group, &AppendError::OutcomeUnknown);
             }
         }
     }
@@ -208,6 +254,8 @@ impl Writer {
             error!(path = %self.file.path().display(), "the journal is read-only until the daemon is restarted");
             self.gauges.read_only.store(true, Ordering::Relaxed);
         }
+        // A removal whose outcome is unknown may have become true.
+        self.chores.sweep();
         drop(paused);
     }
 
@@ -221,6 +269,12 @@ impl Writer {
             Ok(())
         }))?;
         Ok(connection)
+    }
+
+    /// Another log began, or this one was emptied.
+    fn log_is_empty(&mut self) {
+        self.frames.store(0, Ordering::Relaxed);
+        (self.frames_copied, self.uncopied) = (0, false);
     }
 
     fn checkpoint_if_large(&mut self) {
@@ -285,6 +339,14 @@ impl Writer {
     }
 }
 
+/// Answers all of a group with the same error.
+fn refuse(group: Vec<Write>, error: &AppendError) {
+    for write in group {
+        let removal = write.answer(Err(error.clone()));
+        debug_assert!(removal.is_none(), "nothing was removed");
+    }
+}
+
 /// Puts a job into the group, or gives it back if the group ends with it.
 fn gather(group: &mut Vec<Write>, job: Job) -> Option<Job> {
     match job {
@@ -344,6 +406,9 @@ fn write_one(connection: &Connection, write: &Write, options: &Options, salts: &
         Write::Partial(partial, _) => {
             let Partial { session, epoch, effect, text } = &**partial;
             transact::save_partial(connection, *session, *epoch, *effect, text, &options.limits).map(|()| Done::Saved)
+        }
+        Write::Remove(remove, _) => {
+            removal::mark(connection, remove).map(|(journal, events)| Done::Removed(journal, events))
         }
     }
 }

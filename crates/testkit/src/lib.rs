@@ -18,5 +18,5 @@ pub use counter::{COUNT_FILE, SLEEPER_FILE, tools};
 pub use home::{Daemon, Home};
 pub use http::{Answer, Client, Events};
 pub use rng::Rng;
-pub use script::{SCRIPTED, ScriptedModel, scripted};
+pub use script::{BACKUP, SCRIPTED, ScriptedModel, named, scripted};
 pub use world::World;

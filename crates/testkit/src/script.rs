@@ -2,7 +2,9 @@
 //!
 //! A prompt is parted into rounds by `[[then]]`: the first part is answered first, the second after the tools of the
 //! first have reported, and so on; when the parts are used up, the answer is `done`. In a part, `[[tool NAME {…}]]`
-//! asks for a tool call, `[[pause MS]]` waits before each piece of text, `[[fail KIND]]` fails; all else is said.
+//! asks for a tool call, `[[pause MS]]` waits before each piece of text, `[[pieces BYTES]]` cuts the text into pieces of so
+//! many bytes instead of words, `[[echo]]` says everything that the model was given, `[[fail KIND MODEL]]` fails, only
+//! where that model is asked if one is named; all else is said.
 
 use agent::{Failure, ModelName, ModelSpec, Money, Stop, Tokens, Usage};
 use daemon::ExtraModel;
@@ -10,10 +12,14 @@ use models::{Backend, Description, Ended, Message, Partial, PendingCall, Reply, 
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
+use wire::rest::Abilities;
 use wire::{BlobHash, DeltaKind};
 
 /// The name it goes by.
 pub const SCRIPTED: &str = "scripted";
+
+/// The name under which it can be had a second time, for routes.
+pub const BACKUP: &str = "backup";
 
 /// The scripted model. A pure function of the request, apart from its pauses.
 #[derive(Debug, Clone, Copy)]
@@ -21,13 +27,20 @@ pub struct ScriptedModel;
 
 /// The scripted model as a part of a daemon; it costs money, so that budgets and ledgers have something to count.
 pub fn scripted() -> ExtraModel {
+    named(SCRIPTED)
+}
+
+/// The same under another name.
+pub fn named(name: &str) -> ExtraModel {
     let spec = ModelSpec {
         context_tokens: Tokens(200_000),
         max_output_tokens: Tokens(4_000),
         input_microusd_per_mtok: Money(1_000_000),
         output_microusd_per_mtok: Money(5_000_000),
+        priced: true,
     };
-    ExtraModel { name: ModelName::new(SCRIPTED), backend: Arc::new(ScriptedModel), spec }
+    let abilities = Abilities { images: Some(true), ..Abilities::default() };
+    ExtraModel { name: ModelName::new(name), backend: Arc::new(ScriptedModel), spec, abilities }
 }
 
 #[derive(Debug, Default)]
@@ -35,6 +48,7 @@ struct Round {
     text: String,
     calls: Vec<ReplyCall>,
     pause_ms: u64,
+    piece_bytes: Option<usize>,
     fail: Option<Failure>,
 }
 
@@ -44,7 +58,7 @@ impl Backend for ScriptedModel {
             let round = round(&request);
             let input_tokens = Tokens(request.messages.len() as u64 * 10);
             let mut said = String::new();
-            for piece in round.text.split_inclusive(' ') {
+            for piece in round.pieces() {
                 let pause = tokio::time::sleep(Duration::from_millis(round.pause_ms));
                 tokio::select! {
                     () = stop.cancelled() => {
@@ -64,7 +78,15 @@ impl Backend for ScriptedModel {
             }
             let stop = if round.calls.is_empty() { Stop::End } else { Stop::ToolCalls };
             let request = BlobHash::of(format!("{:?}", request.messages).as_bytes());
-            Ended::Finished(Reply { text: said, reasoning: String::new(), calls: round.calls, stop, usage, request, carry: None })
+            Ended::Finished(Reply {
+                text: said,
+                reasoning: String::new(),
+                calls: round.calls,
+                stop,
+                usage,
+                request,
+                carry: None,
+            })
         })
     }
 
@@ -83,12 +105,37 @@ fn round(request: &Request) -> Round {
     let Some(Message::User { text, .. }) = request.messages.get(newest) else { return Round::default() };
     let answers = request.messages[newest..].iter().filter(|m| matches!(m, Message::Assistant { .. })).count();
     match text.split("[[then]]").nth(answers) {
-        Some(part) => parse(part, answers),
+        Some(part) => parse(part, answers, request),
         None => Round { text: "done".to_owned(), ..Round::default() },
     }
 }
 
-fn parse(part: &str, answers: usize) -> Round {
+impl Round {
+    fn pieces(&self) -> Vec<&str> {
+        let Some(bytes) = self.piece_bytes else { return self.text.split_inclusive(' ').collect() };
+        let (mut pieces, mut rest) = (Vec::new(), self.text.as_str());
+        while !rest.is_empty() {
+            let (piece, after) = rest.split_at(rest.ceil_char_boundary(bytes.min(rest.len())));
+            pieces.push(piece);
+            rest = after;
+        }
+        pieces
+    }
+}
+
+/// Everything that the model was given to read, and what it was given to see.
+fn echo(request: &Request) -> String {
+    let told = request.messages.iter().map(|message| match message {
+        Message::User { text, attachments } | Message::Tool { text, attachments, .. } => {
+            let seen = attachments.iter().map(|one| format!("[{} {} bytes]", one.media.word(), one.bytes.len()));
+            format!("{text}{}", seen.collect::<String>())
+        }
+        Message::Assistant { text, .. } => text.clone(),
+    });
+    told.collect::<Vec<_>>().join("\n").replace("[[", "((")
+}
+
+fn parse(part: &str, answers: usize, request: &Request) -> Round {
     let mut round = Round::default();
     let mut rest = part;
     while let Some(at) = rest.find("[[") {
@@ -102,8 +149,13 @@ fn parse(part: &str, answers: usize) -> Round {
                 round.calls.push(ReplyCall { id, name: name.to_owned(), arguments: arguments.to_owned() });
             }
             Some(("pause", ms)) => round.pause_ms = ms.trim().parse().unwrap_or(0),
-            Some(("fail", "overloaded")) => round.fail = Some(Failure::Overloaded),
-            Some(("fail", _)) => round.fail = Some(Failure::Rejected),
+            Some(("pieces", bytes)) => round.piece_bytes = bytes.trim().parse().ok(),
+            Some(("fail", how)) => {
+                let (kind, model) = how.split_once(' ').unwrap_or((how, &request.model));
+                let failure = if kind == "overloaded" { Failure::Overloaded } else { Failure::Rejected };
+                round.fail = round.fail.or((model == request.model).then_some(failure));
+            }
+            None if directive == "echo" => round.text.push_str(&echo(request)),
             _ => {}
         }
         rest = rest.get(end + 2..).unwrap_or_default();

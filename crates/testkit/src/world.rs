@@ -33,6 +33,25 @@ impl World {
         self.client.post(&format!("/v1/sessions/{}{path}", self.session), &body).expect("the daemon answers")
     }
 
+    /// Gets a path below the session.
+    pub fn get(&self, path: &str) -> Answer {
+        self.client.get(&format!("/v1/sessions/{}{path}", self.session)).expect("the daemon answers")
+    }
+
+    /// Says something; the end of the turn that answers.
+    pub fn ask(&self, text: &str) -> Value {
+        let turn = self.prompt(text)["turn"].as_str().expect("the daemon answers").to_owned();
+        self.finished(&turn)
+    }
+
+    /// What was said in reply to the newest prompt.
+    pub fn reply(&self) -> String {
+        let events = self.get("/events").json();
+        let events = events["events"].as_array().expect("the daemon answers").clone();
+        let reply = events.iter().rev().find(|event| event["kind"] == "model.finished");
+        reply.and_then(|reply| reply["data"]["text"].as_str()).unwrap_or_default().to_owned()
+    }
+
     /// Says something; what was acknowledged.
     pub fn prompt(&self, text: &str) -> Value {
         let answer = self.post("/prompts", json!({ "text": text }));

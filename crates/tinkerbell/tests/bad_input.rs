@@ -85,7 +85,7 @@ const CASES: &[Case] = &[
         spoil: |world| world.home.configure("[limits]\nstep = 3\n"),
         arguments: &["ask", HELLO],
         code: 10,
-        words: &["unknown field `step`", "Did you mean `steps`?"],
+        words: &["unknown key `step`", "Did you mean `steps`?"],
     },
     Case {
         name: "the same, found by a check",

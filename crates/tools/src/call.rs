@@ -1,5 +1,7 @@
 //! Reads what a model asks for. Nothing of it is trusted, and every error says how to repair the call.
 
+use crate::patch::{Patch, PatchError};
+use crate::search::Wanted;
 use crate::table::{Definition, Field, Kind, Tool};
 use crate::text;
 use agent::Access;
@@ -34,11 +36,12 @@ pub(crate) enum Call {
     ReadFile { path: RelPath, offset: Option<u64>, limit: Option<u64> },
     WriteFile { path: RelPath, content: String },
     EditFile { path: RelPath, old: String, new: String, all: bool },
+    ApplyPatch { patch: Patch },
     MoveFile { from: RelPath, to: RelPath },
     DeleteFile { path: RelPath },
     ListDirectory { path: Option<RelPath>, depth: u64 },
     FindFiles { pattern: String },
-    SearchText { pattern: String, path: Option<RelPath>, context: u64 },
+    SearchText { wanted: Wanted, path: Option<RelPath> },
 }
 
 /// What is wrong with a call, said so that a model can repair it.
@@ -134,6 +137,13 @@ pub enum CallError {
         /// The argument.
         field: &'static str,
     },
+    /// A patch that is none.
+    #[error("the patch cannot be read: {source}")]
+    BadPatch {
+        /// What is wrong with it.
+        #[from]
+        source: PatchError,
+    },
     /// Two arguments that must differ are the same.
     #[error("{first:?} and {second:?} of {tool} are the same, so nothing would change")]
     Same {
@@ -167,18 +177,15 @@ impl Call {
             | Call::WriteFile { path, .. }
             | Call::EditFile { path, .. }
             | Call::DeleteFile { path } => (text::path(path).into_owned(), vec![path.to_string()]),
+            Call::ApplyPatch { patch } => (patch.about(), patch.paths().into_iter().map(RelPath::to_string).collect()),
             Call::MoveFile { from, to } => {
                 (format!("{} to {}", text::path(from), text::path(to)), vec![from.to_string(), to.to_string()])
             }
             Call::ListDirectory { path, .. } => (text::directory(path.as_ref()).into_owned(), vec![place(path)]),
             Call::FindFiles { pattern } => (text::short(pattern, QUOTED_BYTES).into_owned(), vec![pattern.clone()]),
-            Call::SearchText { pattern, path, .. } => {
-                let about = format!(
-                    "{} in {}",
-                    text::quoted(&text::short(pattern, QUOTED_BYTES)),
-                    text::directory(path.as_ref())
-                );
-                (about, vec![place(path)])
+            Call::SearchText { wanted, path } => {
+                let pattern = text::quoted(&text::short(&wanted.pattern, QUOTED_BYTES));
+                (format!("{pattern} in {}", text::directory(path.as_ref())), vec![place(path)])
             }
         }
     }
@@ -227,6 +234,7 @@ impl Arguments {
                 self.differ("old", &old, "new", &new)?;
                 Call::EditFile { path, old, new, all: self.flag("all")? }
             }
+            Tool::ApplyPatch => Call::ApplyPatch { patch: Patch::read(&self.text("patch")?)? },
             Tool::MoveFile => {
                 let (from, to) = (self.file("from")?, self.file("to")?);
                 self.differ("from", &from, "to", &to)?;
@@ -237,11 +245,11 @@ impl Arguments {
                 Call::ListDirectory { path: self.place("path")?, depth: self.count("depth")?.unwrap_or(1) }
             }
             Tool::FindFiles => Call::FindFiles { pattern: self.text("pattern")? },
-            Tool::SearchText => Call::SearchText {
-                pattern: self.text("pattern")?,
-                path: self.place("path")?,
-                context: self.count("context")?.unwrap_or(0),
-            },
+            Tool::SearchText => {
+                let (pattern, path) = (self.text("pattern")?, self.place("path")?);
+                let (context, ignore_case) = (self.count("context")?.unwrap_or(0), self.flag("case_insensitive")?);
+                Call::SearchText { wanted: Wanted { pattern, context, ignore_case }, path }
+            }
         })
     }
 

@@ -1,10 +1,16 @@
-//! `edit_file`: one text in a file in place of another.
+//! `edit_file`: one text in a file in place of another. Where the old text does not stand exactly it is looked for as
+//! lines, white space aside.
 
 use crate::hands::Hands;
+use crate::lines::{self, Line};
+use crate::matching::{Block, Finder, Place, Tolerance};
+use crate::nearest::{Nearest, quoted};
 use crate::output::Output;
 use crate::refusal::Refusal;
 use crate::text;
 use std::borrow::Cow;
+use std::ops::Range;
+use std::rc::Rc;
 use wire::{Contents, RelPath};
 
 /// How many line numbers are told where a text occurs more than once.
@@ -19,24 +25,154 @@ pub(crate) fn edit_file(hands: &Hands<'_>, path: &RelPath, old: &str, new: &str,
     let Some(content) = text::of(&before.bytes) else {
         return Err(Refusal::Binary { path: shown.into_owned(), bytes: before.bytes.len(), verb: "edit" });
     };
-    let edit = Edit::fit(content, old, new);
-    let places: Vec<usize> = content.match_indices(&*edit.old).map(|(at, _)| at).collect();
-    match places.len() {
-        0 => return Err(Refusal::NoMatch { path: shown.into_owned(), hint: nearest(content, old) }),
+    let found = match Replacements::exact(content, old, new) {
+        found if found.places.is_empty() => Replacements::tolerant(hands, content, old, new)?,
+        found => found,
+    };
+    let at = found.line_numbers(content);
+    match found.places.len() {
+        0 => return Err(Refusal::NoMatch { path: shown.into_owned(), near: near(content, old) }),
         times if times > 1 && !all => {
-            let lines = numbers(content, &places);
-            return Err(Refusal::ManyMatches { path: shown.into_owned(), times, lines });
+            let but = found.tolerance.words().map_or("", |_| ", white space aside");
+            return Err(Refusal::ManyMatches { path: shown.into_owned(), times, lines: numbers(&at), but });
         }
         _ => {}
     }
-    let size =
-        (content.len() - places.len() * edit.old.len()).saturating_add(places.len().saturating_mul(edit.new.len()));
-    hands.limits.file().admit(format!("{shown}: after the edit a file"), size as u64)?;
-    let after = Contents { bytes: content.replace(&*edit.old, &edit.new).into_bytes(), mode: before.mode };
-    let done = text::count(places.len(), "replacement", "replacements");
-    let at = if places.len() == 1 { "at line" } else { "at lines" };
-    let text = format!("edited {shown}: {done} {at} {}; it now has {}", numbers(content, &places), text::size(&after));
-    Ok(Output::done(text).change(path, Some(before), Some(after)))
+    hands.limits.file().admit(format!("{shown}: after the edit a file"), found.size_of_result(content))?;
+    let result = found.apply(content);
+    if result == content {
+        return Err(Refusal::NoChange(shown.into_owned()));
+    }
+    let lines = found.changed_lines(content, &result);
+    let note = found.tolerance.words().map(|words| format!("\n[old was found but for {words}]")).unwrap_or_default();
+    let after = Contents { bytes: result.into_bytes(), mode: before.mode };
+    let done = text::count(at.len(), "replacement", "replacements");
+    let place = if at.len() == 1 { "at line" } else { "at lines" };
+    let first = format!("edited {shown}: {done} {place} {}; it now has {}", numbers(&at), text::size(&after));
+    let snippet = lines::snippet(text::of(&after.bytes).unwrap_or_default().lines(), &lines);
+    let gap = if snippet.is_empty() { "" } else { "\n" };
+    Ok(Output::done(format!("{first}{gap}{snippet}{note}")).change(path, Some(before), Some(after)))
+}
+
+/// What is replaced by what. The places go upwards and do not overlap.
+struct Replacements {
+    /// The new text is one for all places unless they are indented each in its own way.
+    places: Vec<(Range<usize>, Rc<str>)>,
+    tolerance: Tolerance,
+}
+
+impl Replacements {
+    /// Every place at which the old text stands to the letter.
+    fn exact(content: &str, old: &str, new: &str) -> Replacements {
+        let edit = Edit::fit(content, old, new);
+        let new: Rc<str> = edit.new.into();
+        let places = content.match_indices(&*edit.old).map(|(at, _)| (at..at + edit.old.len(), new.clone()));
+        Replacements { places: places.collect(), tolerance: Tolerance::Exact }
+    }
+
+    /// Every place at which the lines of the old text stand but for white space.
+    fn tolerant(hands: &Hands<'_>, content: &str, old: &str, new: &str) -> Result<Replacements, Refusal> {
+        let (lines, old_lines, new_lines) = (lines::split(content), lines::split(old), lines::split(new));
+        let [wanted, replacement] =
+            [&old_lines, &new_lines].map(|lines| lines.iter().map(|line| &*line.text).collect());
+        let (wanted, replacement): (Vec<&str>, Vec<&str>) = (wanted, replacement);
+        let block = Block { wanted: &wanted, replacement: &replacement };
+        let mut finder = Finder::new(hands);
+        for tolerance in [Tolerance::TrailingSpace, Tolerance::Indentation] {
+            let found = finder.places(&lines, &block, tolerance)?;
+            if found.is_empty() {
+                continue;
+            }
+            let (mut places, mut bytes) = (Vec::new(), 0);
+            for (span, place) in spans(&lines, &found, wanted.len(), old.ends_with('\n')) {
+                let new = in_place(&lines, place, &new_lines, old.ends_with('\n'), wanted.len());
+                bytes += new.len() as u64;
+                hands.limits.file().admit("all new text together", bytes)?;
+                places.push((span, new.into()));
+            }
+            return Ok(Replacements { places, tolerance });
+        }
+        Ok(Replacements { places: Vec::new(), tolerance: Tolerance::Exact })
+    }
+
+    /// The numbers of the lines, from 1, at which the places begin.
+    fn line_numbers(&self, content: &str) -> Vec<usize> {
+        line_numbers(content, self.places.iter().map(|(span, _)| span.start))
+    }
+
+    fn size_of_result(&self, content: &str) -> u64 {
+        let (gone, come) = self
+            .places
+            .iter()
+            .fold((0, 0), |(gone, come), (span, new)| (gone + span.len() as u64, come + new.len() as u64));
+        content.len() as u64 - gone + come
+    }
+
+    fn apply(&self, content: &str) -> String {
+        let (mut result, mut from) = (String::new(), 0);
+        for (span, new) in &self.places {
+            result.push_str(&content[from..span.start]);
+            result.push_str(new);
+            from = span.end;
+        }
+        result.push_str(&content[from..]);
+        result
+    }
+
+    /// The lines of the result, from 0, that hold what is new.
+    fn changed_lines(&self, content: &str, result: &str) -> Vec<Range<usize>> {
+        let (mut from, mut at, mut bounds) = (0, 0, Vec::new());
+        for (span, new) in &self.places {
+            at += span.start - from;
+            bounds.extend([at, at + new.trim_end_matches('\n').len()]);
+            (from, at) = (span.end, at + new.len());
+        }
+        debug_assert_eq!(at + content.len() - from, result.len());
+        let empty = self.places.iter().map(|(_, new)| new.is_empty());
+        let numbers = line_numbers(result, bounds.into_iter());
+        let ranges = numbers.chunks_exact(2).zip(empty);
+        ranges.map(|(lines, empty)| lines[0] - 1..if empty { lines[0] - 1 } else { lines[1] }).collect()
+    }
+}
+
+/// The bytes that places of `length` lines cover, without overlaps; the last line's end only if it is asked for.
+fn spans<'a>(
+    lines: &[Line<'_>],
+    places: &'a [Place],
+    length: usize,
+    with_end: bool,
+) -> impl Iterator<Item = (Range<usize>, &'a Place)> {
+    let starts: Vec<usize> = std::iter::once(0)
+        .chain(lines.iter().scan(0, |at, line| {
+            *at += line.text.len() + line.end.len();
+            Some(*at)
+        }))
+        .collect();
+    let last_ends: Vec<usize> = lines.iter().map(|line| if with_end { 0 } else { line.end.len() }).collect();
+    let mut free = 0;
+    places.iter().filter_map(move |place| {
+        let end = place.start + length;
+        (place.start >= free).then(|| {
+            free = end;
+            (starts[place.start]..starts[end] - last_ends[end - 1], place)
+        })
+    })
+}
+
+/// The new lines as they stand at a place: indented as it is, with its line ends.
+fn in_place(lines: &[Line<'_>], place: &Place, new: &[Line<'_>], with_end: bool, length: usize) -> String {
+    let end = lines::end_at(lines, place.start + 1);
+    // Where the text itself ends without a line end there is none to put back.
+    let open = with_end && lines[place.start + length - 1].end.is_empty();
+    let mut text = String::new();
+    for (at, line) in new.iter().enumerate() {
+        text.push_str(&place.shift.apply(&line.text).expect("a place is found only where all new lines can follow"));
+        let last = at + 1 == new.len();
+        if !line.end.is_empty() && (!open || !last) {
+            text.push_str(end);
+        }
+    }
+    text
 }
 
 /// What to look for and what to put there, with the line ends of the file.
@@ -67,26 +203,36 @@ fn with_crlf(text: &str) -> Cow<'_, str> {
     text.replace("\r\n", "\n").replace('\n', "\r\n").into()
 }
 
-/// The lines, from 1, of some places in a text.
-fn numbers(content: &str, places: &[usize]) -> String {
+/// The numbers of the lines, from 1, in which bytes stand that go upwards.
+fn line_numbers(content: &str, bytes: impl Iterator<Item = usize>) -> Vec<usize> {
     let (mut line, mut from) = (1, 0);
-    let mut numbers = Vec::new();
-    for place in places.iter().take(LINES_TOLD) {
-        line += text::line_of(&content[from..], place - from) - 1;
-        from = *place;
-        numbers.push(line.to_string());
-    }
-    let more = if places.len() > LINES_TOLD { ", …" } else { "" };
-    numbers.join(", ") + more
+    bytes
+        .map(|byte| {
+            line += text::line_of(&content[from..], byte - from) - 1;
+            from = byte;
+            line
+        })
+        .collect()
 }
 
-/// Where the first line of `old` stands but for white space: mostly a matter of indentation.
-fn nearest(content: &str, old: &str) -> String {
-    let Some(first) = old.lines().map(str::trim).find(|line| !line.is_empty()) else { return String::new() };
-    match content.lines().position(|line| line.trim() == first) {
-        Some(line) => format!(" (its first line is like line {}; the white space or what follows differs)", line + 1),
-        None => String::new(),
-    }
+/// The first few numbers.
+fn numbers(lines: &[usize]) -> String {
+    let told: Vec<String> = lines.iter().take(LINES_TOLD).map(usize::to_string).collect();
+    told.join(", ") + if lines.len() > LINES_TOLD { ", …" } else { "" }
+}
+
+/// The place that is most like `old`, to be shown with the error.
+fn near(content: &str, old: &str) -> String {
+    let (lines, wanted): (_, Vec<&str>) = (lines::split(content), old.lines().collect());
+    let Some(nearest) = Nearest::find(&lines, &wanted) else { return String::new() };
+    let differs = match nearest.differs.and_then(|at| Some((nearest.start + at, wanted.get(at)?))) {
+        Some((at, wanted)) if at < lines.len() => {
+            format!("line {} is not {}", at + 1, quoted(wanted))
+        }
+        Some((_, wanted)) => format!("the file ends before {}", quoted(wanted)),
+        None => "its lines are there, but indented in another way, or not as whole lines".to_owned(),
+    };
+    format!("\nThe nearest place is at line {}, where {differs}:\n{}", nearest.start + 1, nearest.show(&lines))
 }
 
 #[cfg(test)]
@@ -113,8 +259,8 @@ mod tests {
     #[test]
     fn the_numbers_of_many_places_are_cut() {
         let content = "x\n".repeat(12);
-        let places: Vec<usize> = content.match_indices('x').map(|(at, _)| at).collect();
-        assert_eq!(numbers(&content, &places), "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, …");
-        assert_eq!(numbers("a x\nx x", &[2, 4, 6]), "1, 2, 2");
+        let places = content.match_indices('x').map(|(at, _)| at);
+        assert_eq!(numbers(&line_numbers(&content, places)), "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, …");
+        assert_eq!(line_numbers("a x\nx x", [2, 4, 6].into_iter()), [1, 2, 2]);
     }
 }

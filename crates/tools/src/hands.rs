@@ -5,7 +5,7 @@ use crate::files::Files;
 use crate::limits::Limits;
 use crate::output::Output;
 use crate::refusal::Refusal;
-use crate::{edit, find, list, read, relocate, search, text, write};
+use crate::{edit, find, list, patch, read, relocate, search, text, write};
 use agent::ToolOutcome;
 use wire::{BlobHash, Contents, Found, Mode, RelPath};
 
@@ -17,11 +17,12 @@ pub fn run(checked: &Checked, files: &dyn Files, stop: &dyn Fn() -> bool, limits
         Call::ReadFile { path, offset, limit } => read::read_file(&hands, path, *offset, *limit),
         Call::WriteFile { path, content } => write::write_file(&hands, path, content),
         Call::EditFile { path, old, new, all } => edit::edit_file(&hands, path, old, new, *all),
+        Call::ApplyPatch { patch } => patch::apply_patch(&hands, patch),
         Call::MoveFile { from, to } => relocate::move_file(&hands, from, to),
         Call::DeleteFile { path } => relocate::delete_file(&hands, path),
         Call::ListDirectory { path, depth } => list::list_directory(&hands, path.as_ref(), *depth),
         Call::FindFiles { pattern } => find::find_files(&hands, pattern),
-        Call::SearchText { pattern, path, context } => search::search_text(&hands, pattern, path.as_ref(), *context),
+        Call::SearchText { wanted, path } => search::search_text(&hands, wanted, path.as_ref()),
     };
     result.unwrap_or_else(|refusal| match refusal {
         Refusal::Cancelled => Output { outcome: ToolOutcome::Cancelled, ..Output::done(refusal.to_string()) },

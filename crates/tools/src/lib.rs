@@ -16,9 +16,13 @@
 //! ```
 //!
 //! The last line is there only where lines follow. An empty file has `lines 0-0 of 0, 0 bytes`; a file that is not
-//! UTF-8 text is told as `PATH: binary, M bytes` and not shown. `M` counts the whole file. A single line that is longer
+//! UTF-8 text is told as `PATH: binary, M bytes` and not shown, unless it is an image or a PDF: then the line is
+//! `PATH: image/png, M bytes, WxH` (the size in pixels where the file says it) and the bytes are attached. `M` counts the whole file. A single line that is longer
 //! than the bound is cut, and the last line then begins with `[… line A is cut`. In all results a path that
 //! holds control characters is written as a JSON string, so that a name cannot pretend to be a line.
+//!
+//! `edit_file` begins with `edited PATH: ` and `apply_patch` with `applied the patch: `; below stand the changed lines
+//! with their numbers, or what became of each file.
 //!
 //! # Rules that hold for every tool
 //!
@@ -36,9 +40,16 @@ mod files;
 mod find;
 mod hands;
 mod ignored;
+mod indent;
 mod limits;
+mod lines;
 mod list;
+mod matching;
+mod nearest;
 mod output;
+mod patch;
+mod picture;
+mod pieces;
 mod read;
 mod refusal;
 mod relocate;
@@ -53,4 +64,5 @@ pub use files::{Files, FilesError};
 pub use hands::run;
 pub use limits::Limits;
 pub use output::{Attached, FileChange, Output};
+pub use patch::PatchError;
 pub use table::table;

@@ -33,6 +33,13 @@ pub struct Limits {
     pub context_lines: u64,
     /// Length of a pattern. A longer one is refused.
     pub pattern_bytes: usize,
+    /// Files that one patch may change, one that it changes twice counted twice. More is refused.
+    pub patch_files: u64,
+    /// Lines that one edit or patch compares while it looks for its places. A text against which that is not enough
+    /// is hostile, and the call is refused.
+    pub lines_compared: u64,
+    /// Size of an image or a document that is shown to the model. A larger one is refused.
+    pub attachment_bytes: u64,
     /// Memory of a compiled regular expression. A larger one is refused.
     pub regex_bytes: usize,
     /// Size of all ignore files that one walk reads. Later ones are not honoured, and the result says so.
@@ -54,6 +61,9 @@ impl Default for Limits {
             matches: 500,
             context_lines: 20,
             pattern_bytes: 1_000,
+            patch_files: 200,
+            lines_compared: 50_000_000,
+            attachment_bytes: 5 << 20,
             regex_bytes: 512 << 10,
             ignore_bytes: 256 << 10,
         }
@@ -107,5 +117,29 @@ impl Limits {
     pub(crate) fn context(&self) -> Bound {
         let remedy = "read the file to see more";
         Bound { limit: self.context_lines, unit: "lines", name: "context_lines", remedy }
+    }
+
+    /// Bounds a patch.
+    pub(crate) fn patch(&self) -> Bound {
+        let remedy = "make several smaller ones";
+        Bound { limit: self.content_bytes, unit: "bytes", name: "content_bytes", remedy }
+    }
+
+    /// Bounds the files of a patch.
+    pub(crate) fn patched_files(&self) -> Bound {
+        let remedy = "make several smaller patches";
+        Bound { limit: self.patch_files, unit: "files", name: "patch_files", remedy }
+    }
+
+    /// Bounds the search for lines.
+    pub(crate) fn comparisons(&self) -> Bound {
+        let remedy = "the text is too repetitive; give fewer and more telling lines";
+        Bound { limit: self.lines_compared, unit: "comparisons", name: "lines_compared", remedy }
+    }
+
+    /// Bounds an attachment.
+    pub(crate) fn attachment(&self) -> Bound {
+        let remedy = "it cannot be shown; a smaller one can";
+        Bound { limit: self.attachment_bytes, unit: "bytes", name: "attachment_bytes", remedy }
     }
 }

@@ -57,6 +57,12 @@ impl Output {
         self
     }
 
+    /// Adds what the model shall see itself.
+    pub(crate) fn attach(mut self, attached: Attached) -> Output {
+        self.attachments.push(attached);
+        self
+    }
+
     /// Adds a change; its result counts as seen, since the session itself made it.
     pub(crate) fn change(mut self, path: &RelPath, before: Option<Contents>, after: Option<Contents>) -> Output {
         self.seen.push((path.clone(), after.as_ref().map(Contents::state)));

@@ -1,10 +1,12 @@
-//! `read_file`: the lines of a text file, in pages. The form of its result is written down in the crate's docs.
+//! `read_file`: the lines of a text file, in pages, or an image or a document as it is. The form of its result is
+//! written down in the crate's docs.
 
 use crate::hands::Hands;
-use crate::output::Output;
+use crate::output::{Attached, Output};
+use crate::picture;
 use crate::refusal::Refusal;
 use crate::text;
-use wire::RelPath;
+use wire::{Contents, MediaType, RelPath};
 
 /// Shows up to `limit` lines from line `offset` on, which counts from 1. The file counts as seen even where a page does not show
 /// all of it, since the result says so; what matters is that later bytes are told from these.
@@ -19,6 +21,9 @@ pub(crate) fn read_file(
         return Ok(Output::failed(Refusal::Absent(shown.into_owned()).to_string()).saw(path, None));
     };
     let state = contents.state();
+    if let Some(media) = attachable(&contents) {
+        return attach(hands, path, media, contents, offset.or(limit).is_some());
+    }
     let Some(content) = text::of(&contents.bytes) else {
         return Ok(Output::done(format!("{shown}: binary, {} bytes", state.bytes)).saw(path, Some(state)));
     };
@@ -33,6 +38,28 @@ pub(crate) fn read_file(
     let note = page.note().unwrap_or_default();
     let gap = if note.is_empty() || page.text.ends_with('\n') { "" } else { "\n" };
     Ok(Output::done(format!("{header}\n{}{gap}{note}", page.text)).saw(path, Some(state)))
+}
+
+/// What a file is to be shown as, if not as text. A document may be written in letters alone; an image is not.
+fn attachable(contents: &Contents) -> Option<MediaType> {
+    MediaType::of(&contents.bytes).filter(|media| !media.is_image() || text::of(&contents.bytes).is_none())
+}
+
+/// Gives an image or a document to be shown as it is.
+fn attach(
+    hands: &Hands<'_>,
+    path: &RelPath,
+    media: MediaType,
+    contents: Contents,
+    paged: bool,
+) -> Result<Output, Refusal> {
+    let (shown, state) = (text::path(path), contents.state());
+    hands.limits.attachment().admit(format!("{shown}: an attachment ({})", media.word()), state.bytes)?;
+    let size = picture::dimensions(media, &contents.bytes);
+    let size = size.map_or(String::new(), |(width, height)| format!(", {width}x{height}"));
+    let note = if paged { "\n[offset and limit are for text; it is shown whole]" } else { "" };
+    let output = Output::done(format!("{shown}: {}, {} bytes{size}{note}", media.word(), state.bytes));
+    Ok(output.saw(path, Some(state)).attach(Attached { path: path.clone(), media, bytes: contents.bytes }))
 }
 
 /// Consecutive lines of a text.

@@ -31,10 +31,26 @@ pub(crate) enum Refusal {
     Binary { path: String, bytes: usize, verb: &'static str },
     #[error("{path} has {lines}; offset {offset} is past its end")]
     PastEnd { path: String, lines: String, offset: u64 },
-    #[error("old does not occur in {path}{hint}; read the file and copy the text exactly, white space included")]
-    NoMatch { path: String, hint: String },
-    #[error("old occurs {times} times in {path} (at lines {lines}); add lines around it, or set all to true")]
-    ManyMatches { path: String, times: usize, lines: String },
+    #[error("old does not occur in {path}; read the file and copy the text exactly, white space included{near}")]
+    NoMatch { path: String, near: String },
+    #[error("old occurs {times} times in {path} (at lines {lines}{but}); add lines around it, or set all to true")]
+    ManyMatches { path: String, times: usize, lines: String, but: &'static str },
+    #[error("old and new differ by white space alone, and {0} would stay as it is")]
+    NoChange(String),
+    #[error("hunk {hunk} of {path} {why}")]
+    Hunk { path: String, hunk: usize, why: String },
+    #[error("the patch does not apply, and nothing was changed: {0}")]
+    Patch(Box<Refusal>),
+    #[error(
+        "{path} would still have {lines} when the patch deletes it; a deletion takes away all lines, or names none"
+    )]
+    NotEmptied { path: String, lines: String },
+    #[error("{below} cannot be, because the patch makes {file} a file")]
+    BelowNewFile { below: String, file: String },
+    #[error("the patch changes nothing: all files are as it makes them already")]
+    NothingToPatch,
+    #[error("{path} could not be searched: {what}")]
+    Search { path: String, what: String },
     #[error("{pattern} is not a glob pattern that can be used: {reason}")]
     Glob { pattern: String, reason: String },
     #[error(

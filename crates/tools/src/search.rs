@@ -1,37 +1,37 @@
 //! `search_text`: the lines that a regular expression matches, as `path:line: text`, and the lines around them as
-//! `path-line- text`. Lines that do not follow on each other are parted by `--`.
-//!
-//! A hostile expression of the permitted size takes about half a second for [`PIECE_BYTES`] (measured: `a[ab ]{5000}y`
-//! over a, b and blanks), so that is how much is searched between two looks at whether to stop. A longer line is
-//! searched in overlapping pieces: in it a match may be missed that is longer than the overlap, and `$` holds at the
-//! end of a piece too.
+//! `path-line- text`. Lines that do not follow on each other are parted by `--`. The engine is ripgrep's; the walk is
+//! ours, since it goes over the session's view.
 
 use crate::hands::Hands;
 use crate::output::{Body, Output};
+use crate::pieces::Pieces;
 use crate::refusal::Refusal;
 use crate::text;
 use crate::walk::{Visit, walk};
-use regex::{Regex, RegexBuilder};
+use grep_matcher::LineTerminator;
+use grep_searcher::{
+    BinaryDetection, Searcher, SearcherBuilder, Sink, SinkContext, SinkContextKind, SinkError, SinkMatch,
+};
 use std::borrow::Cow;
+use std::fmt;
 use std::ops::ControlFlow;
 use wire::{Contents, EntryKind, Found, Mode, RelPath};
 
-/// How deep groups of an expression may stand in each other.
-const NESTED_GROUPS: u32 = 50;
-/// How much is searched between two looks at whether to stop.
-const PIECE_BYTES: usize = 16 << 10;
-/// How much of a piece the next one searches again.
-const OVERLAP_BYTES: usize = 1 << 10;
+/// What to search for, and how.
+#[derive(Debug, Clone)]
+pub(crate) struct Wanted {
+    /// The regular expression.
+    pub(crate) pattern: String,
+    /// Lines to show before and after each match.
+    pub(crate) context: u64,
+    /// Whether upper and lower case are the same.
+    pub(crate) ignore_case: bool,
+}
 
 /// Searches a directory, a file, or the workspace for `None`.
-pub(crate) fn search_text(
-    hands: &Hands<'_>,
-    pattern: &str,
-    path: Option<&RelPath>,
-    context: u64,
-) -> Result<Output, Refusal> {
-    hands.limits.context().admit("context", context)?;
-    let mut search = Search::new(hands, compile(hands, pattern)?, context as usize);
+pub(crate) fn search_text(hands: &Hands<'_>, wanted: &Wanted, path: Option<&RelPath>) -> Result<Output, Refusal> {
+    hands.limits.context().admit("context", wanted.context)?;
+    let mut search = Search::new(hands, Pieces::compile(hands, &wanted.pattern, wanted.ignore_case)?, wanted.context);
     let mut notes = Vec::new();
     match path.map(|path| hands.locate(path).map(|found| (path, found))).transpose()? {
         Some((path, Found::Absent)) => return Err(Refusal::Absent(text::path(path).into_owned())),
@@ -42,49 +42,27 @@ pub(crate) fn search_text(
                 _ => Ok(ControlFlow::Continue(())),
             })?;
             notes.extend(walked.notes(hands));
-            if search.counts.matches == 0 && walked.ignored > 0 {
+            if search.findings.matches == 0 && walked.ignored > 0 {
                 notes.push("ignored files were not searched".to_owned());
             }
         }
     }
-    Ok(search.finish(pattern, notes))
-}
-
-/// Compiles a pattern within bounds. The engine takes time in proportion to pattern times text, whatever they are.
-fn compile(hands: &Hands<'_>, pattern: &str) -> Result<Regex, Refusal> {
-    hands.limits.pattern().admit("pattern", pattern.len() as u64)?;
-    let built = RegexBuilder::new(pattern)
-        .size_limit(hands.limits.regex_bytes)
-        .dfa_size_limit(hands.limits.regex_bytes)
-        .nest_limit(NESTED_GROUPS)
-        .build();
-    built.map_err(|error| Refusal::Regex {
-        pattern: text::quoted(pattern),
-        reason: match error {
-            regex::Error::CompiledTooBig(limit) => format!("compiled it is larger than {limit} bytes (regex_bytes)"),
-            other => other.to_string(),
-        },
-    })
+    Ok(search.finish(&wanted.pattern, notes))
 }
 
 /// A search on its way.
 struct Search<'a> {
     hands: &'a Hands<'a>,
-    regex: Regex,
-    context: usize,
-    body: Body,
+    pieces: Pieces<'a>,
+    searcher: Searcher,
+    findings: Findings,
     counts: Counts,
-    /// Why it ended before everything was searched.
-    ended: Option<String>,
 }
 
-/// What a search did.
+/// What a search went through.
 #[derive(Default)]
 struct Counts {
-    /// Matching lines that are shown.
-    matches: u64,
-    files_matching: u64,
-    files_searched: u64,
+    searched: u64,
     /// Bytes of the files that were searched or are binary.
     bytes: u64,
     binary: u64,
@@ -93,9 +71,24 @@ struct Counts {
 }
 
 impl<'a> Search<'a> {
-    fn new(hands: &'a Hands<'a>, regex: Regex, context: usize) -> Search<'a> {
-        let body = Body::new(hands.limits.output_bytes);
-        Search { hands, regex, context, body, counts: Counts::default(), ended: None }
+    fn new(hands: &'a Hands<'a>, pieces: Pieces<'a>, context: u64) -> Search<'a> {
+        let lines = usize::try_from(context).unwrap_or(usize::MAX);
+        let searcher = SearcherBuilder::new()
+            .line_terminator(LineTerminator::crlf())
+            .before_context(lines)
+            .after_context(lines)
+            // What is binary is told once for all tools, before a searcher sees it; nor is a mark of UTF-16 obeyed.
+            .binary_detection(BinaryDetection::none())
+            .bom_sniffing(false)
+            .build();
+        let findings = Findings {
+            body: Body::new(hands.limits.output_bytes),
+            parted: context > 0,
+            matches: 0,
+            files: 0,
+            ended: None,
+        };
+        Search { hands, pieces, searcher, findings, counts: Counts::default() }
     }
 
     /// Searches a file that the model named: what cannot be searched is an error.
@@ -116,7 +109,7 @@ impl<'a> Search<'a> {
         self.counts.bytes += bytes;
         if self.counts.bytes > self.hands.limits.bytes_searched {
             let limit = self.hands.limits.bytes_searched;
-            self.ended = Some(format!("… stopped after {limit} bytes (limit bytes_searched); name a path"));
+            self.findings.ended = Some(format!("… stopped after {limit} bytes (limit bytes_searched); name a path"));
             return Ok(ControlFlow::Break(()));
         }
         match self.hands.files.read(path) {
@@ -131,92 +124,35 @@ impl<'a> Search<'a> {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// Searches the lines of a file.
+    /// Searches the lines of a text.
     fn content(&mut self, path: &RelPath, content: &str) -> Result<ControlFlow<()>, Refusal> {
-        self.counts.files_searched += 1;
-        let left = (self.hands.limits.matches - self.counts.matches) as usize;
-        let mut found = Vec::new();
-        let mut unlooked = PIECE_BYTES;
-        for (number, line) in content.lines().enumerate() {
-            unlooked += line.len();
-            if unlooked >= PIECE_BYTES {
-                self.hands.go_on()?;
-                unlooked = 0;
-            }
-            if let Some(column) = self.find(line)? {
-                if found.len() == left {
-                    let limit = self.hands.limits.matches;
-                    self.ended = Some(format!("… more than {limit} matching lines; narrow the pattern or the path"));
-                    break;
-                }
-                found.push((number, column));
-            }
-        }
-        if found.is_empty() {
-            return Ok(self.flow());
-        }
-        self.counts.files_matching += 1;
-        let lines: Vec<&str> = content.lines().collect();
-        self.show(path, &lines, &found);
-        Ok(self.flow())
-    }
-
-    /// Where in a line the expression first matches.
-    fn find(&self, line: &str) -> Result<Option<usize>, Refusal> {
-        let mut start = 0;
-        loop {
-            let end = line.floor_char_boundary(start + PIECE_BYTES);
-            // What stands before the piece is known to the engine, so that `^` and `\b` mean what they say.
-            if let Some(found) = self.regex.find_at(&line[..end], start) {
-                return Ok(Some(found.start()));
-            }
-            if end == line.len() {
-                return Ok(None);
-            }
-            self.hands.go_on()?;
-            start = line.floor_char_boundary(end - OVERLAP_BYTES);
-        }
-    }
-
-    fn flow(&self) -> ControlFlow<()> {
-        if self.ended.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    }
-
-    /// Writes matching lines, each with the lines around it, none twice.
-    fn show(&mut self, path: &RelPath, lines: &[&str], found: &[(usize, usize)]) {
-        let shown = text::path(path);
-        let mut next = 0;
-        let mut found = found.iter().peekable();
-        while let Some((number, column)) = found.next() {
-            let until = found.peek().map_or(lines.len(), |(following, _)| *following);
-            let from = number.saturating_sub(self.context).max(next);
-            let to = number.saturating_add(self.context).saturating_add(1).min(until);
-            let gap = self.context > 0 && self.counts.matches > 0 && (next == 0 || from > next);
-            let mut fits = !gap || self.body.push("--");
-            for (at, line) in lines.iter().enumerate().take(to).skip(from) {
-                let (mark, column) = if at == *number { (':', *column) } else { ('-', 0) };
-                let line = excerpt(line, column, self.hands.limits.line_bytes);
-                fits = fits && self.body.push(&format!("{shown}{mark}{}{mark} {line}", at + 1));
-            }
-            if !fits {
-                let limit = self.hands.limits.output_bytes;
-                self.ended = Some(format!("… more than {limit} bytes of results; narrow the pattern or the path"));
-                return;
-            }
-            self.counts.matches += 1;
-            next = to;
-        }
+        self.hands.go_on()?;
+        self.counts.searched += 1;
+        let sink = FileSink {
+            hands: self.hands,
+            pieces: &self.pieces,
+            path: text::path(path),
+            findings: &mut self.findings,
+            before: Vec::new(),
+            matching: false,
+        };
+        self.searcher.search_slice(&self.pieces, content.as_bytes(), sink).map_err(|Broken(what)| {
+            // A searcher breaks off when it is told to stop, which is then said as everywhere.
+            self.hands.go_on().err().unwrap_or_else(|| Refusal::Search { path: text::path(path).into_owned(), what })
+        })?;
+        Ok(if self.findings.ended.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     }
 
     /// The whole result.
     fn finish(self, pattern: &str, mut notes: Vec<String>) -> Output {
-        if let Some(ended) = self.ended {
+        let Search { findings, counts, hands, .. } = self;
+        if let Some(ended) = findings.ended {
             notes.insert(0, ended);
         }
         for (number, why) in [
-            (self.counts.binary, "binary".to_owned()),
-            (self.counts.too_large, format!("over {} bytes", self.hands.limits.file_bytes)),
-            (self.counts.unreadable, "unreadable".to_owned()),
+            (counts.binary, "binary".to_owned()),
+            (counts.too_large, format!("over {} bytes", hands.limits.file_bytes)),
+            (counts.unreadable, "unreadable".to_owned()),
         ] {
             if number > 0 {
                 notes.push(format!("{} left out: {why}", text::count(number, "file", "files")));
@@ -225,11 +161,105 @@ impl<'a> Search<'a> {
         let first = format!(
             "{}: {} in {} ({} searched)",
             text::quoted(pattern),
-            text::count(self.counts.matches, "matching line", "matching lines"),
-            text::count(self.counts.files_matching, "file", "files"),
-            text::count(self.counts.files_searched, "file", "files"),
+            text::count(findings.matches, "matching line", "matching lines"),
+            text::count(findings.files, "file", "files"),
+            text::count(counts.searched, "file", "files"),
         );
-        Output::done(self.body.finish(&first, &notes))
+        Output::done(findings.body.finish(&first, &notes))
+    }
+}
+
+/// What was found in all files so far.
+struct Findings {
+    body: Body,
+    /// Whether lines that do not follow on each other are parted.
+    parted: bool,
+    /// Matching lines that are shown.
+    matches: u64,
+    /// Files with a matching line.
+    files: u64,
+    /// Why the search ended before everything was searched.
+    ended: Option<String>,
+}
+
+/// Takes in what the searcher finds in one file.
+struct FileSink<'a> {
+    hands: &'a Hands<'a>,
+    pieces: &'a Pieces<'a>,
+    path: Cow<'a, str>,
+    findings: &'a mut Findings,
+    /// Lines that are shown if the match that they stand before is.
+    before: Vec<String>,
+    /// Whether a line of this file matched.
+    matching: bool,
+}
+
+/// Why a searcher broke off.
+struct Broken(String);
+
+impl SinkError for Broken {
+    fn error_message<T: fmt::Display>(message: T) -> Broken {
+        Broken(message.to_string())
+    }
+}
+
+impl FileSink<'_> {
+    /// A line as it is shown, with `mark` for what it is.
+    fn line(&self, bytes: &[u8], number: Option<u64>, mark: char, column: usize) -> String {
+        let line = String::from_utf8_lossy(bytes);
+        let line = line.strip_suffix('\n').map_or(&*line, |line| line.strip_suffix('\r').unwrap_or(line));
+        let number = number.expect("the searcher counts lines unless told not to");
+        format!("{}{mark}{number}{mark} {}", self.path, excerpt(line, column, self.hands.limits.line_bytes))
+    }
+
+    /// Adds a line, or ends the search where it does not fit.
+    fn push(&mut self, line: &str) -> bool {
+        let fits = self.findings.body.push(line);
+        if !fits {
+            let limit = self.hands.limits.output_bytes;
+            self.findings.ended = Some(format!("… more than {limit} bytes of results; narrow the pattern or the path"));
+        }
+        fits
+    }
+}
+
+impl Sink for FileSink<'_> {
+    type Error = Broken;
+
+    fn matched(&mut self, _: &Searcher, found: &SinkMatch<'_>) -> Result<bool, Broken> {
+        if self.findings.matches == self.hands.limits.matches {
+            let limit = self.hands.limits.matches;
+            let why = format!("… more than {limit} matching lines; narrow the pattern or the path");
+            self.findings.ended = Some(why);
+            return Ok(false);
+        }
+        if !self.matching && self.findings.parted && self.findings.matches > 0 {
+            self.before.insert(0, "--".to_owned());
+        }
+        self.findings.files += u64::from(!std::mem::replace(&mut self.matching, true));
+        let column = self.pieces.column(found.bytes()).map_err(Broken::error_message)?;
+        let line = self.line(found.bytes(), found.line_number(), ':', column);
+        for line in std::mem::take(&mut self.before).iter().chain([&line]) {
+            if !self.push(line) {
+                return Ok(false);
+            }
+        }
+        self.findings.matches += 1;
+        Ok(true)
+    }
+
+    fn context(&mut self, _: &Searcher, around: &SinkContext<'_>) -> Result<bool, Broken> {
+        let line = self.line(around.bytes(), around.line_number(), '-', 0);
+        match around.kind() {
+            SinkContextKind::Before => self.before.push(line),
+            SinkContextKind::After | SinkContextKind::Other => return Ok(self.push(&line)),
+        }
+        Ok(true)
+    }
+
+    fn context_break(&mut self, _: &Searcher) -> Result<bool, Broken> {
+        self.before.push("--".to_owned());
+        Ok(true)
     }
 }
 

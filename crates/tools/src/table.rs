@@ -17,6 +17,7 @@ pub(crate) enum Tool {
     ReadFile,
     WriteFile,
     EditFile,
+    ApplyPatch,
     MoveFile,
     DeleteFile,
     ListDirectory,
@@ -122,15 +123,15 @@ const fn optional(name: &'static str, kind: Kind, about: &'static str) -> Field 
 
 const FILE: &str = "Path of the file, relative to the workspace, such as src/main.rs";
 
-/// The tools. Their order is part of what providers cache, so new ones go to the end.
-static TOOLS: [Definition; 8] = [
+/// The tools. Their order is part of what providers cache, so it changes only with a version.
+static TOOLS: [Definition; 9] = [
     Definition {
         tool: Tool::ReadFile,
         name: "read_file",
         access: Access::Read,
         about: "Reads a text file. The first line of the result says which lines are shown; then they follow as they \
                 are, without line numbers. A long file is shown in pages: the last line then says with which offset \
-                to read on.",
+                to read on. Images (PNG, JPEG, GIF, WebP) and PDF documents are shown as they are.",
         fields: &[
             required("path", Kind::File, FILE),
             optional("offset", Kind::Count(1), "First line to show, counted from 1. Default: 1"),
@@ -153,13 +154,37 @@ static TOOLS: [Definition; 8] = [
         name: "edit_file",
         access: Access::Write,
         about: "Replaces a text in a file by another. The text must occur exactly once, white space included, unless \
-                all is true.",
+                all is true. If it does not occur, whole lines that differ only in indentation or in white space at \
+                their ends are taken, and the result says so. The result shows the changed lines with their numbers. \
+                For changes in several places or files use apply_patch.",
         fields: &[
             required("path", Kind::File, FILE),
             required("old", Kind::SomeText, "The text to replace, copied exactly, with lines around it if needed"),
             required("new", Kind::Text, "The text to put there; empty to remove the old one"),
             optional("all", Kind::Flag, "Whether to replace every occurrence. Default: false"),
         ],
+    },
+    Definition {
+        tool: Tool::ApplyPatch,
+        name: "apply_patch",
+        access: Access::Write,
+        about: "Changes several places or files at once: all of the patch is applied, or nothing. It takes a unified \
+                diff, as git writes it, or this form:\n\
+                *** Begin Patch\n\
+                *** Update File: src/greet.py\n\
+                @@ def greet():\n\
+                \u{20}    name = ask()\n\
+                -    print(\"Hi\")\n\
+                +    print(\"Hello\", name)\n\
+                *** Add File: docs/new.md\n\
+                +# New\n\
+                *** Delete File: old.txt\n\
+                *** End Patch\n\
+                Lines begin with a blank (kept), - (removed) or + (added). Kept and removed lines must be in the file; \
+                give three kept lines before and after a change, so that its place is clear, and after @@ a line that \
+                stands above if it still is not. Under *** Update File the line *** Move to: path renames the file. \
+                Line numbers need not be right.",
+        fields: &[required("patch", Kind::SomeText, "The whole patch, with paths relative to the workspace")],
     },
     Definition {
         tool: Tool::MoveFile,
@@ -206,15 +231,13 @@ static TOOLS: [Definition; 8] = [
         name: "search_text",
         access: Access::Read,
         about: "Searches the lines of text files for a regular expression, except in files that .gitignore and .ignore \
-                exclude. Results are lines of the form path:line: text.",
+                exclude. Results are lines of the form path:line: text, in the order of paths. When there are too many, the \
+                last line says so: narrow the pattern or the path.",
         fields: &[
-            required(
-                "pattern",
-                Kind::SomeText,
-                "A regular expression in Rust's syntax, matched within lines; (?i) at its beginning ignores case",
-            ),
+            required("pattern", Kind::SomeText, "A regular expression in Rust's syntax, matched within lines"),
             optional("path", Kind::Place, "A directory or file to search in. Default: the workspace"),
             optional("context", Kind::Count(0), "How many lines to show before and after each match. Default: 0"),
+            optional("case_insensitive", Kind::Flag, "Whether upper and lower case are the same. Default: false"),
         ],
     },
 ];

@@ -4,6 +4,7 @@
 
 use crate::chain::BlobHash;
 use crate::change::{Changeset, FileState};
+use crate::media::MediaType;
 use crate::path::RelPath;
 use agent::{EffectId, ModelName, Plan, Tokens};
 use serde::{Deserialize, Serialize};
@@ -80,6 +81,22 @@ pub struct LostMessage {
 pub struct Prompt {
     /// What was said.
     pub text: Text,
+    /// Images and documents that came with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attachments: Vec<Attachment>,
+}
+
+/// An image or a document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attachment {
+    /// What people call it: a file name, or a path below the workspace.
+    pub name: String,
+    /// What it is.
+    pub media: MediaType,
+    /// Where its bytes are.
+    pub blob: BlobHash,
+    /// How many.
+    pub bytes: u64,
 }
 
 /// `turn.finished`: words for people where the outcome is not `done`.
@@ -102,12 +119,29 @@ pub struct Recipe {
     pub system: BlobHash,
     /// The tool table.
     pub tools: BlobHash,
+    /// Files of the workspace that are read along, as text without authority.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub instructions: Vec<Instruction>,
     /// The settings under which it was decided.
     pub settings: BlobHash,
     /// The most that the reply may have.
     pub max_output_tokens: Tokens,
     /// Why this model.
     pub why: String,
+}
+
+/// A file of instructions that a workspace holds, as it was read along.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Instruction {
+    /// Where it is, below the workspace.
+    pub path: RelPath,
+    /// What was read of it.
+    pub blob: BlobHash,
+    /// How many bytes that are.
+    pub bytes: u64,
+    /// Whether there is more of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cut: bool,
 }
 
 /// `model.finished`.
@@ -128,6 +162,18 @@ pub struct Reply {
     /// SHA-256 of the request's bytes, so that a recipe can be checked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_sha256: Option<BlobHash>,
+    /// What the provider wants to be sent back with this reply: signed or encrypted reasoning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carry: Option<Carry>,
+}
+
+/// What one provider gave to be sent back to it, and to nobody else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Carry {
+    /// Dialect and model.
+    pub from: String,
+    /// What it is, as the backend wrote it.
+    pub data: Text,
 }
 
 /// A tool call that a model asked for.
@@ -177,6 +223,9 @@ pub struct ToolEnd {
     /// Which files the session has now seen, in which state.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub seen: Vec<Seen>,
+    /// Images and documents that it read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attachments: Vec<Attachment>,
 }
 
 /// A file as the session saw it; `None` is "there was none".
@@ -227,6 +276,9 @@ pub struct Conflict {
 pub struct AcceptPlan {
     /// The files, in order.
     pub files: Vec<PlannedFile>,
+    /// The message of the commit that is to be made of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
 }
 
 /// One file of an accept.
@@ -245,6 +297,9 @@ pub struct AcceptEnd {
     /// How bases changed: empty unless the outcome is `done`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub bases: Changeset,
+    /// The commit that was made of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<crate::rest::CommitView>,
     /// What stood in the way, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,

@@ -48,10 +48,19 @@ operations! {
     READY "daemon.ready" "GET" "/readyz" None, Open, "Whether the daemon takes prompts.";
     STATUS "daemon.status" "GET" "/v1/daemon" Some("status"), Read, "What the daemon is and how it fares.";
     STOP "daemon.stop" "POST" "/v1/daemon/stop" Some("daemon stop"), Admin, "Stops the daemon in good order.";
-    MODELS "models.list" "GET" "/v1/models" Some("models ls"), Read, "The models that can be called.";
+    MODELS "models.list" "GET" "/v1/models" Some("models ls"), Read, "The models that can be called, routes, servers found on this machine, and keys on offer.";
+    MODEL_TEST "models.test" "POST" "/v1/models/{model}/test" Some("models test"), Write, "Tries what a model can do, with a few small calls.";
+    KEYS "keys.list" "GET" "/v1/keys" Some("keys ls"), Read, "Where keys are and whether they are there; never a key.";
+    KEY_SET "keys.set" "PUT" "/v1/keys/{key}" Some("keys set"), Admin, "Keeps a key, and uses it from now on.";
+    KEY_REMOVE "keys.remove" "DELETE" "/v1/keys/{key}" Some("keys rm"), Admin, "Removes a kept key.";
     SESSION_CREATE "sessions.create" "POST" "/v1/sessions" Some("ask"), Write, "Opens a session, with its first prompt if one is given.";
     SESSION_LIST "sessions.list" "GET" "/v1/sessions" Some("sessions ls"), Read, "The sessions, newest first, a page at a time.";
+    SESSION_SEARCH "sessions.search" "GET" "/v1/sessions/search" Some("sessions search"), Read, "Sessions in whose titles, prompts or replies words stand.";
     SESSION_GET "sessions.get" "GET" "/v1/sessions/{session}" Some("sessions show"), Read, "One session.";
+    SESSION_UPDATE "sessions.update" "PATCH" "/v1/sessions/{session}" Some("sessions title"), Write, "Gives a session another title.";
+    SESSION_REMOVE "sessions.remove" "DELETE" "/v1/sessions/{session}" Some("sessions rm"), Accept, "Removes a session with all its words.";
+    SESSION_FORK "sessions.fork" "POST" "/v1/sessions/{session}/fork" Some("sessions fork"), Write, "Opens a session that begins as a copy of another one.";
+    SESSION_CONTEXT "sessions.context" "GET" "/v1/sessions/{session}/context" Some("context show"), Read, "What the next model call would be given.";
     SESSION_PROMPT "sessions.prompt" "POST" "/v1/sessions/{session}/prompts" Some("ask"), Write, "Says something to a session.";
     SESSION_EVENTS "sessions.events" "GET" "/v1/sessions/{session}/events" Some("sessions show"), Read, "The session's updates: pages of JSON, or a stream with replay (text/event-stream).";
     SESSION_BLOB "sessions.blob" "GET" "/v1/sessions/{session}/blobs/{blob}" None, Read, "A long text or a file that an update refers to.";
@@ -59,10 +68,12 @@ operations! {
     SESSION_ANSWER "sessions.answer" "POST" "/v1/sessions/{session}/approvals/{approval}" Some("approve"), Accept, "Answers a question.";
     CANVAS_GET "canvas.get" "GET" "/v1/sessions/{session}/canvas" Some("diff --stat"), Read, "What the canvas holds that is not accepted.";
     CANVAS_DIFF "canvas.diff" "GET" "/v1/sessions/{session}/canvas/diff" Some("diff"), Read, "The canvas as a patch.";
+    CANVAS_HUNKS "canvas.hunks" "GET" "/v1/sessions/{session}/canvas/hunks" Some("accept --patch"), Read, "The canvas in hunks, for choosing among them.";
     CANVAS_LOG "canvas.log" "GET" "/v1/sessions/{session}/canvas/log" Some("log"), Read, "The micro-commits.";
     CANVAS_SHOW "canvas.show" "GET" "/v1/sessions/{session}/canvas/steps/{seq}" Some("show"), Read, "One micro-commit as a patch.";
     CANVAS_FILE "canvas.file" "GET" "/v1/sessions/{session}/canvas/files/{*path}" Some("show"), Read, "A file as the session sees it.";
-    CANVAS_ACCEPT "canvas.accept" "POST" "/v1/sessions/{session}/canvas/accept" Some("accept"), Accept, "Writes the canvas, or some of its paths, into the work tree.";
+    CANVAS_ACCEPT "canvas.accept" "POST" "/v1/sessions/{session}/canvas/accept" Some("accept"), Accept, "Writes the canvas, or some of its paths or hunks, into the work tree, and makes a commit of it if asked.";
+    CANVAS_KEEP "canvas.keep" "POST" "/v1/sessions/{session}/canvas/keep" Some("accept --overwrite"), Accept, "Settles a conflict for the canvas: what it holds is what accept will write.";
     CANVAS_UNDO "canvas.undo" "POST" "/v1/sessions/{session}/canvas/undo" Some("accept --undo"), Accept, "Takes the last accept back.";
     CANVAS_REJECT "canvas.reject" "POST" "/v1/sessions/{session}/canvas/reject" Some("reject"), Write, "Drops changes from the canvas.";
     CANVAS_REWIND "canvas.rewind" "POST" "/v1/sessions/{session}/canvas/rewind" Some("rewind"), Write, "Steps back to a micro-commit.";
@@ -84,7 +95,7 @@ mod tests {
     #[test]
     fn nothing_changes_by_get() {
         assert!(
-            ALL.iter().all(|op| op.method == "POST" || matches!(op.access, super::Access::Open | super::Access::Read))
+            ALL.iter().all(|op| op.method != "GET" || matches!(op.access, super::Access::Open | super::Access::Read))
         );
     }
 }

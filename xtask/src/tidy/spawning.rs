@@ -19,12 +19,22 @@ const TASKS: &[Permit] = &[
     },
     Permit { path: "crates/store/src/store.rs", why: "the writer's thread" },
     Permit { path: "crates/store/src/readers.rs", why: "the readers' threads" },
+    Permit {
+        path: "crates/daemon/src/keys/keyring.rs",
+        why: "a thread for each conversation with the keyring, waited for within a limit",
+    },
     Permit { path: "xtask/src/process.rs", why: "a thread that reads a program's output" },
 ];
 
 /// Where processes begin.
 const PROCESSES: &[Permit] = &[
+    Permit { path: "crates/cli/src/child.rs", why: "a pager, the viewer of manual pages, git for its version" },
+    Permit {
+        path: "crates/canvas/src/commit/run.rs",
+        why: "the user's own git, for a commit that was asked for",
+    },
     Permit { path: "crates/cli/src/start.rs", why: "starts the daemon where it is not running" },
+    Permit { path: "crates/daemon/src/config/editor.rs", why: "the user's editor, from the command line" },
     Permit { path: "crates/daemon/src/children.rs", why: "children that die with the daemon" },
     Permit { path: "xtask/src/process.rs", why: "chores run cargo and the like" },
 ];

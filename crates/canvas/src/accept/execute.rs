@@ -110,13 +110,13 @@ impl<'a> Run<'a> {
             Ok(()) => {
                 self.clean_up();
                 let bases = self.plan.files.iter().map(|file| file.change.clone()).collect();
-                let end = AcceptEnd { bases, message: self.message(None), path: None };
+                let end = AcceptEnd { bases, message: self.message(None), ..AcceptEnd::default() };
                 Ok(Accepted { outcome: AcceptOutcome::Done, end })
             }
             Err(stop) => {
                 self.back()?;
                 let (message, path) = (self.message(Some(stop.message)), Some(stop.path));
-                Ok(Accepted { outcome: stop.outcome, end: AcceptEnd { bases: Vec::new(), message, path } })
+                Ok(Accepted { outcome: stop.outcome, end: AcceptEnd { message, path, ..AcceptEnd::default() } })
             }
         }
     }

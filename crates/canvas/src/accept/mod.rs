@@ -17,6 +17,7 @@
 //! are kept, its owner where the kernel lets us. A directory that the plan leaves empty by a deletion is removed, as
 //! git does; directories that an interrupted accept made stay if a later attempt takes everything back.
 
+mod choose;
 mod directories;
 mod execute;
 mod judge;
@@ -25,5 +26,6 @@ mod spot;
 #[cfg(test)]
 mod tests;
 
+pub use choose::{Choice, ChoiceError, choose};
 pub use execute::{AcceptError, Accepted, Stage, execute, verify};
 pub use plan::{MAX_ACCEPT_FILES, PlanError, Selection, plan, plan_undo};

@@ -1,7 +1,7 @@
 //! What an accept will do, made before anything is done.
 
 use crate::blobs::Draft;
-use crate::fold::{Fold, Step, StepKind, StepStatus};
+use crate::fold::{Fold, Older, Step, StepKind, StepStatus};
 use agent::Seq;
 use std::collections::BTreeMap;
 use wire::body::{AcceptPlan, PlannedFile};
@@ -41,6 +41,9 @@ pub enum PlanError {
     /// There is no such accept, or it was taken back.
     #[error("{0} is not an accept that can be taken back")]
     NotAnAccept(Seq),
+    /// The accept is one of the steps that this fold no longer has.
+    #[error(transparent)]
+    Older(#[from] Older),
     /// The system gave no random bytes.
     #[error("no random name for temporary files: {0}")]
     Random(getrandom::Error),
@@ -58,9 +61,8 @@ pub fn plan(fold: &Fold, selection: &Selection) -> Result<Draft<AcceptPlan>, Pla
 
 /// Plans to take an accept back: the files get the bytes that they had before it.
 pub fn plan_undo(fold: &Fold, accept: Seq) -> Result<AcceptPlan, PlanError> {
-    let found = |step: &&Step| step.seq == accept && step.kind == StepKind::Accept;
-    let step = fold.steps().iter().find(found).filter(|step| step.status == StepStatus::InForce);
-    let step = step.ok_or(PlanError::NotAnAccept(accept))?;
+    let accepted = |step: &&Step| step.kind == StepKind::Accept && step.status == StepStatus::InForce;
+    let step = fold.step(accept)?.filter(accepted).ok_or(PlanError::NotAnAccept(accept))?;
     let turned = |Change { path, before, after }: Change| Change { path, before: after, after: before };
     planned(step.bases.iter().cloned().map(turned).collect())
 }
@@ -97,8 +99,8 @@ fn planned(mut changes: Changeset) -> Result<AcceptPlan, PlanError> {
         _ => {}
     }
     changes.sort_by(|a, b| (a.after.is_some(), &a.path).cmp(&(b.after.is_some(), &b.path)));
-    let with_name = |change| Ok(PlannedFile { change, temporary: temporary_name()? });
-    Ok(AcceptPlan { files: changes.into_iter().map(with_name).collect::<Result<_, _>>()? })
+    let with_name = |change| Ok::<_, PlanError>(PlannedFile { change, temporary: temporary_name()? });
+    Ok(AcceptPlan { files: changes.into_iter().map(with_name).collect::<Result<_, _>>()?, commit: None })
 }
 
 /// A name that nobody can guess, so that nobody can be there before us.

@@ -28,7 +28,7 @@ fn plan() -> AcceptPlan {
         file(3, "dir/made", None, state(NEW)),
         file(4, "last", state(OLD), state(NEW)),
     ];
-    AcceptPlan { files }
+    AcceptPlan { files, commit: None }
 }
 
 fn checked(at: &Path, plan: &AcceptPlan, stage: &mut dyn FnMut(Stage<'_>)) -> Accepted {

@@ -36,9 +36,7 @@ impl Fold {
             }
             Event::AcceptUndone { undoes, .. } => {
                 let Some(AcceptEnd { bases, .. }) = read(body) else { return };
-                for step in self.steps.iter_mut().filter(|step| step.seq == *undoes && step.kind == StepKind::Accept) {
-                    step.status = StepStatus::Undone;
-                }
+                self.history.take_accept_back(*undoes);
                 let title = format!("took the accept of {} back", paths_of(&bases));
                 self.record(seq, at, StepKind::AcceptUndone, title, Vec::new(), bases);
             }
@@ -60,22 +58,14 @@ impl Fold {
         for change in &end.changes {
             self.seen.insert(change.path.clone(), change.after);
         }
-        for step in self.steps.iter_mut().filter(|step| step.status == StepStatus::Undone) {
-            if step.kind == StepKind::Edit {
-                step.status = StepStatus::Left;
-            }
-        }
+        self.history.leave_undone(self.position);
         self.position = seq;
         self.record(seq, at, StepKind::Edit, title, end.changes, Vec::new());
     }
 
     fn rewound(&mut self, seq: Seq, at: Micros, to: Seq, body: &str) {
         let Some(Moved { changes }) = read(body) else { return };
-        for step in self.steps.iter_mut().filter(|step| step.kind == StepKind::Edit) {
-            if step.status != StepStatus::Left {
-                step.status = if step.seq <= to { StepStatus::InForce } else { StepStatus::Undone };
-            }
-        }
+        self.history.set_position(to);
         let title = match to {
             Seq(0) => "rewound to the beginning".to_owned(),
             to if to < self.position => format!("rewound to {to}"),
@@ -99,7 +89,7 @@ impl Fold {
             tracked.base = *after;
         }
         let status = StepStatus::InForce;
-        self.steps.push(Step { seq, at, kind, status, title: shortened(&title), changes, bases });
+        self.history.push(Step { seq, at, kind, status, title: shortened(&title), changes, bases });
     }
 }
 

@@ -10,10 +10,12 @@
 //! Deliberately absent: bytes. A fold knows hashes; bytes are in the journal and in the work tree.
 
 mod apply;
+mod history;
 mod moves;
 mod step;
 mod value;
 
+pub use history::{MAX_RECENT_CHANGES, MAX_RECENT_STEPS, Older};
 pub use moves::MoveError;
 pub use step::{MAX_TITLE_CHARACTERS, Step, StepKind, StepStatus};
 pub use value::{Fold, Overlay};

@@ -4,7 +4,7 @@
 //! Rewinding takes micro-commits back from the last to the first, each as a merge in three ways (after → before, upon
 //! what is current), so that what the user changed meanwhile and what was taken over stays.
 
-use super::{Fold, Step, StepKind, StepStatus};
+use super::{Fold, Older, StepStatus};
 use crate::blobs::{BlobError, Blobs, Draft};
 use crate::merge::{Merged, merge};
 use agent::Seq;
@@ -38,19 +38,26 @@ pub enum MoveError {
     /// Bytes are missing.
     #[error(transparent)]
     Blob(#[from] BlobError),
+    /// The move needs steps that this fold no longer has.
+    #[error(transparent)]
+    Older(#[from] Older),
 }
 
 impl Fold {
     /// What `canvas.rewound` must say so that the micro-commits after `to` are taken back; 0 takes all back.
     pub fn rewind(&self, to: Seq, blobs: &Blobs) -> Result<Draft<Moved>, MoveError> {
-        if to != Seq(0) && !self.edits(StepStatus::InForce).any(|step| step.seq == to) {
+        let kept = self.history.older.last_edit;
+        if to < kept {
+            return Err(Older.into());
+        }
+        if to != kept && to != Seq(0) && !self.history.edits(StepStatus::InForce).any(|step| step.seq == to) {
             return Err(MoveError::NotInForce(to));
         }
-        if !self.edits(StepStatus::InForce).any(|step| step.seq > to) {
+        if !self.history.edits(StepStatus::InForce).any(|step| step.seq > to) {
             return Err(MoveError::Nothing);
         }
         let mut hand = Hand::new(self, blobs);
-        for step in self.edits(StepStatus::InForce).rev().take_while(|step| step.seq > to) {
+        for step in self.history.edits(StepStatus::InForce).rev().take_while(|step| step.seq > to) {
             for Change { path, before, after } in step.changes.iter().rev() {
                 hand.carry(step.seq, path, *after, *before)?;
             }
@@ -60,11 +67,14 @@ impl Fold {
 
     /// What `canvas.rewound` must say so that the rewound micro-commits up to `to` are done again.
     pub fn redo(&self, to: Seq, blobs: &Blobs) -> Result<Draft<Moved>, MoveError> {
-        if !self.edits(StepStatus::Undone).any(|step| step.seq == to) {
+        if self.history.older.last_edit > self.position {
+            return Err(Older.into());
+        }
+        if !self.history.edits(StepStatus::Undone).any(|step| step.seq == to) {
             return Err(MoveError::NotUndone(to));
         }
         let mut hand = Hand::new(self, blobs);
-        for step in self.edits(StepStatus::Undone).take_while(|step| step.seq <= to) {
+        for step in self.history.edits(StepStatus::Undone).take_while(|step| step.seq <= to) {
             for Change { path, before, after } in &step.changes {
                 hand.carry(step.seq, path, *before, *after)?;
             }
@@ -86,22 +96,6 @@ impl Fold {
             .map(|Change { path, before, after }| Change { path, before: after, after: before })
             .collect();
         if changes.is_empty() { Err(MoveError::Nothing) } else { Ok(Moved { changes }) }
-    }
-
-    /// The micro-commit that a plain "redo" means: the first that was rewound.
-    pub fn next_redo(&self) -> Option<Seq> {
-        self.edits(StepStatus::Undone).next().map(|step| step.seq)
-    }
-
-    /// The micro-commit that a plain "rewind" means: the one before the last, 0 when there is only one.
-    pub fn previous(&self) -> Option<Seq> {
-        let mut back = self.edits(StepStatus::InForce).rev();
-        back.next()?;
-        Some(back.next().map_or(Seq(0), |step| step.seq))
-    }
-
-    fn edits(&self, status: StepStatus) -> impl DoubleEndedIterator<Item = &Step> {
-        self.steps.iter().filter(move |step| step.kind == StepKind::Edit && step.status == status)
     }
 }
 

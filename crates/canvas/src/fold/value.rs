@@ -1,20 +1,20 @@
 //! The value itself, and what can be asked of it: what it says of a path, what is pending, which blobs it needs.
 
-use super::{Step, StepKind, StepStatus};
+use super::history::History;
 use agent::Seq;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use wire::{BlobHash, Change, Changeset, FileState, RelPath};
 
-/// The canvas of one session. Made by [`Fold::default`] and [`Fold::apply`] only.
+/// The canvas of one session. Made by [`Fold::default`] (or [`Fold::whole`]) and [`Fold::apply`] only.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fold {
     pub(super) head: Seq,
     pub(super) position: Seq,
     pub(super) paths: BTreeMap<RelPath, Tracked>,
     pub(super) seen: BTreeMap<RelPath, Option<FileState>>,
-    pub(super) steps: Vec<Step>,
+    pub(super) history: History,
 }
 
 /// A path that the session touched.
@@ -37,7 +37,7 @@ pub enum Overlay {
 
 impl Fold {
     /// The version of the written form. One written in another version is thrown away and made again.
-    pub const FORMAT: u32 = 1;
+    pub const FORMAT: u32 = 2;
 
     /// The last event that was applied.
     pub fn head(&self) -> Seq {
@@ -47,11 +47,6 @@ impl Fold {
     /// The last micro-commit that is in force; 0 for none.
     pub fn position(&self) -> Seq {
         self.position
-    }
-
-    /// Every change of the canvas so far, in order.
-    pub fn steps(&self) -> &[Step] {
-        &self.steps
     }
 
     /// What the canvas says of `path`.
@@ -86,11 +81,6 @@ impl Fold {
     /// The pending change of one path.
     pub fn pending_at(&self, path: &RelPath) -> Option<Change> {
         self.paths.get(path).filter(|tracked| tracked.is_dirty()).map(|tracked| tracked.change(path))
-    }
-
-    /// The last accept that was not taken back.
-    pub fn last_accept(&self) -> Option<&Step> {
-        self.steps.iter().rev().find(|step| step.kind == StepKind::Accept && step.status == StepStatus::InForce)
     }
 
     /// The blobs without which pending changes can neither be shown nor accepted.

@@ -2,7 +2,7 @@
 
 use super::frame::{Frame, frames};
 use crate::blobs::{BlobError, Blobs};
-use crate::fold::Fold;
+use crate::fold::{Fold, Older, Step};
 use crate::git::{self, Leaf, edit_tree};
 use agent::{Micros, Seq, SessionId};
 use git2::{Buf, ErrorCode, ObjectType, Odb, Oid, Repository, RepositoryInitOptions};
@@ -68,6 +68,14 @@ pub enum PictureError {
     /// Bytes could not be read.
     #[error(transparent)]
     Blob(#[from] BlobError),
+    /// The fold no longer has all steps.
+    #[error(transparent)]
+    Older(#[from] Older),
+}
+
+/// A commit stands upon all before it, so that only a fold that has every step can be drawn.
+fn all_steps(fold: &Fold) -> Result<&[Step], Fault> {
+    if fold.older_steps() == 0 { Ok(fold.steps()) } else { Err(Fault::Other(Older.into())) }
 }
 
 /// What can go wrong while the gate is held; an error of git means that the repository is drawn anew.
@@ -96,7 +104,7 @@ impl Picture {
     /// Draws what is missing of a session and returns the commits that were made, in order.
     pub fn draw(&self, session: SessionId, fold: &Fold, blobs: &Blobs) -> Result<Vec<Commit>, PictureError> {
         self.guarded(|| {
-            let frames = frames(fold.steps());
+            let frames = frames(all_steps(fold)?);
             let (repository, drawn) = self.open(session, &frames)?;
             Ok(draw(&repository, session, &frames, drawn, blobs)?.0)
         })
@@ -105,7 +113,7 @@ impl Picture {
     /// All commits of a session, in order, after drawing what is missing.
     pub fn log(&self, session: SessionId, fold: &Fold, blobs: &Blobs) -> Result<Vec<Commit>, PictureError> {
         self.guarded(|| {
-            let frames = frames(fold.steps());
+            let frames = frames(all_steps(fold)?);
             let (repository, drawn) = self.open(session, &frames)?;
             let (_, tip) = draw(&repository, session, &frames, drawn, blobs)?;
             Ok(walk(&repository, tip, &frames)?)

@@ -3,7 +3,7 @@
 use crate::world::*;
 use agent::AcceptOutcome::{Conflict, Done, Failed};
 use canvas::*;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use wire::*;
 
@@ -42,7 +42,7 @@ fn accept_writes_what_the_canvas_has_and_undo_brings_back_what_was() {
     assert_eq!(std::fs::read_link(world.at.join("link")).unwrap().to_str(), Some("kept/changed"));
     assert!(std::fs::symlink_metadata(world.at.join("other-link")).is_err());
     assert_eq!(world.fold.pending().len(), 6, "the canvas still has it all");
-    assert!(world.fold.last_accept().is_none() && world.litter().is_empty());
+    assert!(!world.fold.is_undoable() && world.litter().is_empty());
     assert_eq!(world.accept(&Selection::All).outcome, Done);
 }
 
@@ -55,32 +55,6 @@ fn only_what_is_selected_is_written() {
     assert_eq!(world.fold.pending().len(), 1);
     let missing = plan(&world.fold, &Selection::Paths(vec![path("ab"), path("zz")]));
     assert!(matches!(missing, Err(PlanError::NotPending(p)) if p == path("zz")));
-}
-
-#[test]
-fn chosen_hunks_are_accepted_and_the_others_stay_pending() {
-    let mut world = World::new();
-    let lines: Vec<String> = (1..=30).map(|n| format!("line {n}\n")).collect();
-    let before = lines.concat();
-    let after = before.replace("line 2\n", "LINE 2\n").replace("line 15\n", "").replace("line 29\n", "line 29\nmore\n");
-    world.save("a", &before);
-    world.write("a", &after);
-    let take = |hunks: &[usize]| {
-        let chosen: BTreeSet<usize> = hunks.iter().copied().collect();
-        take_hunks(before.as_bytes(), after.as_bytes(), &chosen).unwrap()
-    };
-    assert_eq!((take(&[]), take(&[0, 1, 2])), (before.clone().into_bytes(), after.clone().into_bytes()));
-    let result = take(&[0, 2]);
-    let expected = before.replace("line 2\n", "LINE 2\n").replace("line 29\n", "line 29\nmore\n");
-    assert_eq!(result, expected.as_bytes());
-    let results = BTreeMap::from([(path("a"), Some(regular(&result)))]);
-    assert_eq!(world.accept(&Selection::Results(results)).outcome, Done);
-    assert_eq!(world.on_disk("a").unwrap(), result);
-    let pending = world.fold.pending();
-    assert_eq!(pending[0].before, Some(regular(&result).state()));
-    assert_eq!(diff(&pending, &world.store.blobs(), Binary::Whole).unwrap()[0].removed, 1);
-    assert_eq!(world.accept(&Selection::All).outcome, Done);
-    assert_eq!(world.on_disk("a").unwrap(), after.as_bytes());
 }
 
 #[test]
@@ -244,7 +218,7 @@ fn an_accept_is_not_taken_back_over_what_the_user_did_since() {
     assert_eq!((undone.outcome, undone.end.path), (Conflict, Some(path("b"))));
     assert_eq!(world.on_disk("a").unwrap(), b"after");
     assert_eq!(world.on_disk("b").unwrap(), b"after and more");
-    assert!(world.fold.last_accept().is_some());
+    assert!(world.fold.is_undoable());
 }
 
 #[test]

@@ -69,12 +69,12 @@ fn rewind_and_redo_go_along_the_steps_and_an_edit_cuts_the_way_forward() {
     world.rewind(Seq(0));
     assert_eq!(world.text("a").unwrap(), "0");
     assert!(world.fold.pending().is_empty());
-    assert_eq!(world.fold.next_redo(), Some(first));
+    assert_eq!(world.fold.next_redo(), Ok(Some(first)));
     world.write("a", "other way");
     let blobs = world.store.blobs();
     assert!(matches!(world.fold.redo(second, &blobs), Err(MoveError::NotUndone(_))));
     assert!(matches!(world.fold.rewind(second, &blobs), Err(MoveError::NotInForce(_))));
-    assert_eq!(world.fold.previous(), Some(Seq(0)));
+    assert_eq!(world.fold.previous(), Ok(Some(Seq(0))));
 }
 
 #[test]
@@ -99,22 +99,57 @@ fn what_the_user_changes_meanwhile_is_taken_over_and_outlives_a_rewind() {
 #[test]
 fn what_does_not_merge_is_shown_and_two_ways_lead_out() {
     let mut world = World::new();
-    for name in ["a", "b"] {
+    for name in ["a", "dir/b", "dir/c"] {
         world.save(name, "base\n");
         world.write(name, "session\n");
         world.save(name, "user\n");
     }
-    assert_eq!(world.border(), ["a", "b"]);
+    assert_eq!(world.border(), ["a", "dir/b", "dir/c"]);
     assert_eq!(world.text("a").unwrap(), "session\n");
     world.reject(&[path("a")]);
     assert_eq!(world.text("a").unwrap(), "user\n");
-    let conflict = compare(&world.fold, &world.tree, &world.store.blobs(), &mut StatCache::default()).unwrap();
-    conflict.blobs.iter().for_each(|blob| world.store.put(blob));
-    world.rebase(&override_conflict(&conflict.conflict.unwrap()));
+    assert_eq!(world.keep(&[path("a")]), Err(KeepError::NotInConflict(path("a"))));
+    world.keep(&[path("dir/b")]).unwrap();
+    assert_eq!(world.border(), ["dir/c"], "what was not chosen is still in conflict");
+    world.keep(&[]).unwrap();
     assert_eq!(world.border(), Vec::<String>::new());
-    assert_eq!(world.text("b").unwrap(), "session\n");
+    assert_eq!(world.keep(&[]), Err(KeepError::Nothing));
+    assert_eq!(world.text("dir/b").unwrap(), "session\n");
     assert_eq!(world.accept(&Selection::All).outcome, agent::AcceptOutcome::Done);
-    assert_eq!(world.on_disk("b").unwrap(), b"session\n");
+    assert_eq!(world.on_disk("dir/b").unwrap(), b"session\n");
+    world.undo_accept();
+    assert_eq!(world.on_disk("dir/b").unwrap(), b"user\n", "what the user had is kept in the journal");
+}
+
+#[test]
+fn a_file_of_the_user_that_is_too_large_for_the_journal_is_not_decided_over() {
+    let mut world = World::new();
+    world.save("a", "base");
+    world.write("a", "session");
+    world.save("a", vec![b'x'; ReadLimits::default().max_file_bytes as usize + 1]);
+    assert_eq!(world.border(), ["a"]);
+    assert_eq!(world.keep(&[]), Err(KeepError::TooLarge(path("a"))));
+    world.save("a", "smaller");
+    world.keep(&[path("a")]).unwrap();
+    assert_eq!(world.border(), Vec::<String>::new());
+}
+
+/// The user deleted what the session changed, and changed what it deleted: keeping is an answer to both.
+#[test]
+fn what_the_session_has_is_kept_over_a_deletion_and_as_one() {
+    let mut world = World::new();
+    for name in ["changed", "deleted"] {
+        world.save(name, "base\n");
+    }
+    world.edit(&[("changed", Some(regular("session\n"))), ("deleted", None)]);
+    std::fs::remove_file(world.at.join("changed")).unwrap();
+    world.save("deleted", "user\n");
+    assert_eq!(world.border(), ["changed", "deleted"]);
+    world.keep(&[]).unwrap();
+    assert_eq!(world.border(), Vec::<String>::new());
+    assert_eq!(world.accept(&Selection::All).outcome, agent::AcceptOutcome::Done);
+    assert_eq!((world.on_disk("changed").unwrap(), world.on_disk("deleted")), (b"session\n".to_vec(), None));
+    assert_eq!(world.replayed(), world.fold);
 }
 
 #[test]
@@ -140,7 +175,7 @@ fn a_path_is_live_again_after_accept_and_its_next_change_finds_a_new_base() {
     assert_eq!(world.text("a").unwrap(), "1 and the user");
     let last = world.write("a", "2");
     assert_eq!(world.fold.pending()[0].before, Some(regular("1 and the user").state()));
-    let back = world.fold.previous().unwrap();
+    let back = world.fold.previous().unwrap().unwrap();
     assert!(back < last);
     world.rewind(back);
     assert_eq!(world.text("a").unwrap(), "1 and the user");

@@ -4,10 +4,15 @@
 
 mod accept;
 mod cases;
+mod commit;
+mod committing;
 mod diff;
 mod fold;
+mod history;
+mod hunks;
 mod kill;
 mod picture;
 mod random;
+mod refused;
 mod worktree;
 mod world;

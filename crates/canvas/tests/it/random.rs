@@ -6,10 +6,10 @@ use canvas::*;
 use wire::*;
 
 /// SplitMix64: enough to choose, and the same everywhere.
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    fn below(&mut self, n: usize) -> usize {
+    pub(crate) fn below(&mut self, n: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -55,9 +55,9 @@ fn step(world: &mut World, random: &mut Random) -> bool {
         }
         8..10 => drop(world.border()),
         10 => match world.fold.rewind(some_seq(random), &blobs) {
-            Ok(_) if world.fold.previous().is_none() => return false,
+            Ok(_) if world.fold.previous() == Ok(None) => return false,
             Ok(_) => {
-                let to = world.fold.previous().unwrap();
+                let to = world.fold.previous().unwrap().unwrap();
                 match world.fold.rewind(to, &blobs) {
                     Ok(draft) => world.moved(to, draft),
                     Err(_) => return false,
@@ -65,7 +65,7 @@ fn step(world: &mut World, random: &mut Random) -> bool {
             }
             Err(_) => return false,
         },
-        11 => match world.fold.next_redo().map(|to| (to, world.fold.redo(to, &blobs))) {
+        11 => match world.fold.next_redo().unwrap().map(|to| (to, world.fold.redo(to, &blobs))) {
             Some((to, Ok(draft))) => world.moved(to, draft),
             _ => return false,
         },
@@ -78,7 +78,7 @@ fn step(world: &mut World, random: &mut Random) -> bool {
                 return false;
             }
             world.accept(&Selection::All);
-            if random.below(3) == 0 && world.fold.last_accept().is_some() {
+            if random.below(3) == 0 && world.fold.is_undoable() {
                 world.undo_accept();
             }
         }

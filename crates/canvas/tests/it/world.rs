@@ -144,7 +144,7 @@ impl World {
             changed: changes.len() as u32,
         };
         let text = Text::Inline(format!("wrote {} files", changes.len()));
-        self.append(event, body::write(&ToolEnd { name: "write".into(), text, changes, seen }))
+        self.append(event, body::write(&ToolEnd { name: "write".into(), text, changes, seen, attachments: Vec::new() }))
     }
 
     /// A border: what the user changed is taken over. Returns the paths in conflict.
@@ -155,6 +155,14 @@ impl World {
             self.rebase(&rebased);
         }
         compared.conflict.unwrap_or_default().paths.iter().map(|change| change.path.to_string()).collect()
+    }
+
+    /// The user decides that the session's bytes win in these conflicts.
+    pub(crate) fn keep(&mut self, paths: &[RelPath]) -> Result<(), KeepError> {
+        let compared = compare(&self.fold, &self.tree, &self.store.blobs(), &mut self.cache).unwrap().keep(paths)?;
+        compared.blobs.iter().for_each(|blob| self.store.put(blob));
+        self.rebase(&compared.rebased.unwrap());
+        Ok(())
     }
 
     pub(crate) fn rebase(&mut self, rebased: &Rebased) {
@@ -208,7 +216,7 @@ impl World {
     }
 
     pub(crate) fn undo_accept(&mut self) -> Accepted {
-        let undoes = self.fold.last_accept().unwrap().seq;
+        let undoes = self.fold.last_accept().unwrap().unwrap().seq;
         let plan = plan_undo(&self.fold, undoes).unwrap();
         let accepted = self.execute(&plan);
         if accepted.outcome == AcceptOutcome::Done {

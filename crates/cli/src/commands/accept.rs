@@ -1,25 +1,50 @@
 //! `accept`: writes the canvas into the user's files, or takes that back.
 
-use crate::current::Which;
+use crate::choose::{self, Chosen};
+use crate::client::Client;
+use crate::current::{Current, Which};
 use crate::error::Error;
 use crate::plain;
 use crate::request::Request;
 use crate::run::{Context, Exit, Starting};
-use crate::screen::{FAINT, HEAD, Screen};
+use crate::screen::{BAD, FAINT, HEAD, NAME, Screen};
 use crate::words;
 use agent::AcceptOutcome;
-use wire::rest::{Accepted, Selection};
-use wire::{Code, Problem, operation};
+use anstyle::Style;
+use wire::rest::{AcceptRequest, Accepted, CanvasView, HunkChoice, Selection};
+use wire::{Code, Problem, RelPath, operation};
 
-/// Writes what the session changed into your files, all of it or some paths
+/// How many characters of a commit's id are shown.
+const COMMIT_CHARS: usize = 10;
+
+/// Writes what the session changed into your files: all, some paths, or chosen hunks
 ///
-/// Each file is exchanged whole, and only if it is still what the session saw; if one is not, none is changed.
+/// Each file is exchanged whole, and only if it is still what the session saw; if one is not, none is changed. With
+/// --commit the accepted paths, and nothing else, become a commit as `git commit --only` makes it, your hooks included.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  tinkerbell accept\n  tinkerbell accept src README.md\n  tinkerbell accept --undo")]
+#[command(after_help = "Examples:
+  tinkerbell accept
+  tinkerbell accept src README.md
+  tinkerbell accept -p
+  tinkerbell accept --commit \"parser: accept empty input\"
+  tinkerbell accept --overwrite src/main.rs
+  tinkerbell accept --undo")]
 pub(crate) struct Accept {
     /// Only these paths and what lies below them
     #[arg(value_name = "PATH", conflicts_with = "undo")]
     paths: Vec<String>,
+
+    /// Choose hunk by hunk, with single keys as in `git add -p`
+    #[arg(short, long, conflicts_with = "undo")]
+    patch: bool,
+
+    /// Make a commit of what is accepted
+    #[arg(long, value_name = "MESSAGE", conflicts_with = "undo")]
+    commit: Option<String>,
+
+    /// Where you changed a file too and that does not merge, take the session's version
+    #[arg(long, conflicts_with_all = ["undo", "patch"])]
+    overwrite: bool,
 
     /// Take the last accept back
     #[arg(long)]
@@ -41,14 +66,29 @@ pub(crate) enum Way {
 impl Accept {
     /// Runs it.
     pub(crate) fn run(self, context: &mut Context) -> Result<Exit, Error> {
+        if self.commit.as_ref().is_some_and(|message| message.trim().is_empty()) {
+            return Err(Problem::new(Code::InvalidRequest, "the message of the commit is empty, so nothing was done")
+                .remedy("say what changed and why: tinkerbell accept --commit \"…\"")
+                .into());
+        }
         let mut client = context.client(Starting::IfNeeded)?;
         let (request, way) = if self.undo {
             let session = self.which.find_id(&mut client)?;
             (Request::new(&operation::CANVAS_UNDO)?.at("session", session), Way::Back)
         } else {
             let current = self.which.find(&mut client)?;
-            let selection = Selection { paths: Some(current.paths(&self.paths)?).filter(|paths| !paths.is_empty()) };
-            (Request::new(&operation::CANVAS_ACCEPT)?.at("session", current.id).json(&selection), Way::Forth)
+            let paths = current.paths(&self.paths)?;
+            if self.overwrite {
+                keep(&mut client, &current, &paths)?;
+            }
+            let hunks = match self.choose(context, &mut client, &current, &paths)? {
+                Choice::All => None,
+                Choice::Hunks(hunks) => Some(hunks),
+                Choice::Nothing(exit) => return Ok(exit),
+            };
+            let paths = Some(paths).filter(|paths| hunks.is_none() && !paths.is_empty());
+            let body = AcceptRequest { paths, hunks, commit: self.commit.clone() };
+            (Request::new(&operation::CANVAS_ACCEPT)?.at("session", current.id).json(&body), Way::Forth)
         };
         let answer = client.call(&request)?;
         let json = context.globals.json;
@@ -58,75 +98,205 @@ impl Accept {
         let which = self.which.session.as_ref().map(|name| format!(" -s {name}")).unwrap_or_default();
         tell(&mut context.screen, &answer.read()?, way, &which, json)
     }
+
+    fn choose(
+        &self,
+        context: &mut Context,
+        client: &mut Client,
+        current: &Current,
+        paths: &[String],
+    ) -> Result<Choice, Error> {
+        if !self.patch {
+            return Ok(Choice::All);
+        }
+        let screen = &mut context.screen;
+        let (words, exit) = match choose::choose(client, screen, current.id, paths)? {
+            Chosen::Hunks(hunks) => return Ok(Choice::Hunks(hunks)),
+            Chosen::Nothing => ("nothing was chosen, so nothing was done", Exit::GOOD),
+            Chosen::NoChange => ("nothing is on the canvas that is not in your files", Exit::GOOD),
+            Chosen::Aborted => ("nothing was done", Exit::CANCELLED),
+        };
+        screen.remark(FAINT, words)?;
+        Ok(Choice::Nothing(exit))
+    }
+}
+
+/// What is to be accepted.
+enum Choice {
+    /// The paths as they are.
+    All,
+    /// Some hunks.
+    Hunks(HunkChoice),
+    /// Nothing; the command ends like this.
+    Nothing(Exit),
+}
+
+/// Settles the conflicts within these paths, or all of them, for the session.
+fn keep(client: &mut Client, current: &Current, paths: &[String]) -> Result<(), Error> {
+    let canvas: CanvasView = client.call(&Request::new(&operation::CANVAS_GET)?.at("session", current.id))?.read()?;
+    let is_meant = |path: &RelPath| paths.is_empty() || paths.iter().any(|above| is_below(path.as_str(), above));
+    let conflicts: Vec<String> =
+        canvas.conflicts.iter().filter(|path| is_meant(path)).map(ToString::to_string).collect();
+    if conflicts.is_empty() {
+        return Ok(());
+    }
+    let selection = Selection { paths: Some(conflicts) };
+    client.call(&Request::new(&operation::CANVAS_KEEP)?.at("session", current.id).json(&selection))?;
+    Ok(())
+}
+
+/// Whether a path is another one or lies below it.
+fn is_below(path: &str, above: &str) -> bool {
+    path.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Tells how an accept ended; what went wrong is an error with its way out.
 pub(crate) fn tell(screen: &mut Screen, accepted: &Accepted, way: Way, which: &str, json: bool) -> Result<Exit, Error> {
     match accepted.outcome {
-        AcceptOutcome::Done if json => Ok(Exit::GOOD),
         AcceptOutcome::Done => {
-            screen.end_lines()?;
-            let heading = match way {
-                Way::Forth => "Written to your files:",
-                Way::Back => "Taken back from your files:",
-            };
-            let heading = screen.out().paint(HEAD, heading);
-            screen.out().line(&heading)?;
-            words::diffstat(screen.out(), &accepted.files)?;
-            let next = match way {
-                Way::Forth => format!("next: tinkerbell accept{which} --undo takes it back"),
-                Way::Back => format!("next: tinkerbell diff{which}; the changes are on the canvas again"),
-            };
-            screen.remark(FAINT, &next)?;
-            Ok(Exit::GOOD)
+            if !json {
+                tell_done(screen, accepted, way, which)?;
+            }
+            match (&accepted.commit, &accepted.message) {
+                (None, Some(_)) if json => Ok(Exit::BAD),
+                (None, Some(why)) => not_committed(screen, why, which),
+                _ => Ok(Exit::GOOD),
+            }
         }
         AcceptOutcome::Conflict => Err(conflict(accepted, which).into()),
         AcceptOutcome::Failed => {
             let why = accepted.message.as_deref().unwrap_or("no reason was given");
             let detail = format!("nothing was accepted, every file is as it was: {why}");
             screen.end_lines()?;
-            screen.remark(crate::screen::BAD, &format!("error: {}", plain::strip(&detail)))?;
+            screen.remark(BAD, &format!("error: {}", plain::strip(&detail)))?;
             Ok(Exit::BAD)
         }
     }
+}
+
+fn tell_done(screen: &mut Screen, accepted: &Accepted, way: Way, which: &str) -> Result<(), Error> {
+    screen.end_lines()?;
+    let heading = match way {
+        Way::Forth => "Written to your files:",
+        Way::Back => "Taken back from your files:",
+    };
+    let heading = screen.out().paint(HEAD, heading);
+    screen.out().line(&heading)?;
+    words::diffstat(screen.out(), &accepted.files)?;
+    if let Some(commit) = &accepted.commit {
+        let id: String = plain::name(&commit.id).chars().take(COMMIT_CHARS).collect();
+        let place = match &commit.branch {
+            Some(branch) => format!("on {}", plain::name(branch)),
+            None => "on no branch: HEAD is detached".to_owned(),
+        };
+        let id = screen.out().paint(NAME, &id);
+        screen.out().line(&format!("Committed as {id} {place}"))?;
+    }
+    let next = match way {
+        Way::Forth => format!("next: tinkerbell accept{which} --undo takes it back"),
+        Way::Back => format!("next: tinkerbell diff{which}; the changes are on the canvas again"),
+    };
+    screen.remark(FAINT, &next)
+}
+
+/// The files are written and the commit was not made: both are said, with the words of what refused it.
+fn not_committed(screen: &mut Screen, why: &str, which: &str) -> Result<Exit, Error> {
+    screen.end_lines()?;
+    screen.remark(BAD, "error: accepted, but not committed:")?;
+    for line in plain::strip(why).lines() {
+        screen.remark(Style::new(), &format!("  {line}"))?;
+    }
+    let remedy =
+        format!("  try: mend that and commit with git, or take the files back with `tinkerbell accept{which} --undo`");
+    screen.remark(Style::new(), &remedy)?;
+    Ok(Exit::BAD)
 }
 
 fn conflict(accepted: &Accepted, which: &str) -> Problem {
     let path = accepted.path.as_ref().map_or_else(|| "a file".to_owned(), |path| path.to_string());
     let why = accepted.message.as_deref().unwrap_or("it is not what the session saw");
     Problem::new(Code::Conflict, format!("{path} stands in the way: {why}. Nothing was accepted, every file is as it was"))
-        .remedy(format!("look with `tinkerbell diff{which} --stat`; undo your change of {path}, or drop the session's with `tinkerbell reject{which} {path}`, and accept again"))
+        .remedy(format!("look with `tinkerbell diff{which} --stat`; `tinkerbell accept{which} --overwrite {path}` takes the session's version, `tinkerbell reject{which} {path}` keeps yours"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::screen::testing;
-    use wire::RelPath;
+    use crate::testing::{SESSION, daemon, run, session_view};
+    use wire::rest::CommitView;
+
+    fn accepted(outcome: AcceptOutcome) -> Accepted {
+        Accepted { outcome, seq: agent::Seq(9), files: Vec::new(), commit: None, message: None, path: None }
+    }
+
+    fn done() -> String {
+        serde_json::to_string(&accepted(AcceptOutcome::Done)).unwrap()
+    }
 
     #[test]
-    fn a_conflict_names_the_file_and_the_way_out() {
-        let accepted = Accepted {
-            outcome: AcceptOutcome::Conflict,
-            seq: agent::Seq(9),
-            files: Vec::new(),
-            message: Some("it was changed meanwhile".into()),
-            path: Some(RelPath::new("src/a.rs").unwrap()),
-        };
+    fn a_conflict_names_the_file_and_the_ways_out() {
+        let path = Some(RelPath::new("src/a.rs").unwrap());
+        let accepted =
+            Accepted { message: Some("it was changed meanwhile".into()), path, ..accepted(AcceptOutcome::Conflict) };
         let (mut screen, _, _) = testing::screen(false);
         let Err(Error::Problem(problem)) = tell(&mut screen, &accepted, Way::Forth, "", false) else { panic!() };
         assert_eq!(problem.code, Code::Conflict);
         assert!(problem.detail.contains("src/a.rs stands in the way: it was changed meanwhile"), "{problem}");
-        assert!(problem.remedy.unwrap().contains("tinkerbell reject src/a.rs"));
+        let remedy = problem.remedy.unwrap();
+        assert!(remedy.contains("tinkerbell accept --overwrite src/a.rs"), "{remedy}");
+        assert!(remedy.contains("tinkerbell reject src/a.rs"), "{remedy}");
     }
 
     #[test]
     fn what_was_written_is_told_with_how_to_take_it_back() {
-        let accepted =
-            Accepted { outcome: AcceptOutcome::Done, seq: agent::Seq(9), files: Vec::new(), message: None, path: None };
+        let commit = Some(CommitView { id: "0123456789abcdef".into(), branch: Some("main".into()) });
+        let accepted = Accepted { commit, ..accepted(AcceptOutcome::Done) };
         let (mut screen, out, aside) = testing::screen(false);
         tell(&mut screen, &accepted, Way::Forth, " -s 00ab", false).unwrap();
         assert!(out.text().starts_with("Written to your files:\n"), "{}", out.text());
+        assert!(out.text().ends_with("Committed as 0123456789 on main\n"), "{}", out.text());
         assert_eq!(aside.text(), "next: tinkerbell accept -s 00ab --undo takes it back\n");
+    }
+
+    #[test]
+    fn a_hooks_refusal_is_in_its_own_words_and_the_files_are_accepted() {
+        let message = Some("the hook pre-commit refused:\n\u{1b}[31mno tests\nin src".into());
+        let accepted = Accepted { message, ..accepted(AcceptOutcome::Done) };
+        let (mut screen, out, aside) = testing::screen(false);
+        assert_eq!(tell(&mut screen, &accepted, Way::Forth, "", false).unwrap(), Exit::BAD);
+        assert!(out.text().starts_with("Written to your files:\n"), "{}", out.text());
+        let refusal = "error: accepted, but not committed:\n  the hook pre-commit refused:\n  no tests\n  in src\n";
+        assert!(aside.text().contains(refusal), "{}", aside.text());
+    }
+
+    #[test]
+    fn a_message_goes_with_the_paths() {
+        let typed = ["accept", "-s", SESSION, "-C", "/", "src", "--commit", "why"];
+        let got = run(daemon(&[&session_view("a", "idle"), &done()]), &typed);
+        assert_eq!(got.exit, Some(Exit::GOOD), "{:?}", got.problem);
+        assert!(got.heard[1].ends_with("{\"paths\":[\"src\"],\"commit\":\"why\"}"), "{:?}", got.heard);
+        let empty = run(daemon(&[]), &["accept", "--commit", " "]);
+        assert_eq!(empty.problem.unwrap().code, Code::InvalidRequest);
+    }
+
+    #[test]
+    fn only_conflicts_within_the_paths_are_settled() {
+        let canvas = r#"{"files":[],"conflicts":["src/a","src2/b","c"],"step":4,"undoable":false,"redoable":false}"#;
+        let moved = format!("{{\"seq\":10,\"canvas\":{canvas}}}");
+        let typed = ["accept", "-s", SESSION, "-C", "/", "--overwrite", "/w/src", "/w/c"];
+        let got = run(daemon(&[&session_view("a", "idle"), canvas, &moved, &done()]), &typed);
+        assert_eq!(got.exit, Some(Exit::GOOD), "{:?}", got.problem);
+        assert!(got.heard[2].contains("/canvas/keep ") && got.heard[2].ends_with("{\"paths\":[\"src/a\",\"c\"]}"));
+        assert!(got.heard[3].ends_with("{\"paths\":[\"src\",\"c\"]}"), "{:?}", got.heard);
+    }
+
+    #[test]
+    fn without_changes_there_is_nothing_to_choose() {
+        let got = run(
+            daemon(&[&session_view("a", "idle"), "{\"context\":3,\"files\":[]}"]),
+            &["accept", "-p", "-s", SESSION, "-C", "/"],
+        );
+        assert_eq!((got.exit, got.heard.len()), (Some(Exit::GOOD), 2), "and nothing is accepted");
     }
 }

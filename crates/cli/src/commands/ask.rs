@@ -4,11 +4,12 @@ use super::{accept, diff};
 use crate::client::Client;
 use crate::current::{self, Which};
 use crate::error::Error;
-use crate::follow::{Ending, Target, follow};
-use crate::prompt::Sources;
+use crate::follow::{Ending, Scope, Target, follow};
+use crate::plain;
+use crate::prompt::{Said, Sources};
 use crate::request::Request;
 use crate::run::{Context, Exit, Starting};
-use crate::screen::{FAINT, HEAD};
+use crate::screen::{FAINT, HEAD, Screen};
 use crate::words;
 use agent::{ModelName, Seq, SessionId, TurnOutcome};
 use std::path::PathBuf;
@@ -29,6 +30,10 @@ pub(crate) struct Ask {
     /// Append a text file to the prompt
     #[arg(short, long = "file", value_name = "FILE")]
     files: Vec<PathBuf>,
+
+    /// Send an image (PNG, JPEG, GIF, WebP) or a PDF along; one that is named in the prompt goes along by itself
+    #[arg(long = "attach", value_name = "FILE")]
+    attached: Vec<PathBuf>,
 
     /// Go on with the newest session of this workspace
     #[arg(short = 'c', long = "continue", conflicts_with = "session")]
@@ -63,6 +68,7 @@ Examples:
   tinkerbell ask \"create notes.txt with the text hello\"
   tinkerbell ask -c \"now say it in French\"
   git diff | tinkerbell ask \"write a commit message for this\"
+  tinkerbell ask \"explain @src/main.rs, and what is wrong in screenshot.png?\"
   tinkerbell ask -f error.log \"what went wrong?\"
   tinkerbell ask --model offline --accept \"delete old.txt\"";
 
@@ -79,14 +85,14 @@ struct Sent {
 impl Ask {
     /// Runs it.
     pub(crate) fn run(self, context: &mut Context) -> Result<Exit, Error> {
-        let text = Sources { words: &self.words, files: &self.files }.read()?;
+        let said = Sources { words: &self.words, files: &self.files, attached: &self.attached }.read()?;
         let mut client = context.client(Starting::IfNeeded)?;
         if !self.detach {
             client
                 .catch_interrupt()
                 .map_err(|error| Problem::new(Code::Internal, format!("cannot listen for Ctrl-C: {error}")))?;
         }
-        let sent = self.send(&mut client, text)?;
+        let sent = self.send(&mut client, said)?;
         if self.detach {
             return self.left_running(context, &sent);
         }
@@ -96,17 +102,23 @@ impl Ask {
             .ok_or_else(|| Problem::new(Code::Internal, "the daemon took the prompt and named no turn"))?;
         let which = self.hint(sent.session);
         let json = context.globals.json;
-        let target = Target { session: sent.session, turn, after: sent.after, json, which: which.clone() };
+        if !json {
+            tell_model(&mut context.screen, &sent.acknowledged)?;
+        }
+        let target =
+            Target { session: sent.session, scope: Scope::Turn(turn), after: sent.after, json, which: which.clone() };
         match follow(&mut client, &mut context.screen, target)? {
             Ending::NeedsAnswer => Ok(Exit::WAITING),
             Ending::Left => Ok(Exit::CANCELLED),
+            Ending::Idle => Ok(Exit::GOOD),
             Ending::Finished(outcome) => self.finished(context, &mut client, &sent, outcome, &which),
         }
     }
 
-    fn send(&self, client: &mut Client, text: String) -> Result<Sent, Error> {
+    fn send(&self, client: &mut Client, said: Said) -> Result<Sent, Error> {
         let while_running = if self.steer { WhileRunning::Steer } else { WhileRunning::Queue };
-        let prompt = PromptRequest { text, model: self.model.as_deref().map(ModelName::new), while_running };
+        let model = self.model.as_deref().map(ModelName::new);
+        let prompt = PromptRequest { text: said.text, attachments: said.attachments, model, while_running };
         let named = self.which.named().filter(|_| !self.goes_on);
         let existing = match (named, self.goes_on) {
             (Some(_), _) => Some(self.which.find_id(client)?),
@@ -197,12 +209,18 @@ impl Ask {
     }
 }
 
+/// Which model is asked, and why, where nobody named one.
+fn tell_model(screen: &mut Screen, acknowledged: &Acknowledged) -> Result<(), Error> {
+    let (Some(model), Some(why)) = (&acknowledged.model, &acknowledged.why) else { return Ok(()) };
+    screen.remark(FAINT, &format!("model {}: {}", plain::name(model.as_str()), plain::strip(why)))
+}
+
 fn canvas(client: &mut Client, session: SessionId) -> Result<CanvasView, Error> {
     client.call(&Request::new(&operation::CANVAS_GET)?.at("session", session))?.read()
 }
 
 /// The exit code of a turn.
-fn exit(outcome: TurnOutcome) -> Exit {
+pub(super) fn exit(outcome: TurnOutcome) -> Exit {
     match outcome {
         TurnOutcome::Done => Exit::GOOD,
         TurnOutcome::Failed | TurnOutcome::Abandoned => Exit::BAD,

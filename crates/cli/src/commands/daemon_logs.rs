@@ -21,6 +21,8 @@ const MAX_TAIL_BYTES: u64 = 64 * 1024 * 1024;
 const FOLLOW_PAUSE: Duration = Duration::from_millis(200);
 
 /// Shows the daemon's log
+///
+/// It is read from its file, so it is there when the daemon is not. Words of prompts and replies are never in it.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  tinkerbell daemon logs\n  tinkerbell daemon logs -f\n  tinkerbell daemon logs -n 1000 --json"

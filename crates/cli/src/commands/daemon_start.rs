@@ -6,6 +6,8 @@ use crate::{client::Client, locate};
 use wire::{Code, Problem};
 
 /// Starts the daemon in the background, if it is not running
+///
+/// Every command that needs it does this by itself; this one is for starting it beforehand.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  tinkerbell daemon start\n  tinkerbell daemon start --socket /tmp/mine.sock")]
 pub(crate) struct Start {}

@@ -2,10 +2,12 @@
 
 use crate::current::Which;
 use crate::error::Error;
+use crate::pager::Paging;
+use crate::patch;
 use crate::plain;
 use crate::request::Request;
 use crate::run::{Context, Exit, Starting};
-use crate::screen::{BAD, FAINT, GOOD, HEAD, NAME, NOTE, Screen, Sink};
+use crate::screen::{FAINT, NOTE, Screen};
 use crate::words;
 use wire::operation;
 use wire::rest::{self, CanvasView};
@@ -26,6 +28,9 @@ pub(crate) struct Diff {
     /// Only name the files, with lines added and removed
     #[arg(long)]
     stat: bool,
+
+    #[command(flatten)]
+    paging: Paging,
 
     #[command(flatten)]
     which: Which,
@@ -56,12 +61,12 @@ impl Diff {
         let diff: rest::Diff = answer.read()?;
         if diff.files.is_empty() {
             context.screen.remark(FAINT, "nothing is on the canvas that is not in your files")?;
-        } else if self.stat {
-            words::diffstat(context.screen.out(), &diff.files)?;
-        } else {
-            print_patch(context.screen.out(), &diff.patch)?;
+            return Ok(Exit::GOOD);
         }
-        Ok(Exit::GOOD)
+        self.paging.show(context, |sink| match self.stat {
+            true => words::diffstat(sink, &diff.files),
+            false => patch::print(sink, &diff.patch),
+        })
     }
 }
 
@@ -81,64 +86,8 @@ pub(crate) fn print_conflicts(screen: &mut Screen, canvas: &CanvasView) -> Resul
         let path = plain::name(path.as_str());
         screen.remark(
             NOTE,
-            &format!("! {path} was changed outside the session in a way that does not merge: undo that, or `tinkerbell reject {path}`"),
+            &format!("! {path} was changed outside the session in a way that does not merge: `tinkerbell accept --overwrite {path}` takes the session's, `tinkerbell reject {path}` yours"),
         )?;
     }
     Ok(())
-}
-
-/// Prints a patch: for people in colours and harmless, for programs as it is.
-pub(crate) fn print_patch(sink: &mut Sink, patch: &str) -> Result<(), Error> {
-    if !sink.is_for_people() {
-        return sink.put(patch);
-    }
-    let mut in_hunk = false;
-    for line in patch.lines() {
-        let style = if line.starts_with("diff ") {
-            in_hunk = false;
-            Some(HEAD)
-        } else if line.starts_with("@@") {
-            in_hunk = true;
-            Some(NAME)
-        } else if !in_hunk {
-            Some(HEAD)
-        } else {
-            match line.as_bytes().first() {
-                Some(b'+') => Some(GOOD),
-                Some(b'-') => Some(BAD),
-                _ => None,
-            }
-        };
-        let text = plain::visible(line);
-        let painted = style.map(|style| sink.paint(style, &text));
-        sink.line(&painted.unwrap_or(text))?;
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::screen::testing;
-
-    const PATCH: &str = "diff --git a/a b/a\n--- a/a\n+++ b/a\n@@ -1 +1 @@\n-old\n+new\u{1b}[2J\n same\n";
-
-    #[test]
-    fn a_program_gets_the_patch_to_the_byte() {
-        let (mut screen, out, _) = testing::screen(false);
-        print_patch(screen.out(), PATCH).unwrap();
-        assert_eq!(out.text(), PATCH);
-    }
-
-    #[test]
-    fn people_get_colours_and_see_what_would_act_on_their_terminal() {
-        let (mut screen, out, _) = testing::screen(true);
-        print_patch(screen.out(), PATCH).unwrap();
-        let text = out.text();
-        assert!(
-            text.contains("\u{1b}[31m-old\u{1b}[0m\n") && text.contains("\u{1b}[32m+new^[[2J\u{1b}[0m\n"),
-            "{text:?}"
-        );
-        assert!(text.contains("\u{1b}[1m--- a/a\u{1b}[0m\n"), "headers are not removed lines: {text:?}");
-    }
 }

@@ -2,6 +2,7 @@
 
 use crate::current::Which;
 use crate::error::Error;
+use crate::pager::Paging;
 use crate::plain;
 use crate::request::Request;
 use crate::run::{Context, Exit, Starting};
@@ -15,9 +16,14 @@ use wire::rest::CanvasLog;
 const COMMIT_CHARS: usize = 10;
 
 /// Lists the steps that changed the canvas, newest first
+///
+/// Each step is one call of a tool, and a commit in a repository of tinkerbell's own, whose place is said below the list.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  tinkerbell log\n  tinkerbell show 14\n  tinkerbell rewind 14")]
 pub(crate) struct Log {
+    #[command(flatten)]
+    paging: Paging,
+
     #[command(flatten)]
     which: Which,
 }
@@ -37,7 +43,7 @@ impl Log {
             return Ok(Exit::GOOD);
         }
         let now = words::now();
-        let mut table = Table::new(["STEP", "COMMIT", "WHEN", "FILES", "WHAT"]);
+        let mut table = Table::new(["STEP", "COMMIT", "WHEN", "FILES", "WHAT"]).flexible(4);
         for step in &log.steps {
             let commit = step.commit.as_deref().unwrap_or("-");
             let title = plain::first_line(&step.title, usize::MAX);
@@ -49,7 +55,8 @@ impl Log {
                 if step.undone { format!("{title} (taken back)") } else { title },
             ]);
         }
-        table.print(context.screen.out())?;
+        let columns = context.columns();
+        self.paging.show(context, |sink| table.print(sink, columns))?;
         let git = format!(
             "with git: git --git-dir {} log {}",
             plain::name(&log.repository.display().to_string()),

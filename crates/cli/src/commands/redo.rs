@@ -8,6 +8,8 @@ use crate::run::{Context, Exit, Starting};
 use wire::operation;
 
 /// Steps the canvas forward again after a rewind
+///
+/// One step at a time, up to where the canvas was; a new change ends what can be redone.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  tinkerbell redo")]
 pub(crate) struct Redo {

@@ -9,6 +9,8 @@ use wire::operation;
 use wire::rest::Selection;
 
 /// Drops changes from the canvas; your files stay as they are
+///
+/// What was dropped is still in the history of the session: `tinkerbell rewind` goes back to before.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  tinkerbell reject src/lib.rs\n  tinkerbell reject --all")]
 pub(crate) struct Reject {

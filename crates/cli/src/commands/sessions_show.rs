@@ -53,7 +53,7 @@ impl Show {
     /// Runs it.
     pub(crate) fn run(self, context: &mut Context) -> Result<Exit, Error> {
         let mut client = context.client(Starting::IfNeeded)?;
-        let which = Which { session: self.id.clone().or_else(|| self.which.session.clone()), ..self.which.clone() };
+        let which = self.which.clone().or(self.id.clone());
         let session = which.find_id(&mut client)?;
         if self.events {
             each_update(&mut client, session, |_, text| context.screen.out().line(text))?;

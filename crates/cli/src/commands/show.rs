@@ -1,8 +1,9 @@
 //! `show`: one micro-commit as a patch, or one file as the session sees it.
 
-use super::diff::print_patch;
 use crate::current::{Current, Which};
 use crate::error::Error;
+use crate::pager::Paging;
+use crate::patch;
 use crate::plain;
 use crate::request::Request;
 use crate::run::{Context, Exit, Starting};
@@ -13,6 +14,8 @@ use wire::operation;
 use wire::rest::{CanvasView, Diff};
 
 /// Shows one step as a patch, or one file as the session sees it
+///
+/// Into a pipe or a file a patch is written as it is, for `git apply`, and so are the bytes of a file.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  tinkerbell show\n  tinkerbell show 14\n  tinkerbell show README.md\n  tinkerbell show ./14"
@@ -21,6 +24,9 @@ pub(crate) struct Show {
     /// A step's number (see `tinkerbell log`), or a path [default: the last step in force]
     #[arg(value_name = "STEP|PATH")]
     what: Option<String>,
+
+    #[command(flatten)]
+    paging: Paging,
 
     #[command(flatten)]
     which: Which,
@@ -47,8 +53,8 @@ impl Show {
         if context.globals.json {
             return context.print_json(&answer.body);
         }
-        print_patch(context.screen.out(), &answer.read::<Diff>()?.patch)?;
-        Ok(Exit::GOOD)
+        let diff = answer.read::<Diff>()?;
+        self.paging.show(context, |sink| patch::print(sink, &diff.patch))
     }
 
     fn file(
@@ -66,7 +72,7 @@ impl Show {
             return Ok(Exit::GOOD);
         }
         match std::str::from_utf8(&answer.body) {
-            Ok(text) => out.put(&plain::visible(text))?,
+            Ok(text) => return self.paging.show(context, |sink| patch::print_file(sink, &path, text)),
             Err(_) => {
                 let size = words::bytes(answer.body.len() as u64);
                 let words =

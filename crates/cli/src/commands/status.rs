@@ -8,7 +8,7 @@ use crate::screen::{HEAD, Sink};
 use crate::words;
 use std::path::Path;
 use wire::operation;
-use wire::rest::DaemonStatus;
+use wire::rest::{CacheStatus, DaemonStatus};
 
 /// Shows whether the daemon runs and how it fares
 ///
@@ -48,10 +48,8 @@ fn print(out: &mut Sink, status: &DaemonStatus) -> Result<(), Error> {
         ("state", path(&status.state_dir)),
         ("config", config),
         ("model", model),
-        (
-            "sessions",
-            format!("{}, {} running, {} in memory", words::number(status.sessions), status.running, status.awake),
-        ),
+        ("sessions", format!("{}, {} running", words::number(status.sessions), status.running)),
+        ("awake", awake(&status.cache)),
         (
             "journal",
             format!(
@@ -66,4 +64,38 @@ fn print(out: &mut Sink, status: &DaemonStatus) -> Result<(), Error> {
         ("begun", words::count(status.generation.0, "time")),
     ];
     lines.iter().try_for_each(|(name, value)| out.line(&format!("  {name:9} {value}")))
+}
+
+/// The cache of awake sessions in a line.
+fn awake(cache: &CacheStatus) -> String {
+    let idle_s = i64::try_from(cache.idle_ms / 1_000).unwrap_or(i64::MAX);
+    format!(
+        "{}, {} of {}; {} woken, {} let go, {} of them for room (idle ones go after {})",
+        words::number(u64::from(cache.awake)),
+        words::bytes(cache.bytes),
+        words::bytes(cache.limit_bytes),
+        words::number(cache.wakings),
+        words::number(cache.let_go),
+        words::number(cache.evicted),
+        words::lasting(idle_s)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{daemon, run};
+
+    #[test]
+    fn the_daemon_is_told_of_line_by_line() {
+        let status = r#"{"version":"0.1.0","pid":7,"generation":3,"started_at":"2025-11-23T09:00:00.000000Z",
+            "state_dir":"/s","socket":"/s/socket","config_file":"/c","config_found":false,"default_model":"offline",
+            "cache":{"awake":12,"bytes":1572864,"limit_bytes":67108864,"idle_ms":600000,"wakings":1040,"let_go":1028,"evicted":9},
+            "running":2,"sessions":10000,"store":{"health":"open","journal_bytes":1,"wal_bytes":2},"resident_bytes":4096,
+            "spent_today_microusd":0}"#;
+        let text = run(daemon(&[status]), &["status"]).out;
+        assert!(text.contains("  sessions  10,000, 2 running\n"), "{text}");
+        let awake = "  awake     12, 1.5 MiB of 64.0 MiB; 1,040 woken, 1,028 let go, 9 of them for room (idle ones go after 10 min)\n";
+        assert!(text.contains(awake), "{text}");
+        assert!(text.contains("  config    /c (not there: defaults)\n"), "{text}");
+    }
 }

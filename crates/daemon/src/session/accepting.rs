@@ -1,17 +1,18 @@
 //! Accept, as the owner sees it: plan, start, wait, and settle what cannot be settled now.
 
-use super::command::{Once, Reply};
+use super::command::{Chosen, Once, Reply};
 use super::easel::{no_plan, work_tree_at};
 use super::fact::{Fact, Gathered};
 use super::owner::{Owner, answer};
 use super::perform::{Ended, Running};
 use agent::{AcceptOutcome, EffectId, Event, Seq};
-use canvas::{Accepted as Executed, Blobs, Draft, Selection};
+use canvas::{Accepted as Executed, Blobs, Choice, ChoiceError, CommitError, CommitOptions, Draft, Selection};
+use std::collections::BTreeMap;
 use std::path::Path;
 use store::JournalId;
 use tokio::time::{Duration, Instant};
 use wire::body::{self, AcceptPlan};
-use wire::rest::{Accepted, FileRow};
+use wire::rest::{Accepted, CommitView, FileRow, HunkChoice};
 use wire::{Changeset, Code, Problem, RelPath};
 
 /// The first pause before an accept that is stuck is looked after again; each further one is twice as long.
@@ -46,20 +47,46 @@ pub(super) struct Stuck {
 pub(super) type AcceptEnded = Result<Executed, String>;
 
 impl Owner {
-    /// Plans an accept of everything, or of what is at and below `paths`, after a look at what the user changed.
-    pub(super) async fn plan_accept(&mut self, paths: Vec<RelPath>) -> Result<Draft<AcceptPlan>, Problem> {
+    /// Plans an accept of what was chosen, after a look at what the user changed.
+    pub(super) async fn plan_accept(
+        &mut self,
+        chosen: Chosen,
+        commit: Option<String>,
+    ) -> Result<Draft<AcceptPlan>, Problem> {
         let facts = self.rebase().await?;
         if !facts.is_empty() {
             self.happen(facts, None).await?;
         }
-        let chosen = |path: &&RelPath| paths.is_empty() || paths.iter().any(|below| path.is_at_or_below(below));
-        if let Some(path) = self.conflicts.iter().find(chosen) {
+        if let Some(path) = self.conflicts.iter().find(|path| chosen.holds(path)) {
             let detail = format!("you changed {path} in ways that do not merge with the canvas");
-            return Err(Problem::new(Code::Conflict, detail)
-                .remedy(format!("look at `tinkerbell diff {path}`; `tinkerbell reject {path}` keeps your version")));
+            return Err(Problem::new(Code::Conflict, detail).remedy(format!(
+                "look at `tinkerbell diff {path}`; `tinkerbell reject {path}` keeps your version, and `tinkerbell accept \
+                 --overwrite {path}` takes that of the canvas"
+            )));
         }
-        let selection = if paths.is_empty() { Selection::All } else { Selection::Paths(paths) };
-        canvas::plan(&self.canvas, &selection).map_err(|error| no_plan(&error))
+        let selection = match chosen {
+            Chosen::All => Selection::All,
+            Chosen::Paths(paths) => Selection::Paths(paths),
+            Chosen::Hunks(choice) => {
+                let (fold, blobs) = (self.canvas.clone(), self.blobs());
+                self.on_thread(move || {
+                    canvas::choose(&fold, &choices(choice), &blobs).map_err(|error| not_chosen(&error))
+                })
+                .await?
+            }
+        };
+        let mut plan = canvas::plan(&self.canvas, &selection).map_err(|error| no_plan(&error))?;
+        if let Some(message) = &commit {
+            let (workspace, message) = (self.workspace(), message.clone());
+            let paths: Vec<RelPath> = plan.body.files.iter().map(|file| file.change.path.clone()).collect();
+            self.on_thread(move || {
+                let options = CommitOptions::of_environment(std::env::vars_os());
+                canvas::check_commit(&workspace, &paths, &message, &options).map_err(|error| no_commit(&error))
+            })
+            .await?;
+        }
+        plan.body.commit = commit;
+        Ok(plan)
     }
 
     /// Starts an accept, or says why there is none to start.
@@ -89,7 +116,7 @@ impl Owner {
     ) -> Result<(Accepting, AcceptPlan), Problem> {
         let Draft { body: plan, blobs } = planned?;
         let changes: Changeset = plan.files.iter().map(|file| file.change.clone()).collect();
-        let rows = self.rows(changes.clone()).await?;
+        let rows = self.patch(changes.clone(), self.blobs_and(&blobs)).await?.files;
         let (effect, files) = (self.state.next_accept(), plan.files.len() as u32);
         let mut gathered = Gathered::default();
         for bytes in &blobs {
@@ -178,6 +205,7 @@ impl Owner {
             outcome,
             seq: self.seq_of(0),
             files: rows,
+            commit: end.commit.clone(),
             message: end.message.clone(),
             path: end.path.clone(),
         };
@@ -207,7 +235,7 @@ impl Owner {
         let stuck = self.stuck.take_if(|stuck| !self.running.contains_key(&stuck.effect))?;
         let files = self.state.open.get(&stuck.effect).and_then(|open| open.accept).map_or(0, |accept| accept.files);
         let message = Some(format!("given up: {}; some files may be as planned and others as they were", stuck.detail));
-        let end = body::AcceptEnd { bases: Vec::new(), message, path: None };
+        let end = body::AcceptEnd { message, ..body::AcceptEnd::default() };
         let event = Event::AcceptFinished { effect: stuck.effect, outcome: AcceptOutcome::Failed, files };
         let seq = self.seq_of(0);
         let outcome = self.happen(vec![Fact::new(event, &end, Gathered::default())], None).await;
@@ -231,10 +259,13 @@ const BROKE_DOWN: &str = "its thread broke down; this is a fault in tinkerbell";
 
 fn exchange(workspace: &Path, plan: &AcceptPlan, blobs: &Blobs) -> AcceptEnded {
     match work_tree_at(workspace) {
-        Ok(tree) => canvas::execute(&tree, plan, blobs, &mut |_| {}).map_err(|error| error.to_string()),
+        Ok(tree) => {
+            let executed = canvas::execute(&tree, plan, blobs, &mut |_| {}).map_err(|error| error.to_string())?;
+            Ok(committed(workspace, plan, executed, false))
+        }
         // Nothing has been touched yet.
         Err(problem) => {
-            let end = body::AcceptEnd { bases: Vec::new(), message: Some(problem.detail), path: None };
+            let end = body::AcceptEnd { message: Some(problem.detail), ..body::AcceptEnd::default() };
             Ok(Executed { outcome: AcceptOutcome::Failed, end })
         }
     }
@@ -243,5 +274,58 @@ fn exchange(workspace: &Path, plan: &AcceptPlan, blobs: &Blobs) -> AcceptEnded {
 /// Without the work tree nothing can be said of what was done, so the accept stays open.
 fn verify(workspace: &Path, plan: &AcceptPlan, blobs: &Blobs) -> AcceptEnded {
     let tree = work_tree_at(workspace).map_err(|problem| problem.detail)?;
-    canvas::verify(&tree, plan, blobs).map_err(|error| error.to_string())
+    let executed = canvas::verify(&tree, plan, blobs).map_err(|error| error.to_string())?;
+    Ok(committed(workspace, plan, executed, true))
+}
+
+/// Makes the commit that belongs to an accept, once its files are as planned. One that fails takes nothing back: the
+/// files are accepted, and why there is no commit is said. After a kill the commit may be there already.
+fn committed(workspace: &Path, plan: &AcceptPlan, mut executed: Executed, killed: bool) -> Executed {
+    let Some(message) = plan.commit.as_ref().filter(|_| executed.outcome == AcceptOutcome::Done) else {
+        return executed;
+    };
+    let paths: Vec<RelPath> = plan.files.iter().map(|file| file.change.path.clone()).collect();
+    let options = CommitOptions::of_environment(std::env::vars_os());
+    let made = match killed.then(|| canvas::committed_already(workspace, &paths, message, &options)) {
+        Some(Ok(Some(id))) => Ok(CommitView { id, branch: None }),
+        Some(Err(error)) => Err(error),
+        Some(Ok(None)) | None => canvas::commit(workspace, &paths, message, &options).map(|made| {
+            executed.end.message = (!made.notes.is_empty()).then(|| made.notes.join("; "));
+            CommitView { id: made.id, branch: made.branch }
+        }),
+    };
+    match made {
+        Ok(made) => executed.end.commit = Some(made),
+        Err(error) => executed.end.message = Some(format!("the files are accepted, but not committed: {error}")),
+    }
+    executed
+}
+
+fn choices(choice: HunkChoice) -> BTreeMap<RelPath, Choice> {
+    let context_lines = choice.context;
+    let files = choice.files.into_iter().map(|file| {
+        let hunks = file.take.into_iter().map(|index| index as usize).collect();
+        (file.path, Choice { before: file.before, after: file.after, context_lines, hunks })
+    });
+    files.collect()
+}
+
+fn not_chosen(error: &ChoiceError) -> Problem {
+    Problem::new(Code::Conflict, error.to_string())
+        .remedy("`tinkerbell accept --patch` shows the hunks as they are now")
+}
+
+fn no_commit(error: &CommitError) -> Problem {
+    Problem::new(Code::Conflict, error.to_string())
+        .remedy("nothing was accepted; accept without --commit, or mend this")
+}
+
+impl Chosen {
+    fn holds(&self, path: &RelPath) -> bool {
+        match self {
+            Chosen::All => true,
+            Chosen::Paths(paths) => paths.iter().any(|below| path.is_at_or_below(below)),
+            Chosen::Hunks(choice) => choice.files.iter().any(|file| file.path == *path),
+        }
+    }
 }

@@ -1,14 +1,16 @@
 //! Steps 2 and 3 of the circle, and the applying that follows: from what happened to what is on disk.
 
 use super::fact::{Fact, Gathered};
+use super::instructions::Instruction;
 use super::owner::{FIRST_RETRY, LONGEST_RETRY, Owner};
 use super::render::{RENDERER, Spoken};
 use super::view;
+use crate::catalog::Outfit;
 use crate::clock;
 use crate::house::system_prompt;
 use agent::{
-    Caps, Effect, EffectId, EffectKind, Event, Micros, ModelName, Money, Plan, Question, Scope, Seq, State, Tokens,
-    TurnOutcome,
+    Caps, Effect, EffectId, EffectKind, Event, Limit, Micros, ModelName, ModelSpec, Money, Phase, Plan, Question,
+    Scope, Seq, State, Tokens, Turn, TurnId, TurnOutcome,
 };
 use std::cell::Cell;
 use std::sync::Arc;
@@ -123,7 +125,8 @@ impl Owner {
     async fn append(&mut self, facts: Vec<Fact>, answer: Option<NewAnswer>) -> Result<bool, AppendError> {
         let house = self.house.clone();
         let happened = facts.iter().map(|fact| fact.event.clone()).collect();
-        let mut batch = agent::advance(&self.state, &house.settings, happened);
+        let outfit = house.catalog.current();
+        let mut batch = agent::advance(&self.state, &outfit.settings, happened);
         // A state that has work, of which nothing runs, starts or ticks, waits for a person.
         let moves = !(batch.starts.is_empty() && batch.keep.is_empty() && batch.timers.is_empty());
         self.waking = batch.after.has_work() && moves;
@@ -149,9 +152,18 @@ impl Owner {
             written.push(self.draft(seq, at, fact, &mut append.blobs));
         }
         let mut starts = Vec::with_capacity(batch.starts.len());
+        let mut refused = false;
         for effect in std::mem::take(&mut batch.starts) {
             seq = seq.next();
-            starts.push(self.draft_start(seq, at, effect, &batch.after, &mut append.blobs));
+            match self.draft_start(seq, at, effect, &batch.after, &outfit, &mut append.blobs) {
+                Ok(start) => starts.push(start),
+                // Refused by what the session itself knows, so what stands in its place is a fact at once.
+                Err(instead) => {
+                    batch.after.apply(seq, &instead.event);
+                    written.push(self.draft(seq, at, instead, &mut append.blobs));
+                    refused = true;
+                }
+            }
         }
         append.facts = written.iter().map(|drafted| drafted.event.clone()).collect();
         append.starts = starts.iter().map(DraftedStart::to_store).collect();
@@ -189,7 +201,7 @@ impl Owner {
         keep.extend(begun.iter().map(|(effect, _)| effect.id()));
         self.to_begin.extend(begun);
         self.follow(&keep, &batch.timers);
-        Ok(!appended.refused.is_empty())
+        Ok(refused || !appended.refused.is_empty())
     }
 
     /// Turns a fact into what is stored, settling money where it ends a model call.
@@ -240,11 +252,23 @@ impl Owner {
         format!("{about}{}", view::sentence(question))
     }
 
-    fn draft_start(&self, seq: Seq, at: Micros, effect: Effect, after: &State, blobs: &mut Vec<Blob>) -> DraftedStart {
-        match &effect {
+    /// A start, or the event that stands in its place.
+    fn draft_start(
+        &self,
+        seq: Seq,
+        at: Micros,
+        effect: Effect,
+        after: &State,
+        outfit: &Outfit,
+        blobs: &mut Vec<Blob>,
+    ) -> Result<DraftedStart, Fact> {
+        Ok(match &effect {
             Effect::Model { id, turn, model } => {
-                let (recipe, gathered, price) = self.recipe(model, after);
+                let (recipe, gathered, price) = self.recipe(model, after, outfit);
                 let (turn, id, plan) = (*turn, *id, recipe.plan);
+                if let Some(instead) = self.refusal(turn, id, model, &recipe, price, after, outfit) {
+                    return Err(instead);
+                }
                 let event = Event::ModelStarted { turn, effect: id, model: model.clone(), reserve_microusd: price };
                 let started = self.draft(seq, at, Fact::new(event, &recipe, gathered), blobs);
                 let stand_in = |scope| {
@@ -277,32 +301,75 @@ impl Owner {
                 let started = self.draft(seq, at, Fact::bare(event), blobs);
                 DraftedStart { effect, started, reserve: None, refused: Vec::new(), plan: Plan::default() }
             }
+        })
+    }
+
+    /// Why a model is not called, as far as the session itself knows: the event that stands in the call's place.
+    #[expect(clippy::too_many_arguments, reason = "it judges all that a call is made of")]
+    fn refusal(
+        &self,
+        turn: TurnId,
+        effect: EffectId,
+        model: &ModelName,
+        recipe: &Recipe,
+        price: Money,
+        after: &State,
+        outfit: &Outfit,
+    ) -> Option<Fact> {
+        let spec = &outfit.settings.models[model];
+        if recipe.plan.tokens + spec.max_output_tokens > spec.context_tokens {
+            let (outcome, limit) = (TurnOutcome::Limit, Some(Limit::Context));
+            return Some(Fact::bare(Event::TurnEnding { turn, outcome, limit }));
         }
+        let config = &self.house.config;
+        let per_turn = outfit.settings.limits.turn_cost;
+        let spent = after.turn.as_ref().map_or(Money(0), |turn| turn.cost);
+        let unknown = !spec.priced && (per_turn.is_some() || config.per_session.is_some() || config.per_day.is_some());
+        let message = if unknown {
+            format!(
+                "There is a budget, and the price of {model} is not known. Set input_usd_per_mtok and output_usd_per_mtok \
+                 of it in the configuration, or name another model."
+            )
+        } else if per_turn.is_some_and(|most| spent + price > most) {
+            exhausted(Scope::Turn, price)
+        } else {
+            return None;
+        };
+        let body = body::Exhausted { model: model.clone(), message };
+        let event = Event::BudgetExhausted { turn, effect, scope: Scope::Turn };
+        Some(Fact::new(event, &body, Gathered::default()))
     }
 
     /// What a model will be asked, as references, and the most that it can cost.
-    fn recipe(&self, model: &ModelName, after: &State) -> (Recipe, Gathered, Money) {
+    fn recipe(&self, model: &ModelName, after: &State, outfit: &Outfit) -> (Recipe, Gathered, Money) {
         let house = &self.house;
-        let spec = house.settings.models[model];
+        let spec = outfit.settings.models[model];
         let system = system_prompt(&self.profile.workspace);
         let mut gathered = Gathered::default();
-        let fixed = Tokens::estimate(system.len()) + self.house.toolbox.tokens();
-        let caps = Caps { context: spec.context_tokens, output: spec.max_output_tokens, fixed };
-        let plan = agent::plan(&after.window, caps);
+        let plan = agent::plan(&after.window, self.caps(&spec));
+        for instruction in self.instructions.iter() {
+            gathered.blob(instruction.blob.clone());
+        }
         let recipe = Recipe {
             renderer: RENDERER,
             plan,
             system: gathered.bytes(system.as_bytes()),
             tools: gathered.blob(house.toolbox.table().clone()),
-            settings: gathered.blob(house.settings_blob.clone()),
+            instructions: self.instructions.iter().map(Instruction::named).collect(),
+            settings: gathered.blob(outfit.settings_blob.clone()),
             max_output_tokens: spec.max_output_tokens,
-            why: match after.turn.as_ref().and_then(|turn| turn.model.as_ref()) {
-                Some(_) => "the prompt named it".to_owned(),
-                None => "it is the configured default".to_owned(),
-            },
+            why: why(model, after.turn.as_ref(), outfit),
         };
         let price = spec.cost(plan.tokens, spec.max_output_tokens);
         (recipe, gathered, price)
+    }
+
+    /// How much of a model's window is there for messages.
+    pub(super) fn caps(&self, spec: &ModelSpec) -> Caps {
+        let system = Tokens::estimate(system_prompt(&self.profile.workspace).len());
+        let notes = self.instructions.iter().map(Instruction::tokens).sum();
+        let fixed = system + self.house.toolbox.tokens() + notes;
+        Caps { context: spec.context_tokens, output: spec.max_output_tokens, fixed }
     }
 
     /// An event is on disk: the projections follow and the watchers hear of it.
@@ -321,7 +388,9 @@ impl Owner {
             long.set(true);
             None
         });
-        self.spoken.extend(spoken.filter(|_| !long.get()).map(|spoken| (record.seq, spoken)));
+        if let Some(spoken) = spoken.filter(|_| !long.get()) {
+            self.spoken.insert(record.seq, spoken);
+        }
         self.live.publish(&header, &record);
     }
 
@@ -427,8 +496,25 @@ fn concerns_canvas(event: &Event) -> bool {
     )
 }
 
+/// Why a model is called, for people.
+fn why(model: &ModelName, turn: Option<&Turn>, outfit: &Outfit) -> String {
+    let failed = match turn.map(|turn| &turn.phase) {
+        Some(Phase::Model { failed, .. }) => failed.last().filter(|failed| failed.model != *model),
+        _ => None,
+    };
+    match (failed, turn.and_then(|turn| turn.model.as_ref())) {
+        (Some(failed), _) => {
+            format!("{} failed ({}), and this one comes after it", failed.model, failed.failure.word())
+        }
+        (None, Some(named)) if named == model => "the prompt named it".to_owned(),
+        (None, Some(route)) => format!("it is the first of the route {route} that works"),
+        (None, None) => outfit.default_why.clone(),
+    }
+}
+
 fn exhausted(scope: Scope, price: Money) -> String {
     let (word, key) = match scope {
+        Scope::Turn => ("turn", "budget.per_turn_usd"),
         Scope::Session => ("session", "budget.per_session_usd"),
         Scope::Day => ("day", "budget.per_day_usd"),
     };

@@ -1,9 +1,13 @@
 //! What a session's owner can be asked. All doors ask the same things, by the same methods of the registry.
 
+use super::attach::Attached;
 use super::live::Watch;
 use agent::{EffectId, ModelName, Seq};
 use tokio::sync::oneshot;
-use wire::rest::{Accepted, Acknowledged, Cancelled, CanvasLog, CanvasView, Diff, Moved, SessionView, WhileRunning};
+use wire::rest::{
+    Accepted, Acknowledged, Cancelled, CanvasLog, CanvasView, ContextView, Diff, HunkChoice, HunkList, Moved,
+    SessionView, WhileRunning,
+};
 use wire::{BlobHash, Contents, Problem, RelPath};
 
 /// Where an answer goes. Whoever asked may have left; the thing happens all the same.
@@ -14,10 +18,23 @@ pub(crate) type Reply<T> = oneshot::Sender<Result<T, Problem>>;
 pub struct Prompt {
     /// What is said.
     pub text: String,
-    /// The model asked for; checked by the door.
+    /// The model or route asked for; checked by the door.
     pub model: Option<ModelName>,
     /// What to do while a turn runs.
     pub while_running: WhileRunning,
+    /// Images and documents that belong to it.
+    pub attachments: Vec<Attached>,
+}
+
+/// What of the canvas is accepted.
+#[derive(Debug, Clone)]
+pub(crate) enum Chosen {
+    /// All of it.
+    All,
+    /// These paths and what lies below them.
+    Paths(Vec<RelPath>),
+    /// These hunks.
+    Hunks(HunkChoice),
 }
 
 /// Makes a write happen once, however often it is sent.
@@ -68,6 +85,18 @@ pub(crate) enum Command {
         /// The event that says so.
         reply: Reply<Seq>,
     },
+    /// Call the session something else.
+    Title {
+        /// What.
+        title: String,
+        /// The session then.
+        reply: Reply<SessionView>,
+    },
+    /// Say what the next model call would be given.
+    Context {
+        /// That.
+        reply: Reply<ContextView>,
+    },
     /// Say what the session is.
     View {
         /// The view.
@@ -90,6 +119,15 @@ pub(crate) enum Command {
         /// The patch.
         reply: Reply<Diff>,
     },
+    /// The canvas in hunks.
+    Hunks {
+        /// Only these paths and below.
+        paths: Vec<RelPath>,
+        /// Lines around each change.
+        context: u32,
+        /// The hunks.
+        reply: Reply<HunkList>,
+    },
     /// One micro-commit as a patch.
     Show {
         /// Which.
@@ -109,6 +147,15 @@ pub(crate) enum Command {
         /// Its contents.
         reply: Reply<Contents>,
     },
+    /// Leave memory, if nothing of the session runs: others need the room.
+    MakeRoom,
+    /// Let go of the session for good, since it is about to be removed.
+    Leave {
+        /// Whether what runs is cancelled.
+        force: bool,
+        /// Its head.
+        reply: Reply<Seq>,
+    },
     /// Change the canvas or the work tree; waits for a border between steps.
     Change(Change),
 }
@@ -118,8 +165,10 @@ pub(crate) enum Command {
 pub(crate) enum Change {
     /// Write the canvas into the work tree.
     Accept {
-        /// Only these paths and below; everything when empty.
-        paths: Vec<RelPath>,
+        /// What of it.
+        chosen: Chosen,
+        /// The message of the commit that is to be made of it.
+        commit: Option<String>,
         /// Idempotency.
         once: Option<Once>,
         /// How it ended.
@@ -131,6 +180,13 @@ pub(crate) enum Change {
         once: Option<Once>,
         /// How it ended.
         reply: Reply<Accepted>,
+    },
+    /// Settle conflicts for the canvas.
+    Keep {
+        /// Only these paths and below; all conflicts when empty.
+        paths: Vec<RelPath>,
+        /// The canvas after.
+        reply: Reply<Moved>,
     },
     /// Drop changes.
     Reject {
@@ -161,9 +217,13 @@ impl Command {
         }
         match self {
             Command::Create { reply, .. } | Command::Prompt { reply, .. } => with(reply, problem),
+            Command::MakeRoom => {}
+            Command::Leave { reply, .. } => with(reply, problem),
             Command::Cancel { reply } => with(reply, problem),
             Command::Answer { reply, .. } => with(reply, problem),
-            Command::View { reply } => with(reply, problem),
+            Command::Title { reply, .. } | Command::View { reply } => with(reply, problem),
+            Command::Context { reply } => with(reply, problem),
+            Command::Hunks { reply, .. } => with(reply, problem),
             Command::Watch { reply } => with(reply, problem),
             Command::Canvas { reply } => with(reply, problem),
             Command::Diff { reply, .. } | Command::Show { reply, .. } => with(reply, problem),
@@ -179,7 +239,8 @@ impl Change {
     pub(crate) fn refuse(self, problem: Problem) {
         match self {
             Change::Accept { reply, .. } | Change::Undo { reply, .. } => drop(reply.send(Err(problem))),
-            Change::Reject { reply, .. } | Change::Rewind { reply, .. } => drop(reply.send(Err(problem))),
+            Change::Keep { reply, .. } | Change::Reject { reply, .. } => drop(reply.send(Err(problem))),
+            Change::Rewind { reply, .. } => drop(reply.send(Err(problem))),
             Change::Redo { reply } => drop(reply.send(Err(problem))),
         }
     }

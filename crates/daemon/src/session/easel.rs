@@ -5,14 +5,18 @@
 use super::command::{Change, Once, Reply};
 use super::fact::{Fact, Gathered};
 use super::owner::{Owner, answer};
+use super::perform::unreadable;
 use agent::{Event, Seq};
-use canvas::{Binary, Blobs, Draft, FileDiff, Fold, MoveError, PlanError, StepKind, StepStatus, WorkTree};
+use canvas::{Binary, Blobs, Compared, Draft, FileDiff, Fold, MoveError, PlanError, StepKind, StepStatus, WorkTree};
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
-use wire::body::Moved as MovedBody;
-use wire::rest::{Accepted, CanvasLog, CanvasView, Diff, FileRow, FileStatus, Moved, StepRow};
-use wire::{Changeset, Code, Contents, Found, Problem, RelPath};
+use wire::body::{AcceptPlan, Moved as MovedBody};
+use wire::rest::{
+    Accepted, CanvasLog, CanvasView, Diff, FileHunks, FileRow, FileStatus, HunkList, HunkRow, Moved, StepRow,
+};
+use wire::{BlobHash, Changeset, Code, Contents, Found, Problem, RelPath};
 
 impl Owner {
     /// The journal's blobs, for threads that may block.
@@ -25,21 +29,49 @@ impl Owner {
         })
     }
 
+    /// The same, with bytes that the journal does not have yet.
+    pub(super) fn blobs_and(&self, new: &[Vec<u8>]) -> Blobs {
+        let (stored, new) = (self.blobs(), new.iter().map(|bytes| (BlobHash::of(bytes), bytes.clone())));
+        let new: BTreeMap<BlobHash, Vec<u8>> = new.collect();
+        Blobs::new(move |hash| match new.get(&hash) {
+            Some(bytes) => Ok(bytes.clone()),
+            None => stored.get(hash).map_err(io::Error::other),
+        })
+    }
+
     /// Looks at what the user changed beneath the session's changes, as facts to append. Costs nothing while the
     /// canvas is empty.
     pub(super) async fn rebase(&mut self) -> Result<Vec<Fact>, Problem> {
         if self.canvas.pending().is_empty() || !self.state.canvas_free() {
             return Ok(Vec::new());
         }
+        let compared = self.compare().await?;
+        Ok(self.compared(compared))
+    }
+
+    /// Settles conflicts for the canvas: what the user has there becomes the base that the next accept replaces.
+    async fn keep(&mut self, paths: &[RelPath]) -> Result<Moved, Problem> {
+        let compared = self.compare().await?;
+        let kept = compared.keep(paths).map_err(|error| Problem::new(Code::Conflict, error.to_string()))?;
+        let facts = self.compared(kept);
+        let seq = self.seq_of(0);
+        self.happen(facts, None).await?;
+        Ok(Moved { seq, canvas: self.canvas_view().await? })
+    }
+
+    async fn compare(&self) -> Result<Compared, Problem> {
         let (fold, blobs, workspace) = (self.canvas.clone(), self.blobs(), self.workspace());
         let cache = self.stat_cache.clone();
-        let compared = self
-            .on_thread(move || {
-                let tree = work_tree_at(&workspace)?;
-                let mut cache = cache.lock().unwrap_or_else(PoisonError::into_inner);
-                canvas::compare(&fold, &tree, &blobs, &mut cache).map_err(|error| from_canvas(&error))
-            })
-            .await?;
+        self.on_thread(move || {
+            let tree = work_tree_at(&workspace)?;
+            let mut cache = cache.lock().unwrap_or_else(PoisonError::into_inner);
+            canvas::compare(&fold, &tree, &blobs, &mut cache).map_err(|error| from_canvas(&error))
+        })
+        .await
+    }
+
+    /// What a comparison means for the journal.
+    fn compared(&mut self, compared: Compared) -> Vec<Fact> {
         let mut facts = Vec::new();
         let mut gathered = Gathered::default();
         for bytes in &compared.blobs {
@@ -59,15 +91,15 @@ impl Owner {
         } else {
             self.conflicts.clear();
         }
-        Ok(facts)
+        facts
     }
 
     /// Does a command that waited for the canvas to be free.
     pub(super) async fn change(&mut self, change: Change) {
         match change {
-            Change::Accept { paths, once, reply } => match self.known(once.as_ref()).await {
+            Change::Accept { chosen, commit, once, reply } => match self.known(once.as_ref()).await {
                 Ok(None) => {
-                    let planned = self.plan_accept(paths).await;
+                    let planned = self.plan_accept(chosen, commit).await;
                     self.start_accept(planned, None, once, reply).await;
                 }
                 Ok(Some(known)) => answer(reply, Ok(known)),
@@ -78,6 +110,7 @@ impl Owner {
                 Ok(Some(known)) => answer(reply, Ok(known)),
                 Err(problem) => answer(reply, Err(problem)),
             },
+            Change::Keep { paths, reply } => answer(reply, self.keep(&paths).await),
             Change::Reject { paths, reply } => {
                 let moved = self.canvas.reject(&paths).map(|body| Draft { body, blobs: Vec::new() });
                 let rejected = |changed| Event::CanvasRejected { changed };
@@ -85,28 +118,55 @@ impl Owner {
                 answer(reply, outcome);
             }
             Change::Rewind { to, reply } => {
-                let to = to.or_else(|| self.canvas.previous()).unwrap_or(Seq(0));
-                let outcome = self.move_to(to, Fold::rewind).await;
+                let outcome = self.rewind(to).await;
                 answer(reply, outcome);
             }
             Change::Redo { reply } => {
-                let outcome = match self.canvas.next_redo() {
-                    Some(to) => self.move_to(to, Fold::redo).await,
-                    None => Err(Problem::new(Code::Conflict, "there is nothing to redo")),
-                };
+                let outcome = self.redo().await;
                 answer(reply, outcome);
             }
         }
     }
 
     async fn undo(&mut self, once: Option<Once>, reply: Reply<Accepted>) {
-        let accept = self.canvas.last_accept().map(|step| step.seq);
-        let planned = match accept {
-            Some(seq) => canvas::plan_undo(&self.canvas, seq).map_err(|error| no_plan(&error)),
-            None => Err(Problem::new(Code::Conflict, "no accept of this session can be taken back")),
-        };
-        let planned = planned.map(|body| Draft { body, blobs: Vec::new() });
-        self.start_accept(planned, accept, once, reply).await;
+        match self.plan_undo().await {
+            Ok((accept, body)) => {
+                let planned = Ok(Draft { body, blobs: Vec::new() });
+                self.start_accept(planned, Some(accept), once, reply).await;
+            }
+            Err(problem) => answer(reply, Err(problem)),
+        }
+    }
+
+    async fn plan_undo(&self) -> Result<(Seq, AcceptPlan), Problem> {
+        let fold = self.canvas_for(|fold| fold.last_accept().is_err()).await?;
+        let accept = fold.last_accept().ok().flatten().map(|step| step.seq);
+        let accept =
+            accept.ok_or_else(|| Problem::new(Code::Conflict, "no accept of this session can be taken back"))?;
+        let plan = canvas::plan_undo(&fold, accept).map_err(|error| no_plan(&error))?;
+        Ok((accept, plan))
+    }
+
+    async fn rewind(&mut self, to: Option<Seq>) -> Result<Moved, Problem> {
+        let fold = self.canvas_for(|fold| to.is_none() && fold.previous().is_err()).await?;
+        let to = to.or_else(|| fold.previous().ok().flatten()).unwrap_or(Seq(0));
+        self.move_to(to, Fold::rewind).await
+    }
+
+    async fn redo(&mut self) -> Result<Moved, Problem> {
+        let fold = self.canvas_for(|fold| fold.next_redo().is_err()).await?;
+        match fold.next_redo().ok().flatten() {
+            Some(to) => self.move_to(to, Fold::redo).await,
+            None => Err(Problem::new(Code::Conflict, "there is nothing to redo")),
+        }
+    }
+
+    /// The canvas at hand, unless it has let the steps go that are asked for: then all of it, read from the journal.
+    async fn canvas_for(&self, lacks: impl Fn(&Fold) -> bool) -> Result<Arc<Fold>, Problem> {
+        if !lacks(&self.canvas) {
+            return Ok(self.canvas.clone());
+        }
+        super::load::whole_canvas(&self.house, self.id).await.map(Arc::new).map_err(unreadable)
     }
 
     async fn move_to(
@@ -114,9 +174,15 @@ impl Owner {
         to: Seq,
         how: fn(&Fold, Seq, &Blobs) -> Result<Draft<MovedBody>, MoveError>,
     ) -> Result<Moved, Problem> {
-        let (fold, blobs) = (self.canvas.clone(), self.blobs());
-        let moved = self.on_thread(move || how(&fold, to, &blobs).map_err(|error| no_move(&error))).await;
-        self.moved(moved, |changed| Event::CanvasRewound { to, changed }).await
+        let run = async |fold: Arc<Fold>| {
+            let blobs = self.blobs();
+            self.on_thread(move || Ok(how(&fold, to, &blobs))).await
+        };
+        let moved = match run(self.canvas.clone()).await? {
+            Err(MoveError::Older(_)) => run(self.canvas_for(|_| true).await?).await?,
+            moved => moved,
+        };
+        self.moved(moved.map_err(|error| no_move(&error)), |changed| Event::CanvasRewound { to, changed }).await
     }
 
     async fn moved(
@@ -143,24 +209,47 @@ impl Owner {
             files: self.rows(self.canvas.pending()).await?,
             conflicts: self.conflicts.clone(),
             step: self.canvas.position(),
-            undoable: self.canvas.last_accept().is_some(),
-            redoable: self.canvas.next_redo().is_some(),
+            undoable: self.canvas.is_undoable(),
+            redoable: self.canvas.is_redoable(),
         })
     }
 
     pub(super) async fn rows(&self, changes: Changeset) -> Result<Vec<FileRow>, Problem> {
-        Ok(self.patch(changes).await?.files)
+        Ok(self.patch(changes, self.blobs()).await?.files)
     }
 
     pub(super) async fn diff(&self, paths: Vec<RelPath>) -> Result<Diff, Problem> {
         let mut changes = self.canvas.pending();
         changes.retain(|change| paths.is_empty() || paths.iter().any(|path| change.path.is_at_or_below(path)));
-        self.patch(changes).await
+        self.patch(changes, self.blobs()).await
+    }
+
+    pub(super) async fn hunks(&self, paths: Vec<RelPath>, context: u32) -> Result<HunkList, Problem> {
+        let mut changes = self.canvas.pending();
+        changes.retain(|change| paths.is_empty() || paths.iter().any(|path| change.path.is_at_or_below(path)));
+        let blobs = self.blobs();
+        self.on_thread(move || {
+            let diffs = canvas::diff(&changes, &blobs, Binary::Whole).map_err(|error| from_canvas(&error))?;
+            let mut files = Vec::with_capacity(changes.len());
+            for change in &changes {
+                let Some(diff) = diffs.iter().find(|diff| diff.path == change.path) else { continue };
+                let hunks = canvas::hunks(change, &blobs, context).map_err(|error| from_canvas(&error))?;
+                let (before, after) = (change.before.map(|state| state.blob), change.after.map(|state| state.blob));
+                let hunks = hunks.into_iter().map(|hunk| HunkRow {
+                    index: hunk.index as u32,
+                    header: hunk.header,
+                    patch: String::from_utf8_lossy(&hunk.patch).into_owned(),
+                });
+                files.push(FileHunks { file: row(change, diff), before, after, hunks: hunks.collect() });
+            }
+            Ok(HunkList { context, files })
+        })
+        .await
     }
 
     pub(super) async fn show(&self, step: Seq) -> Result<Diff, Problem> {
-        let found = self.canvas.steps().iter().find(|candidate| candidate.seq == step);
-        let found = found.ok_or_else(|| {
+        let fold = self.canvas_for(|fold| fold.step(step).is_err()).await?;
+        let found = fold.step(step).ok().flatten().ok_or_else(|| {
             Problem::new(Code::NotFound, format!("{step} is no step of this canvas"))
                 .remedy("`tinkerbell log` lists them")
         })?;
@@ -168,14 +257,13 @@ impl Owner {
             StepKind::Accept | StepKind::AcceptUndone => found.bases.clone(),
             _ => found.changes.clone(),
         };
-        self.patch(changes).await
+        self.patch(changes, self.blobs()).await
     }
 
-    async fn patch(&self, changes: Changeset) -> Result<Diff, Problem> {
+    pub(super) async fn patch(&self, changes: Changeset, blobs: Blobs) -> Result<Diff, Problem> {
         if changes.is_empty() {
             return Ok(Diff { files: Vec::new(), patch: String::new() });
         }
-        let blobs = self.blobs();
         self.on_thread(move || {
             let diffs = canvas::diff(&changes, &blobs, Binary::Whole).map_err(|error| from_canvas(&error))?;
             let patch = diffs.iter().map(|diff| String::from_utf8_lossy(&diff.patch)).collect();
@@ -189,7 +277,7 @@ impl Owner {
     }
 
     pub(super) async fn log(&self) -> Result<CanvasLog, Problem> {
-        let (fold, blobs) = (self.canvas.clone(), self.blobs());
+        let (fold, blobs) = (self.canvas_for(|fold| fold.older_steps() > 0).await?, self.blobs());
         let (house, workspace, id) = (self.house.clone(), self.profile.workspace.clone(), self.id);
         self.on_thread(move || {
             let picture = house.pictures.of(&workspace).map_err(|error| from_canvas(&error))?;
@@ -234,7 +322,7 @@ impl Owner {
         PathBuf::from(&self.profile.workspace)
     }
 
-    async fn on_thread<T: Send + 'static>(
+    pub(super) async fn on_thread<T: Send + 'static>(
         &self,
         job: impl FnOnce() -> Result<T, Problem> + Send + 'static,
     ) -> Result<T, Problem> {
@@ -271,6 +359,6 @@ pub(super) fn work_tree_at(workspace: &Path) -> Result<WorkTree, Problem> {
     WorkTree::open(workspace).map_err(|error| Problem::new(Code::BadWorkspace, error.to_string()))
 }
 
-fn from_canvas(error: &dyn std::error::Error) -> Problem {
+pub(super) fn from_canvas(error: &dyn std::error::Error) -> Problem {
     Problem::new(Code::Internal, error.to_string())
 }

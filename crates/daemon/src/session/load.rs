@@ -1,10 +1,12 @@
 //! How an owner comes to its session: out of folds and the few events after them. Reading never appends.
 
+use super::alike::Alike;
 use super::append::{CANVAS_FOLD, STATE_FOLD, STATE_FORMAT};
 use super::live::Live;
 use super::owner::{Owner, Profile};
 use super::perform::{PreparedCall, unreadable};
 use super::tool::prepared;
+use super::words::Words;
 use crate::clock;
 use crate::house::House;
 use agent::{Epoch, Phase, Seq, SessionId, State};
@@ -52,6 +54,7 @@ impl Owner {
             model: row.model,
         };
         let mut owner = Owner::new(house, id, profile, loaded, Epoch(head.epoch.0 + 1));
+        owner.learn_models().await;
         owner.recall_jobs().await?;
         owner.lost = owner.house.store.partials(id).await.map_err(unreadable)?;
         Ok(Some(owner))
@@ -69,7 +72,9 @@ impl Owner {
             canvas: Arc::new(loaded.canvas),
             folded: loaded.folded,
             live: Arc::new(Live::new(id)),
-            spoken: BTreeMap::new(),
+            instructions: Arc::default(),
+            alike: Alike::default(),
+            spoken: Words::default(),
             jobs: Vec::new(),
             running: BTreeMap::new(),
             timers: BTreeMap::new(),
@@ -88,6 +93,7 @@ impl Owner {
             saving: None,
             stopping: false,
             gone: false,
+            gone_for_good: false,
             ended,
             ended_sender,
         }
@@ -120,6 +126,21 @@ impl Owner {
         }
     }
 
+    /// Makes sure that the models which are to be asked are known: a daemon forgets which ones were only named.
+    async fn learn_models(&self) {
+        let state = &self.state;
+        let running = state.turn.iter().filter_map(|turn| turn.model.as_ref());
+        for name in running.chain(state.queue.iter().filter_map(|prompt| prompt.model.as_ref())) {
+            if let Err(problem) = self.house.catalog.learn(name).await {
+                tracing::warn!(session = %self.id, %problem, "a model that was asked for is not there any more");
+            }
+        }
+        let default = state.turn.as_ref().is_some_and(|turn| turn.model.is_none());
+        if default || state.queue.iter().any(|prompt| prompt.model.is_none()) {
+            self.house.catalog.default().await;
+        }
+    }
+
     /// Prepares the tool calls of a step that an earlier owner had begun.
     async fn recall_jobs(&mut self) -> Result<(), Problem> {
         let Some(Phase::Tools { asked, .. }) = self.state.turn.as_ref().map(|turn| &turn.phase) else { return Ok(()) };
@@ -127,6 +148,7 @@ impl Owner {
         let records = self.house.store.events_at(JournalId::Session(self.id), &[asked]).await.map_err(unreadable)?;
         let body = records.into_iter().next().and_then(|record| record.body);
         let reply: body::Reply = body.and_then(|body| body::read(&body).ok()).unwrap_or_default();
+        let alike = self.state.turn.as_ref().map_or(0, |turn| turn.alike);
         for call in reply.calls {
             let arguments = match call.arguments {
                 Text::Inline(text) => Some(text),
@@ -135,6 +157,7 @@ impl Owner {
                     bytes.and_then(|bytes| String::from_utf8(bytes).ok())
                 }
             };
+            self.alike = Alike::recalled(&call.name, arguments.as_deref().unwrap_or_default(), alike);
             let inspected = match arguments {
                 Some(text) => self.house.toolbox.inspect(&call.name, &text),
                 None => Err("its arguments were forgotten".to_owned()),
@@ -162,6 +185,20 @@ async fn load(house: &House, id: SessionId) -> Result<Loaded, ReadError> {
         for record in &page {
             let header = header_of(record)?;
             state.apply(record.seq, &header.event);
+            canvas.apply(record.seq, header.at, &header.event, record.body.as_deref().unwrap_or("{}"));
+        }
+    }
+}
+
+/// The canvas with all its steps, from the journal's beginning.
+pub(super) async fn whole_canvas(house: &House, id: SessionId) -> Result<Fold, ReadError> {
+    let (mut canvas, mut at) = (Fold::whole(), Seq(0));
+    loop {
+        let page = house.store.events(JournalId::Session(id), at, PAGE).await?;
+        let Some(last) = page.last() else { return Ok(canvas) };
+        at = last.seq;
+        for record in &page {
+            let header = header_of(record)?;
             canvas.apply(record.seq, header.at, &header.event, record.body.as_deref().unwrap_or("{}"));
         }
     }

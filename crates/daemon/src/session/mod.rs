@@ -6,10 +6,15 @@
 //! Deliberately absent: any way to change a session from outside its owner.
 
 mod accepting;
+mod alike;
 mod append;
+mod attach;
 mod command;
+mod context;
 mod easel;
 mod fact;
+mod fork;
+mod instructions;
 mod live;
 mod load;
 mod model;
@@ -19,9 +24,12 @@ mod render;
 mod saying;
 mod tool;
 mod view;
+mod words;
 
-pub(crate) use command::{Change, Command, Reply};
+pub use attach::Attached;
+pub(crate) use command::{Change, Chosen, Command, Reply};
 pub use command::{Once, Prompt};
+pub(crate) use fork::{fork, remove};
 pub use live::{Frame, Watch};
 pub(crate) use load::no_such_session;
 pub(crate) use owner::Owner;

@@ -1,32 +1,35 @@
 //! Model calls: from a recipe to a request, and from what came back to an event.
 
+use super::alike::Alike;
 use super::fact::{Fact, Gathered};
+use super::instructions::preface;
 use super::owner::{Owner, SAVE_EVERY};
 use super::perform::{Ended, Running, late, unreadable};
 use super::render::{Spoken, render};
 use super::tool::prepared;
+use crate::catalog::Outfit;
 use crate::house::system_prompt;
+use crate::secrets::Secrets;
 use agent::{
     Access, CallFact, EffectId, Event, Failure, Interruption, ModelName, Money, Plan, Seq, Stop, Tokens, TurnId, Usage,
     Verdict,
 };
 use futures_util::FutureExt;
-use models::{Ended as ModelEnd, Message, Partial, Reply, Request, Sink};
+use models::{Ended as ModelEnd, Message, Partial, Reply, ReplyCall, Request, Sink};
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 use store::JournalId;
 use tokio::time::Instant;
 use wire::body;
-use wire::{Header, Problem, Record};
+use wire::rest::Abilities;
+use wire::{DeltaKind, Header, Problem, Record};
 
 /// Tool calls of a reply that are taken; more are dropped, and the event says how many.
 const CALLS_PER_REPLY: usize = 64;
 /// The longest name of a tool and the longest id of a call.
 pub(super) const NAME_BYTES: usize = 256;
-/// Words of the conversation that an awake session keeps in memory.
-const SPOKEN_BYTES: usize = 8 << 20;
 
 impl Owner {
     pub(super) fn model_ended(&mut self, effect: EffectId, end: ModelEnd) -> Fact {
@@ -43,11 +46,12 @@ impl Owner {
         let running = Running::new(Some(model.clone()));
         let stop = running.stop.clone();
         self.running.insert(id, running);
-        let Some(voice) = self.house.voices.get(&model).cloned() else {
+        let outfit = self.house.catalog.current();
+        let Some(voice) = outfit.voices.get(&model).cloned() else {
             let end = failed(Failure::UnknownModel, format!("there is no model {model}"));
             return self.hand_over(Ended::Model(id, Box::new(end)));
         };
-        let messages = match self.messages(plan).await {
+        let messages = match self.messages(plan, voice.abilities).await {
             Ok(messages) => messages,
             Err(problem) => {
                 return self.hand_over(Ended::Model(id, Box::new(failed(Failure::Rejected, problem.detail))));
@@ -63,8 +67,7 @@ impl Owner {
         };
         self.live.begin(turn, id);
         self.saving = Some((Instant::now() + SAVE_EVERY, 0));
-        let live = self.live.clone();
-        let sink: Sink = Arc::new(move |kind, text| live.say(id, kind, text));
+        let sink = self.masked_sink(id, &outfit.secrets);
         let call = AssertUnwindSafe(voice.backend.call(request, sink, stop.clone())).catch_unwind();
         let late = late(stop, self.house.config.grace_ms);
         let (live, sender) = (self.live.clone(), self.ended_sender.clone());
@@ -86,20 +89,36 @@ impl Owner {
         });
     }
 
+    /// Where a call's words go: to whoever watches, without secrets, over the borders of pieces too.
+    fn masked_sink(&self, call: EffectId, secrets: &Arc<Secrets>) -> Sink {
+        let live = self.live.clone();
+        if secrets.is_empty() {
+            return Arc::new(move |kind, text| live.say(call, kind, text));
+        }
+        let streams = Mutex::new([secrets.stream(), secrets.stream()]);
+        Arc::new(move |kind, text| {
+            let mut streams = streams.lock().unwrap_or_else(PoisonError::into_inner);
+            let seen = streams[usize::from(kind == DeltaKind::Reasoning)].push(text);
+            if !seen.is_empty() {
+                live.say(call, kind, &seen);
+            }
+        })
+    }
+
     /// The words that a recipe names, fetched where they are not in memory.
-    async fn messages(&mut self, plan: Plan) -> Result<Vec<Message>, Problem> {
+    async fn messages(&mut self, plan: Plan, abilities: Abilities) -> Result<Vec<Message>, Problem> {
         let planned: Vec<_> = plan.messages(&self.state.window).take(plan.message_count as usize).collect();
         self.fetch(&planned.iter().map(|planned| planned.seq).collect::<Vec<_>>()).await?;
-        let messages = render(&planned, &self.spoken);
-        if self.spoken.values().map(Spoken::bytes).sum::<usize>() > SPOKEN_BYTES {
-            self.spoken.clear();
-        }
+        let spoken = planned.iter().filter_map(|planned| self.spoken.all().get(&planned.seq));
+        let attached = self.look_up(spoken.flat_map(Spoken::attachments), abilities).await?;
+        let messages = render(&planned, self.spoken.all(), &attached, preface(&self.instructions));
+        self.spoken.bound();
         Ok(messages)
     }
 
     /// Brings the words of events into memory.
     async fn fetch(&mut self, wanted: &[Seq]) -> Result<(), Problem> {
-        let missing: Vec<Seq> = wanted.iter().copied().filter(|seq| !self.spoken.contains_key(seq)).collect();
+        let missing: Vec<Seq> = wanted.iter().copied().filter(|seq| !self.spoken.all().contains_key(seq)).collect();
         if missing.is_empty() {
             return Ok(());
         }
@@ -108,7 +127,9 @@ impl Owner {
             let texts = self.long_texts(&record).await?;
             let Ok(header) = Header::from_json(&record.header) else { continue };
             let spoken = Spoken::read(&header.event, record.body.as_deref(), &|hash| texts.get(&hash).cloned());
-            self.spoken.extend(spoken.map(|spoken| (record.seq, spoken)));
+            if let Some(spoken) = spoken {
+                self.spoken.insert(record.seq, spoken);
+            }
         }
         Ok(())
     }
@@ -124,6 +145,7 @@ impl Owner {
         named.extend(body::read::<body::ToolEnd>(body).ok().map(|end| end.text.blob()));
         if let Ok(reply) = body::read::<body::Reply>(body) {
             named.push(reply.text.blob());
+            named.extend(reply.carry.iter().map(|carry| carry.data.blob()));
             named.extend(reply.calls.iter().map(|call| call.arguments.blob()));
         }
         for hash in named.into_iter().flatten() {
@@ -137,8 +159,9 @@ impl Owner {
     /// What a model call's end means for the journal.
     fn model_fact(&mut self, effect: EffectId, model: Option<ModelName>, released: bool, end: ModelEnd) -> Fact {
         let turn = effect.turn;
-        let cost = |usage: &Usage| self.cost(model.as_ref(), usage);
-        match end {
+        let outfit = self.house.catalog.current();
+        let cost = |usage: &Usage| cost(&outfit, model.as_ref(), usage);
+        match masked(end, &outfit.secrets) {
             ModelEnd::Finished(reply) => {
                 let cost_microusd = cost(&reply.usage);
                 self.reply_fact(effect, reply, cost_microusd)
@@ -169,7 +192,13 @@ impl Owner {
         let (mut facts, mut calls) = (Vec::new(), Vec::new());
         self.jobs.clear();
         let dropped = reply.calls.len().saturating_sub(CALLS_PER_REPLY) as u32;
+        // Whoever speaks begins the counting anew.
+        if self.state.turn.as_ref().is_none_or(|turn| turn.alike == 0) {
+            self.alike = Alike::default();
+        }
+        let mut alike = 0;
         for call in reply.calls.into_iter().take(CALLS_PER_REPLY) {
+            alike = alike.max(self.alike.count(&call.name, &call.arguments));
             let (fact, refused) = self.judge(&call.name, &call.arguments);
             facts.push(fact);
             let arguments = gathered.text(call.arguments);
@@ -182,10 +211,11 @@ impl Owner {
             calls,
             dropped_calls: dropped,
             request_sha256: Some(reply.request),
+            carry: reply.carry.map(|carry| body::Carry { from: carry.from, data: gathered.text(carry.data) }),
         };
         let stop = if facts.is_empty() { reply.stop } else { Stop::ToolCalls };
         let (turn, usage) = (effect.turn, reply.usage);
-        let event = Event::ModelFinished { turn, effect, stop, calls: facts, tokens, usage, cost_microusd };
+        let event = Event::ModelFinished { turn, effect, stop, calls: facts, alike, tokens, usage, cost_microusd };
         Fact::new(event, &body, gathered)
     }
 
@@ -198,7 +228,8 @@ impl Owner {
         let (fact, refused) = match &inspected {
             Ok(call) => {
                 let strings: Vec<&str> = call.strings.iter().map(String::as_str).collect();
-                let verdict = agent::judge(&self.house.settings.rules, name, call.access, &strings);
+                let settings = &self.house.catalog.current().settings;
+                let verdict = agent::judge(&settings.rules, name, call.access, &strings);
                 let refused = (verdict == Verdict::Deny).then(|| "A rule of the user forbids this call.".to_owned());
                 (CallFact { access: call.access, verdict }, refused)
             }
@@ -207,10 +238,31 @@ impl Owner {
         self.jobs.push(prepared(name, inspected));
         (fact, refused)
     }
+}
 
-    fn cost(&self, model: Option<&ModelName>, usage: &Usage) -> Money {
-        let spec = model.and_then(|model| self.house.settings.models.get(model));
-        spec.map_or(Money(0), |spec| spec.cost(usage.input_tokens, usage.output_tokens))
+fn cost(outfit: &Outfit, model: Option<&ModelName>, usage: &Usage) -> Money {
+    let spec = model.and_then(|model| outfit.settings.models.get(model));
+    spec.map_or(Money(0), |spec| spec.cost(usage.input_tokens, usage.output_tokens))
+}
+
+/// The same end without secrets in it.
+fn masked(end: ModelEnd, secrets: &Secrets) -> ModelEnd {
+    let mask = |text: String| secrets.masked(text);
+    let partial = |partial: Partial| Partial {
+        text: mask(partial.text),
+        reasoning: mask(partial.reasoning),
+        usage: partial.usage,
+    };
+    match end {
+        ModelEnd::Finished(reply) => {
+            let calls = reply.calls.into_iter().map(|call| ReplyCall { arguments: mask(call.arguments), ..call });
+            let calls = calls.collect();
+            ModelEnd::Finished(Reply { text: mask(reply.text), reasoning: mask(reply.reasoning), calls, ..reply })
+        }
+        ModelEnd::Failed { failure, retry_after_ms, message, partial: said } => {
+            ModelEnd::Failed { failure, retry_after_ms, message: mask(message), partial: partial(said) }
+        }
+        ModelEnd::Interrupted { partial: said } => ModelEnd::Interrupted { partial: partial(said) },
     }
 }
 

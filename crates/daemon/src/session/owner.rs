@@ -1,12 +1,15 @@
 //! The owner: one task, one session, one thing at a time.
 
 use super::accepting::{Accepting, Stuck};
+use super::alike::Alike;
 use super::command::{Change, Command, Reply};
 use super::fact::Fact;
+use super::instructions::Instruction;
 use super::live::Live;
 use super::perform::{Ended, PreparedCall, Running};
-use super::render::Spoken;
 use super::view;
+use super::words::Words;
+use crate::cache::Seat;
 use crate::house::House;
 use crate::registry::Registry;
 use agent::{Effect, EffectId, Epoch, Event, Micros, ModelName, Plan, Seq, SessionId, State, Timer};
@@ -51,8 +54,12 @@ pub(crate) struct Owner {
     /// The last event in the folds on disk.
     pub(super) folded: Seq,
     pub(super) live: Arc<Live>,
+    /// The notes of the workspace, as they were read at the border of the turn.
+    pub(super) instructions: Arc<[Instruction]>,
+    /// The last tool call that a model asked for, and how often in a row.
+    pub(super) alike: Alike,
     /// The words of the conversation, as far as they are in memory.
-    pub(super) spoken: BTreeMap<Seq, Spoken>,
+    pub(super) spoken: Words,
     /// The tool calls of the present step.
     pub(super) jobs: Vec<PreparedCall>,
     pub(super) running: BTreeMap<EffectId, Running>,
@@ -83,6 +90,8 @@ pub(crate) struct Owner {
     pub(super) stopping: bool,
     /// Somebody else has the session, or the journal is closed: leave.
     pub(super) gone: bool,
+    /// The session is about to be removed: leave, and write nothing more.
+    pub(super) gone_for_good: bool,
     pub(super) ended: mpsc::Receiver<Ended>,
     pub(super) ended_sender: mpsc::Sender<Ended>,
 }
@@ -102,8 +111,9 @@ enum Next {
 
 impl Owner {
     /// Lives until the session is idle, the daemon stops, or somebody else has taken it over.
-    pub(crate) async fn run(mut self, mut inbox: mpsc::Receiver<Command>, registry: Arc<Registry>) {
+    pub(crate) async fn run(mut self, mut inbox: mpsc::Receiver<Command>, registry: Arc<Registry>, seat: Arc<Seat>) {
         if self.state.has_work() {
+            self.read_instructions().await;
             self.settle_and_go_on().await;
             self.begin_all().await;
         }
@@ -115,6 +125,23 @@ impl Owner {
                     self.stopping = true;
                     self.release_all();
                     self.held.drain(..).for_each(|change| change.refuse(draining()));
+                }
+                Next::Command(Command::MakeRoom) if self.at_rest() && !self.live.watched() => {
+                    self.write_folds().await;
+                    if registry.let_go(self.id, &inbox) {
+                        return;
+                    }
+                    seat.stays();
+                }
+                Next::Command(Command::MakeRoom) => seat.stays(),
+                Next::Command(Command::Leave { force, reply }) => {
+                    let leaves = self.may_leave(force).await;
+                    let gone = leaves.is_ok();
+                    answer(reply, leaves);
+                    if gone {
+                        self.gone_for_good = true;
+                        break;
+                    }
                 }
                 Next::Command(command) => self.obey(command).await,
                 Next::Ended(ended) => self.ended(*ended).await,
@@ -143,13 +170,14 @@ impl Owner {
             if self.stopping && self.running.is_empty() {
                 break;
             }
+            registry.weigh(&seat, self.bytes(), self.at_rest());
         }
         self.leave(inbox, &registry).await;
     }
 
     /// The end of an owner: nothing of it runs on, its folds are written, and whoever still asks is told.
     async fn leave(mut self, mut inbox: mpsc::Receiver<Command>, registry: &Arc<Registry>) {
-        if self.gone {
+        if self.gone || self.gone_for_good {
             self.release_all();
             self.join_effects().await;
         } else {
@@ -161,8 +189,8 @@ impl Owner {
         while let Ok(command) = inbox.try_recv() {
             command.refuse(problem());
         }
-        registry.remove(self.id);
-        if self.gone && self.waking && !self.house.stop.is_cancelled() {
+        registry.forget(self.id);
+        if self.gone && self.waking && !self.gone_for_good && !self.house.stop.is_cancelled() {
             registry.wake(self.id);
         }
     }
@@ -170,9 +198,7 @@ impl Owner {
     /// Waits for the next thing. Every arm is cancel-safe: receiving and sleeping lose nothing when dropped.
     async fn next(&mut self, inbox: &mut mpsc::Receiver<Command>, grace: Option<Instant>) -> Next {
         let timer = self.timers.iter().min_by_key(|(_, (_, at))| *at).map(|(effect, (_, at))| (*effect, *at));
-        // Only somebody's answer may be missing: a session that waits for a person rests too.
-        let rests = self.running.is_empty() && self.timers.is_empty() && self.behind.is_none() && self.stuck.is_none();
-        let idle = rests.then(|| Instant::now() + Duration::from_millis(self.house.config.idle_ms));
+        let idle = self.at_rest().then(|| Instant::now() + Duration::from_millis(self.house.config.idle_ms));
         let stop = self.house.stop.clone();
         tokio::select! {
             biased;
@@ -191,18 +217,57 @@ impl Owner {
         }
     }
 
+    /// Only somebody's answer may be missing: a session that waits for a person rests too.
+    fn at_rest(&self) -> bool {
+        self.running.is_empty() && self.timers.is_empty() && self.behind.is_none() && self.stuck.is_none()
+    }
+
+    /// What the session holds in memory, about.
+    fn bytes(&self) -> u64 {
+        const BESIDES: usize = 8 * 1024;
+        const PER_PATH: usize = 512;
+        const PER_STEP: usize = 384;
+        let window = self.state.window.items().len() * size_of::<agent::Item>();
+        (BESIDES
+            + window
+            + self.spoken.bytes()
+            + self.canvas.pending().len() * PER_PATH
+            + self.canvas.steps().len() * PER_STEP) as u64
+    }
+
+    /// Whether the session may be removed: nothing of it runs, or all of it has just been cancelled.
+    async fn may_leave(&mut self, force: bool) -> Result<Seq, Problem> {
+        let busy = |what: &str| {
+            Problem::new(Code::Conflict, format!("{what} in session {}", self.id))
+                .remedy("wait for its end, or remove it by force, which cancels what runs")
+        };
+        if self.state.accept_open() {
+            return Err(busy("an accept is under way"));
+        }
+        if self.state.has_work() && !force {
+            return Err(busy("a turn is running"));
+        }
+        self.release_all();
+        self.join_effects().await;
+        Ok(self.state.head)
+    }
+
     async fn obey(&mut self, command: Command) {
         match command {
+            Command::MakeRoom | Command::Leave { .. } => unreachable!("the loop takes these itself"),
             Command::Create { title, prompt, once, reply } => {
                 answer(reply, self.create(title, prompt, once).await);
             }
             Command::Prompt { prompt, once, reply } => answer(reply, self.prompt(prompt, once).await),
             Command::Cancel { reply } => answer(reply, self.cancel().await),
             Command::Answer { approval, answer: given, reply } => answer(reply, self.resolve(approval, given).await),
+            Command::Title { title, reply } => answer(reply, self.title(title).await),
             Command::View { reply } => answer(reply, Ok(self.view())),
+            Command::Context { reply } => answer(reply, self.context().await),
             Command::Watch { reply } => answer(reply, Ok(self.live.watch(self.state.head))),
             Command::Canvas { reply } => answer(reply, self.canvas_view().await),
             Command::Diff { paths, reply } => answer(reply, self.diff(paths).await),
+            Command::Hunks { paths, context, reply } => answer(reply, self.hunks(paths, context).await),
             Command::Show { step, reply } => answer(reply, self.show(step).await),
             Command::Log { reply } => answer(reply, self.log().await),
             Command::File { path, reply } => answer(reply, self.file(path).await),

@@ -1,5 +1,6 @@
 //! What people say to a session: prompts, a cancel, answers to questions.
 
+use super::attach;
 use super::command::{Once, Prompt};
 use super::fact::{Fact, Gathered};
 use super::owner::{Owner, draining};
@@ -10,7 +11,7 @@ use agent::{Answer, EffectId, Event, Micros, Seq, Tokens, TurnId, TurnOutcome};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use store::NewAnswer;
-use wire::rest::{Acknowledged, Cancelled, WhileRunning};
+use wire::rest::{Acknowledged, Cancelled, SessionView, WhileRunning};
 use wire::{Code, Problem, body};
 
 /// Prompts that may wait in one session.
@@ -19,6 +20,8 @@ const QUEUED_PROMPTS: usize = 64;
 const PROMPT_BYTES: usize = 1 << 20;
 /// How long an answer stays under its idempotency key.
 const ANSWER_MICROS: i64 = 24 * 60 * 60 * 1_000_000;
+/// The longest title that somebody may give.
+const LONGEST_TITLE_CHARS: usize = 200;
 /// Characters of a prompt that become a title.
 const TITLE_CHARS: usize = 60;
 
@@ -29,8 +32,12 @@ impl Owner {
         prompt: Option<Prompt>,
         once: Option<Once>,
     ) -> Result<Acknowledged, Problem> {
+        let secrets = self.house.catalog.current().secrets.clone();
         let first_words = || prompt.as_ref().map(|prompt| title_of(&prompt.text));
-        self.profile.title = title.or_else(first_words);
+        self.profile.title = title.or_else(first_words).map(|title| secrets.mask(&title).into_owned());
+        if prompt.is_some() {
+            self.read_instructions().await;
+        }
         let (workspace, title) = (self.profile.workspace.clone(), self.profile.title.clone());
         let created = Fact::new(Event::SessionCreated {}, &body::Session { workspace, title }, Gathered::default());
         let outcome = self.say(vec![created], prompt, once).await;
@@ -41,8 +48,26 @@ impl Owner {
     }
 
     pub(super) async fn prompt(&mut self, prompt: Prompt, once: Option<Once>) -> Result<Acknowledged, Problem> {
-        let before = self.rebase().await?;
-        self.say(before, Some(prompt), once).await
+        let mut before = self.rebase().await?;
+        if self.state.turn.is_none() {
+            self.read_instructions().await;
+        }
+        let untitled = self.profile.title.is_none();
+        if untitled {
+            let title = self.house.catalog.current().secrets.masked(title_of(&prompt.text));
+            before.push(self.titled(title.clone()));
+            self.profile.title = Some(title);
+        }
+        let outcome = self.say(before, Some(prompt), once).await;
+        if untitled && outcome.is_err() {
+            self.profile.title = None;
+        }
+        outcome
+    }
+
+    fn titled(&self, title: String) -> Fact {
+        let body = body::Session { workspace: self.profile.workspace.clone(), title: Some(title) };
+        Fact::new(Event::SessionUpdated {}, &body, Gathered::default())
     }
 
     /// Appends `before` and the prompt; the append is the acknowledgement.
@@ -59,9 +84,13 @@ impl Owner {
             return Ok(known);
         }
         let mut facts = before;
-        let (mut turn, mut model) = (None, None);
+        let (mut turn, mut model, mut why) = (None, None, None);
         if let Some(prompt) = prompt {
-            let asked = prompt.model.clone().or_else(|| self.house.settings.default_model.clone());
+            let outfit = self.house.catalog.current();
+            let asked = prompt.model.clone().or_else(|| {
+                why = Some(outfit.default_why.clone());
+                outfit.settings.default_model.clone()
+            });
             let fact = self.prompt_fact(prompt)?;
             turn = fact.event.turn();
             // A prompt that joins a running turn goes to that turn's model.
@@ -69,7 +98,7 @@ impl Owner {
             facts.push(fact);
         }
         let seq = self.seq_of(facts.len() - 1);
-        let acknowledged = Acknowledged { session: self.id, seq, turn, model: model.clone() };
+        let acknowledged = Acknowledged { session: self.id, seq, turn, model: model.clone(), why };
         let kept = once.map(|once| once.keep(&acknowledged));
         let before = self.profile.model.clone();
         self.profile.model = model.or(self.profile.model.take());
@@ -103,7 +132,14 @@ impl Owner {
             let detail = format!("{QUEUED_PROMPTS} prompts wait in this session already");
             return Err(Problem::new(Code::LimitReached, detail).remedy("wait, or cancel the running turn"));
         }
-        let (tokens, model) = (Tokens::estimate(prompt.text.len()), prompt.model);
+        if prompt.attachments.len() > attach::PER_PROMPT {
+            let detail = format!("{} attachments; the most is {}", prompt.attachments.len(), attach::PER_PROMPT);
+            return Err(Problem::new(Code::TooLarge, detail).remedy("send them with several prompts"));
+        }
+        let mut gathered = Gathered::default();
+        let attachments: Vec<_> = prompt.attachments.iter().map(|one| one.gather(&mut gathered)).collect();
+        let text = self.house.catalog.current().secrets.mask(&prompt.text).into_owned();
+        let (tokens, model) = (Tokens::estimate(text.len()) + attach::tokens(&attachments), prompt.model);
         let running = self.state.turn.as_ref().filter(|turn| turn.ending.is_none());
         let event = match (running, prompt.while_running) {
             (Some(turn), WhileRunning::Steer) => Event::PromptSteered { turn: turn.id, tokens },
@@ -112,9 +148,24 @@ impl Owner {
             }
             _ => Event::PromptQueued { turn: self.state.last_turn.next(), tokens, model },
         };
-        let mut gathered = Gathered::default();
-        let text = gathered.text(prompt.text);
-        Ok(Fact::new(event, &body::Prompt { text }, gathered))
+        let text = gathered.text(text);
+        Ok(Fact::new(event, &body::Prompt { text, attachments }, gathered))
+    }
+
+    /// Calls the session something else.
+    pub(super) async fn title(&mut self, title: String) -> Result<SessionView, Problem> {
+        let title = title.trim();
+        if title.is_empty() || title.chars().count() > LONGEST_TITLE_CHARS {
+            let detail = format!("a title has 1 to {LONGEST_TITLE_CHARS} characters");
+            return Err(Problem::new(Code::InvalidRequest, detail));
+        }
+        let title = self.house.catalog.current().secrets.mask(title).into_owned();
+        let before = self.profile.title.replace(title.clone());
+        let outcome = self.happen(vec![self.titled(title)], None).await;
+        if outcome.is_err() {
+            self.profile.title = before;
+        }
+        outcome.map(|()| self.view())
     }
 
     pub(super) async fn cancel(&mut self) -> Result<Cancelled, Problem> {

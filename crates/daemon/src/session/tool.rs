@@ -1,10 +1,13 @@
 //! Tool runs: a call over the session's files, and what its end means for the journal.
 
+use super::attach;
 use super::fact::{Fact, Gathered};
 use super::model::bounded;
 use super::owner::Owner;
 use super::perform::{Ended, PreparedCall, Running, late};
+use crate::catalog::Outfit;
 use crate::files::CanvasFiles;
+use crate::secrets::Secrets;
 use crate::toolbox::{Inspected, Job};
 use agent::{Access, EffectId, Event, Tokens, ToolOutcome, TurnId};
 use canvas::View;
@@ -36,7 +39,9 @@ impl Owner {
         self.house.tasks.spawn("tool", async move {
             let (tasks, tool) = (house.tasks.clone(), name.clone());
             let ran = tasks.tool(move || {
-                let output = run(&house, &inspected.job, canvas, &workspace, blobs, &stop);
+                let outfit = house.catalog.current();
+                let output = run(&house, &outfit, &inspected.job, canvas, &workspace, blobs, &stop);
+                let output = guarded(output, &outfit.secrets);
                 tool_fact(id, turn, &tool, interrupted(output, inspected.access, released.load(Ordering::Relaxed)))
             });
             let unknown = |text: &str| tool_fact(id, turn, &name, ended(ToolOutcome::Unknown, text.to_owned()));
@@ -51,6 +56,7 @@ impl Owner {
 
 fn run(
     house: &crate::house::House,
+    outfit: &Outfit,
     job: &Job,
     canvas: Arc<canvas::Fold>,
     workspace: &str,
@@ -62,13 +68,34 @@ fn run(
         Job::BuiltIn(checked) => {
             let files = match canvas::WorkTree::open(workspace.as_ref()) {
                 Ok(tree) => {
-                    CanvasFiles { view: View::new(canvas, Arc::new(tree), blobs), rules: &house.settings.rules }
+                    CanvasFiles { view: View::new(canvas, Arc::new(tree), blobs), rules: &outfit.settings.rules }
                 }
                 Err(error) => return ended(ToolOutcome::Failed, error.to_string()),
             };
             tools::run(checked, &files, &|| stop.is_cancelled(), house.toolbox.limits())
         }
     }
+}
+
+/// What a tool tells, without secrets; and no change that would write one, or the mask that stands for one.
+fn guarded(output: Output, secrets: &Secrets) -> Output {
+    if secrets.is_empty() {
+        return output;
+    }
+    let spoils = |change: &tools::FileChange| {
+        let after = change.after.as_ref().map(|after| &after.bytes[..]).unwrap_or_default();
+        let before = change.before.as_ref().map(|before| &before.bytes[..]).unwrap_or_default();
+        secrets.holds(after).or_else(|| secrets.holds(before)).is_some() || secrets.writes_mask(before, after)
+    };
+    if let Some(change) = output.changes.iter().find(|change| spoils(change)) {
+        let text = format!(
+            "{}: not changed. It holds, or would hold, a key of the user that is shown as a mask here; the user has to \
+             change this file by hand.",
+            change.path
+        );
+        return ended(ToolOutcome::Failed, text);
+    }
+    Output { text: secrets.masked(output.text), ..output }
 }
 
 /// A run that the owner let go of is tried again, if it may be.
@@ -85,7 +112,14 @@ fn ended(outcome: ToolOutcome, text: String) -> Output {
 /// What a tool's end means for the journal. Hashes and compresses, so it belongs on a thread that may block.
 fn tool_fact(effect: EffectId, turn: TurnId, name: &str, output: Output) -> Fact {
     let mut gathered = Gathered::default();
-    let tokens = Tokens::estimate(output.text.len());
+    let attachments = output.attachments.iter().map(|one| body::Attachment {
+        name: one.path.to_string(),
+        media: one.media,
+        blob: gathered.bytes(&one.bytes),
+        bytes: one.bytes.len() as u64,
+    });
+    let attachments: Vec<_> = attachments.collect();
+    let tokens = Tokens::estimate(output.text.len()) + attach::tokens(&attachments);
     let mut state = |contents: &Option<wire::Contents>| {
         contents.as_ref().map(|contents| {
             let blob = gathered.bytes(&contents.bytes);
@@ -100,7 +134,7 @@ fn tool_fact(effect: EffectId, turn: TurnId, name: &str, output: Output) -> Fact
     let seen = output.seen.into_iter().map(|(path, state)| Seen { path, state }).collect();
     let changed = changes.len() as u32;
     let text: Text = gathered.text(output.text);
-    let body = body::ToolEnd { name: name.to_owned(), text, changes, seen };
+    let body = body::ToolEnd { name: name.to_owned(), text, changes, seen, attachments };
     let event = Event::ToolFinished { turn, effect, outcome: output.outcome, tokens, changed };
     Fact::new(event, &body, gathered)
 }

@@ -6,10 +6,9 @@
 
 use super::assemble::Assembler;
 use super::chunk::{self, Choice, Chunk};
-use super::config::StreamLimits;
-use super::fault::Fault;
 use super::sse::EventStream;
 use crate::backend::{Partial, Reply, Sink};
+use crate::http::{Answer, Fault, StreamLimits};
 use agent::{Stop, Tokens, Usage};
 use serde_json::{Deserializer, Value};
 use wire::{BlobHash, DeltaKind};
@@ -18,7 +17,7 @@ use wire::{BlobHash, DeltaKind};
 const DONE: &[u8] = b"[DONE]";
 
 /// An answer while it comes.
-pub(super) struct Answer {
+pub(super) struct ChatAnswer {
     form: Form,
     said: Said,
     limits: StreamLimits,
@@ -49,9 +48,9 @@ struct Said {
     progress: u64,
 }
 
-impl Answer {
+impl ChatAnswer {
     /// Nothing has come yet.
-    pub(super) fn new(limits: StreamLimits, sink: Sink, request_bytes: usize) -> Answer {
+    pub(super) fn new(limits: StreamLimits, sink: Sink, request_bytes: usize) -> ChatAnswer {
         let said = Said {
             sink,
             text: String::new(),
@@ -62,11 +61,41 @@ impl Answer {
             request_bytes,
             progress: 0,
         };
-        Answer { form: Form::Unknown, said, limits, received: 0, done: false }
+        ChatAnswer { form: Form::Unknown, said, limits, received: 0, done: false }
     }
 
-    /// Takes bytes as they came.
-    pub(super) fn push(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+    fn form_of(&self, bytes: &[u8]) -> Result<Form, Fault> {
+        match bytes.iter().find(|byte| !byte.is_ascii_whitespace()) {
+            None => Ok(Form::Unknown),
+            Some(b'<') => Err(Fault::WebPage),
+            Some(b'{') => Ok(Form::Whole(Vec::new())),
+            Some(_) => Ok(Form::Stream(EventStream::new(self.limits.event_bytes))),
+        }
+    }
+
+    fn drain(&mut self) -> Result<(), Fault> {
+        let Form::Stream(events) = &mut self.form else { return Ok(()) };
+        while !self.done
+            && let Some(event) = events.next()?
+        {
+            let mut data = event.data.trim_ascii();
+            if let Some(rest) = data.strip_suffix(DONE) {
+                self.done = true;
+                data = rest;
+            }
+            if event.is_error && !data.is_empty() {
+                let text = std::str::from_utf8(data).map_err(|_| Fault::NotUtf8)?;
+                let error = serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()));
+                return Err(Fault::said(error.get("error").unwrap_or(&error)));
+            }
+            self.said.hear(data)?;
+        }
+        Ok(())
+    }
+}
+
+impl Answer for ChatAnswer {
+    fn push(&mut self, bytes: &[u8]) -> Result<(), Fault> {
         self.received += bytes.len();
         if self.received > self.limits.stream_bytes {
             return Err(Fault::StreamTooLong { limit: self.limits.stream_bytes });
@@ -92,18 +121,7 @@ impl Answer {
         }
     }
 
-    fn form_of(&self, bytes: &[u8]) -> Result<Form, Fault> {
-        match bytes.iter().find(|byte| !byte.is_ascii_whitespace()) {
-            None => Ok(Form::Unknown),
-            Some(b'<') => Err(Fault::WebPage),
-            Some(b'{') => Ok(Form::Whole(Vec::new())),
-            Some(_) => Ok(Form::Stream(EventStream::new(self.limits.event_bytes))),
-        }
-    }
-
-    /// The body ended in good order. What a server left open (a last empty line, `[DONE]`) is taken as ended, and the
-    /// rule about the reason for stopping decides.
-    pub(super) fn end(&mut self) -> Result<(), Fault> {
+    fn end(&mut self) -> Result<(), Fault> {
         match &mut self.form {
             Form::Unknown => {}
             Form::Stream(events) => {
@@ -119,43 +137,19 @@ impl Answer {
         Ok(())
     }
 
-    fn drain(&mut self) -> Result<(), Fault> {
-        let Form::Stream(events) = &mut self.form else { return Ok(()) };
-        while !self.done
-            && let Some(event) = events.next()?
-        {
-            let mut data = event.data.trim_ascii();
-            if let Some(rest) = data.strip_suffix(DONE) {
-                self.done = true;
-                data = rest;
-            }
-            if event.is_error && !data.is_empty() {
-                let text = std::str::from_utf8(data).map_err(|_| Fault::NotUtf8)?;
-                let error = serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()));
-                return Err(Fault::said(error.get("error").unwrap_or(&error)));
-            }
-            self.said.hear(data)?;
-        }
-        Ok(())
-    }
-
-    /// Whether nothing more needs to be read.
-    pub(super) fn is_done(&self) -> bool {
+    fn is_done(&self) -> bool {
         self.done
     }
 
-    /// A number that grows with every token.
-    pub(super) fn progress(&self) -> u64 {
+    fn progress(&self) -> u64 {
         self.said.progress
     }
 
-    /// Whether anything was said, so that a failure from here on is one in mid answer.
-    pub(super) fn anything_said(&self) -> bool {
+    fn anything_said(&self) -> bool {
         !(self.said.text.is_empty() && self.said.reasoning.is_empty() && self.said.calls.is_empty())
     }
 
-    /// The reply, if the model was done.
-    pub(super) fn finish(self, request: BlobHash) -> Result<Reply, (Fault, Partial)> {
+    fn finish(self, request: BlobHash) -> Result<Reply, (Fault, Partial)> {
         let partial = self.partial();
         let usage = partial.usage;
         let Some(stop) = self.said.stop.filter(|_| self.done) else { return Err((Fault::Cut, partial)) };
@@ -174,8 +168,7 @@ impl Answer {
         }
     }
 
-    /// What was said so far, with what it is taken to have cost.
-    pub(super) fn partial(&self) -> Partial {
+    fn partial(&self) -> Partial {
         let said = &self.said;
         let written = said.text.len() + said.reasoning.len() + said.calls.bytes();
         let usage = said.usage.unwrap_or(Usage {

@@ -5,9 +5,9 @@
 //! does not contradict; a piece that contradicts all begins a new one.
 
 use super::chunk::FunctionPiece;
-use super::fault::Fault;
+
 use crate::backend::ReplyCall;
-use serde_json::Value;
+use crate::http::{Fault, is_object, own_id};
 use std::collections::BTreeSet;
 
 #[derive(Debug, Default)]
@@ -108,21 +108,8 @@ impl Open {
     }
 }
 
-/// An id of our making that no call of the reply has.
-fn own_id(taken: &BTreeSet<String>, from: usize) -> String {
-    (from..).map(|n| format!("call_{n}")).find(|id| !taken.contains(id)).expect("the numbers do not run out")
-}
-
 fn excerpt(name: &str) -> String {
     name.chars().take(64).collect()
-}
-
-/// Whether a text is one whole JSON object.
-pub(super) fn is_object(text: &str) -> bool {
-    // The cheap test first: this is asked of every piece whose name comes again.
-    text.trim_start().starts_with('{')
-        && text.trim_end().ends_with('}')
-        && serde_json::from_str::<Value>(text).is_ok_and(|value| value.is_object())
 }
 
 #[cfg(test)]

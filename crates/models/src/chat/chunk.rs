@@ -1,15 +1,13 @@
 //! The shapes of the dialect, read as generously as is safe: what is not known is ignored, what is known may be absent,
 //! null or of a neighbouring type. A streamed chunk and a whole answer have one shape here, since they differ in a name.
 
+use crate::http::PLAUSIBLE_TOKENS;
 use agent::{Tokens, Usage};
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use std::fmt;
-
-/// Tokens beyond this are not believed: no model reads or writes as many, and a price must not be multiplied by them.
-const PLAUSIBLE_TOKENS: u64 = 100_000_000;
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Chunk {

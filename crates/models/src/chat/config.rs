@@ -1,10 +1,7 @@
-//! Where a chat server is and how patient we are with it, checked once before anything is opened.
+//! What a chat server is made of, and what it wants to be asked in its own way.
 
+use crate::http::{Endpoint, StreamLimits, Timeouts};
 use crate::key::Key;
-use reqwest::Url;
-use std::fmt;
-use std::net::IpAddr;
-use std::time::Duration;
 
 /// What an [`OpenAiChat`](super::OpenAiChat) is made of.
 #[derive(Debug, Clone)]
@@ -35,53 +32,6 @@ impl ChatConfig {
     }
 }
 
-/// How long each part of a call may take. There is none for the whole, which is the turn's own limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Timeouts {
-    /// Until a connection stands: 10 s.
-    pub connect: Duration,
-    /// From sending the request to the first token, which includes the time in which the model reads: 120 s.
-    pub first_token: Duration,
-    /// Between two tokens: 60 s. Only text, reasoning, pieces of calls, usage and the finish count; comments that keep
-    /// the connection alive do not.
-    pub between_tokens: Duration,
-    /// For the body of a refusal: 5 s. What has come by then is read.
-    pub refusal_body: Duration,
-    /// For the end of the body after `[DONE]`, which lets the connection be used again: 250 ms.
-    pub drain: Duration,
-}
-
-impl Default for Timeouts {
-    fn default() -> Timeouts {
-        Timeouts {
-            connect: Duration::from_secs(10),
-            first_token: Duration::from_secs(120),
-            between_tokens: Duration::from_secs(60),
-            refusal_body: Duration::from_secs(5),
-            drain: Duration::from_millis(250),
-        }
-    }
-}
-
-/// How much a server may send in one answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct StreamLimits {
-    /// Bytes of a line, of an event and of an answer that does not stream: 16 MiB.
-    pub event_bytes: usize,
-    /// Bytes of the whole stream: 64 MiB.
-    pub stream_bytes: usize,
-    /// Tool calls in a reply: 128.
-    pub calls: usize,
-    /// Bytes of a refusal that are read: 64 KiB.
-    pub refusal_bytes: usize,
-}
-
-impl Default for StreamLimits {
-    fn default() -> StreamLimits {
-        StreamLimits { event_bytes: 16 << 20, stream_bytes: 64 << 20, calls: 128, refusal_bytes: 64 << 10 }
-    }
-}
-
 /// The name of the limit of output tokens, on which servers do not agree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OutputLimit {
@@ -91,131 +41,26 @@ pub enum OutputLimit {
     MaxCompletionTokens,
 }
 
-/// Why a base URL cannot be used. The URL itself is not shown, since people paste keys into URLs.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ConfigError {
-    /// It does not parse.
-    #[error("base_url is not a URL ({reason}); it should look like http://127.0.0.1:8080/v1")]
-    NotAUrl {
-        /// What the parser says.
-        reason: String,
-    },
-    /// It is neither `http` nor `https`.
-    #[error("base_url begins with {scheme}:, but only http: and https: can be called")]
-    Scheme {
-        /// What it begins with.
-        scheme: String,
-    },
-    /// It holds a name or a password.
-    #[error("base_url holds a user name or password; put the key under `key`, where it is kept secret")]
-    Credentials,
-    /// It holds a fragment, which is never sent.
-    #[error("base_url holds a fragment (#…), which is never sent; remove it")]
-    Fragment,
-    /// It names the path itself.
-    #[error("base_url ends in /chat/completions, which is added by itself; leave it out")]
-    WholePath,
-    /// The key cannot stand in a header.
-    #[error("the key cannot stand in an HTTP header; copy it again")]
-    Key,
+/// The host of OpenAI itself.
+const OPENAI: &str = "api.openai.com";
+
+/// What is rendered in one way for one server and in another for the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Manner {
+    /// The name of the output limit.
+    pub(crate) output_limit: OutputLimit,
+    /// Whether it is OpenAI itself, which reads documents and whose newer models refuse a temperature.
+    pub(crate) openai: bool,
 }
 
-/// A base URL that was checked. `Debug` shows what people may see.
-#[derive(Clone)]
-pub(super) struct Endpoint {
-    /// Where requests go.
-    pub(super) url: Url,
-    /// The base as people may see it: no query, no credentials.
-    pub(super) shown: String,
-    /// Whether the server is on this machine.
-    pub(super) loopback: bool,
-}
+impl Manner {
+    /// What every compatible server understands.
+    pub(crate) const PLAIN: Manner = Manner { output_limit: OutputLimit::MaxTokens, openai: false };
 
-impl fmt::Debug for Endpoint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Endpoint").field(&self.shown).finish()
-    }
-}
-
-impl Endpoint {
-    /// Checks a base URL.
-    pub(super) fn new(base_url: &str) -> Result<Endpoint, ConfigError> {
-        let mut url =
-            Url::parse(base_url.trim()).map_err(|error| ConfigError::NotAUrl { reason: error.to_string() })?;
-        if !matches!(url.scheme(), "http" | "https") {
-            return Err(ConfigError::Scheme { scheme: url.scheme().to_owned() });
-        }
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err(ConfigError::Credentials);
-        }
-        if url.fragment().is_some() {
-            return Err(ConfigError::Fragment);
-        }
-        let base = url.path().trim_end_matches('/').to_owned();
-        if base.ends_with("/chat/completions") {
-            return Err(ConfigError::WholePath);
-        }
-        let shown = format!("{}{base}", url.origin().ascii_serialization());
-        url.set_path(&format!("{base}/chat/completions"));
-        let loopback = url.host_str().is_some_and(is_loopback);
-        Ok(Endpoint { url, shown, loopback })
-    }
-
-    /// The name of the output limit that this host is known to want.
-    pub(super) fn output_limit(&self) -> OutputLimit {
-        match self.url.host_str() {
-            Some("api.openai.com") => OutputLimit::MaxCompletionTokens,
-            _ => OutputLimit::MaxTokens,
-        }
-    }
-}
-
-fn is_loopback(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    bare == "localhost" || bare.ends_with(".localhost") || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nothing_is_added_to_the_base_but_the_path() {
-        for (base, url) in [
-            ("http://127.0.0.1:8080/v1", "http://127.0.0.1:8080/v1/chat/completions"),
-            ("http://127.0.0.1:8080/v1/", "http://127.0.0.1:8080/v1/chat/completions"),
-            ("http://localhost:1", "http://localhost:1/chat/completions"),
-            ("https://x.example/openai/v1?api-version=2", "https://x.example/openai/v1/chat/completions?api-version=2"),
-        ] {
-            assert_eq!(Endpoint::new(base).unwrap().url.as_str(), url);
-        }
-    }
-
-    #[test]
-    fn what_people_see_holds_no_query() {
-        let endpoint = Endpoint::new("https://x.example/v1/?key=canary").unwrap();
-        assert_eq!(endpoint.shown, "https://x.example/v1");
-    }
-
-    #[test]
-    fn this_machine_is_known_by_all_its_names() {
-        let loopback = |url| Endpoint::new(url).unwrap().loopback;
-        assert!(
-            ["http://localhost/v1", "http://127.1.2.3", "http://[::1]:8/v1", "http://a.localhost"].map(loopback)
-                == [true; 4]
-        );
-        assert!(
-            ["http://192.168.0.2", "http://localhost.example", "https://api.openai.com/v1"].map(loopback) == [false; 3]
-        );
-    }
-
-    #[test]
-    fn what_cannot_be_called_is_refused_without_showing_it() {
-        for wrong in
-            ["", "8080", "ftp://x/v1", "http://u:canary@x/v1", "http://x/v1#canary", "http://x/v1/chat/completions/"]
-        {
-            let error = Endpoint::new(wrong).unwrap_err();
-            assert!(!error.to_string().contains("canary"), "{error}");
-        }
+    /// What this server is known to want.
+    pub(super) fn of(endpoint: &Endpoint, output_limit: Option<OutputLimit>) -> Manner {
+        let openai = endpoint.is_host(OPENAI);
+        let usual = if openai { OutputLimit::MaxCompletionTokens } else { OutputLimit::MaxTokens };
+        Manner { output_limit: output_limit.unwrap_or(usual), openai }
     }
 }

@@ -1,11 +1,15 @@
 //! A request as bytes: the same request gives the same bytes, which is what the journal's hash vouches for.
 //!
-//! Fields are written in the order they stand here. A tool's schema is written in the order of its JSON value.
+//! Fields are written in the order they stand here. A schema is written in the order of its JSON value. What a request does
+//! not have leaves no trace in its bytes.
 
-use super::config::OutputLimit;
-use crate::backend::{Message, ReplyCall, Request};
+use super::config::{Manner, OutputLimit};
+use crate::backend::{Attachment, Message, ReplyCall, Request};
+use crate::http::{base64_of, is_object, left_out, read_by_tools};
 use serde::Serialize;
 use serde_json::Value;
+use std::borrow::Cow;
+use wire::ToolSpec;
 
 #[derive(Serialize)]
 struct Body<'a> {
@@ -17,8 +21,26 @@ struct Body<'a> {
     max_tokens: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     max_completion_tokens: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response_format: Option<ResponseFormat<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    temperature: Option<u8>,
     stream: bool,
     stream_options: StreamOptions,
+}
+
+/// The schema in the form of OpenAI, which llama.cpp and vLLM read too.
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum ResponseFormat<'a> {
+    JsonSchema { json_schema: NamedSchema<'a> },
+}
+
+#[derive(Serialize)]
+struct NamedSchema<'a> {
+    name: &'static str,
+    schema: &'a Value,
+    strict: bool,
 }
 
 #[derive(Serialize)]
@@ -33,7 +55,7 @@ enum Rendered<'a> {
         content: &'a str,
     },
     User {
-        content: &'a str,
+        content: Content<'a>,
     },
     Assistant {
         /// Null beside calls when nothing was said, which is how the dialect writes it.
@@ -45,6 +67,33 @@ enum Rendered<'a> {
         tool_call_id: &'a str,
         content: &'a str,
     },
+}
+
+/// A text alone is a string, as every server takes it; with attachments it is a list of parts.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Content<'a> {
+    Text(&'a str),
+    Parts(Vec<Part<'a>>),
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Part<'a> {
+    Text { text: Cow<'a, str> },
+    ImageUrl { image_url: ImageUrl },
+    File { file: File<'a> },
+}
+
+#[derive(Serialize)]
+struct ImageUrl {
+    url: String,
+}
+
+#[derive(Serialize)]
+struct File<'a> {
+    filename: &'a str,
+    file_data: String,
 }
 
 #[derive(Serialize)]
@@ -75,35 +124,54 @@ struct ToolFunction<'a> {
 }
 
 /// The body of the HTTP request.
-pub(crate) fn render(request: &Request, limit: OutputLimit) -> Vec<u8> {
-    let system = (!request.system.is_empty()).then_some(Rendered::System { content: &request.system });
+pub(crate) fn render(request: &Request, manner: Manner) -> Vec<u8> {
     let tokens = Some(request.max_output_tokens.0);
+    let named =
+        |schema| ResponseFormat::JsonSchema { json_schema: NamedSchema { name: "answer", schema, strict: true } };
     let body = Body {
         model: &request.model,
-        messages: system.into_iter().chain(request.messages.iter().map(message)).collect(),
-        tools: request
-            .tools
-            .iter()
-            .map(|tool| Tool {
-                r#type: "function",
-                function: ToolFunction {
-                    name: &tool.name,
-                    description: &tool.description,
-                    parameters: &tool.parameters,
-                },
-            })
-            .collect(),
-        max_tokens: tokens.filter(|_| limit == OutputLimit::MaxTokens),
-        max_completion_tokens: tokens.filter(|_| limit == OutputLimit::MaxCompletionTokens),
+        messages: messages(request, manner),
+        tools: request.tools.iter().map(tool).collect(),
+        max_tokens: tokens.filter(|_| manner.output_limit == OutputLimit::MaxTokens),
+        max_completion_tokens: tokens.filter(|_| manner.output_limit == OutputLimit::MaxCompletionTokens),
+        response_format: request.schema.as_deref().map(named),
+        // Where a form is asked for, the likeliest answer is the wanted one.
+        temperature: request.schema.as_ref().filter(|_| !manner.openai).map(|_| 0),
         stream: true,
         stream_options: StreamOptions { include_usage: true },
     };
     serde_json::to_vec(&body).expect("a request is strings, numbers and JSON values")
 }
 
-fn message(message: &Message) -> Rendered<'_> {
+fn tool(tool: &ToolSpec) -> Tool<'_> {
+    let function = ToolFunction { name: &tool.name, description: &tool.description, parameters: &tool.parameters };
+    Tool { r#type: "function", function }
+}
+
+fn messages(request: &Request, manner: Manner) -> Vec<Rendered<'_>> {
+    let mut rendered = Vec::with_capacity(request.messages.len() + 1);
+    if !request.system.is_empty() {
+        rendered.push(Rendered::System { content: &request.system });
+    }
+    for (at, message) in request.messages.iter().enumerate() {
+        rendered.push(self::message(message, manner));
+        let read = read_by_tools(&request.messages, at);
+        if !read.is_empty() {
+            rendered.push(Rendered::User { content: with_parts("This is what the tools read.", read, manner) });
+        }
+    }
+    rendered
+}
+
+fn message(message: &Message, manner: Manner) -> Rendered<'_> {
     match message {
-        Message::User { text, .. } => Rendered::User { content: text },
+        Message::User { text, attachments } => Rendered::User {
+            content: if attachments.is_empty() {
+                Content::Text(text)
+            } else {
+                with_parts(text, attachments.iter().collect(), manner)
+            },
+        },
         Message::Assistant { text, calls, .. } => Rendered::Assistant {
             content: if text.is_empty() && !calls.is_empty() { None } else { Some(text) },
             tool_calls: calls.iter().map(call).collect(),
@@ -112,10 +180,30 @@ fn message(message: &Message) -> Rendered<'_> {
     }
 }
 
+/// The text and, each under its name, what came with it.
+fn with_parts<'a>(text: &'a str, attachments: Vec<&'a Attachment>, manner: Manner) -> Content<'a> {
+    let mut parts = Vec::with_capacity(2 * attachments.len() + 1);
+    if !text.is_empty() {
+        parts.push(Part::Text { text: text.into() });
+    }
+    for attachment in attachments {
+        let url = || format!("data:{};base64,{}", attachment.media.word(), base64_of(attachment));
+        if attachment.media.is_image() {
+            parts.push(Part::Text { text: format!("{}:", attachment.name).into() });
+            parts.push(Part::ImageUrl { image_url: ImageUrl { url: url() } });
+        } else if manner.openai {
+            parts.push(Part::File { file: File { filename: &attachment.name, file_data: url() } });
+        } else {
+            parts.push(Part::Text { text: left_out(attachment).into() });
+        }
+    }
+    Content::Parts(parts)
+}
+
 /// Arguments that are not a JSON object are sent as `{}`: templates of real servers parse them and answer 500 when they
 /// cannot, which would make one bad call poison every later request. The tool's result says what was wrong.
 fn call(call: &ReplyCall) -> Call<'_> {
-    let arguments = if super::assemble::is_object(&call.arguments) { &call.arguments } else { "{}" };
+    let arguments = if is_object(&call.arguments) { &call.arguments } else { "{}" };
     Call { id: &call.id, r#type: "function", function: CalledFunction { name: &call.name, arguments } }
 }
 
@@ -123,7 +211,7 @@ fn call(call: &ReplyCall) -> Call<'_> {
 mod tests {
     use super::*;
     use agent::{Access, Tokens};
-    use wire::{BlobHash, ToolSpec};
+    use wire::{BlobHash, MediaType, ToolSpec};
 
     fn request() -> Request {
         let call = |id: &str, arguments: &str| ReplyCall {
@@ -147,7 +235,12 @@ mod tests {
                     calls: vec![call("c1", r#"{"path":"a"}"#), call("c2", "{\"pa")],
                     carry: None,
                 },
-                Message::Tool { call_id: "c1".into(), name: "read_file".into(), text: "a: lines 1-1 of 1".into(), attachments: vec![] },
+                Message::Tool {
+                    call_id: "c1".into(),
+                    name: "read_file".into(),
+                    text: "a: lines 1-1 of 1".into(),
+                    attachments: vec![],
+                },
                 Message::Assistant { text: "done".into(), calls: vec![], carry: None },
             ],
             tools: [tool].into(),
@@ -158,7 +251,7 @@ mod tests {
 
     #[test]
     fn a_request_is_rendered_as_the_dialect_wants_it() {
-        let text = String::from_utf8(render(&request(), OutputLimit::MaxTokens)).unwrap();
+        let text = String::from_utf8(render(&request(), Manner::PLAIN)).unwrap();
         assert_eq!(
             text,
             concat!(
@@ -174,8 +267,66 @@ mod tests {
 
     #[test]
     fn the_same_request_gives_the_same_hash_and_another_limit_another() {
-        let hash = |limit| BlobHash::of(&render(&request(), limit));
+        let hash = |output_limit| BlobHash::of(&render(&request(), Manner { output_limit, openai: false }));
         assert_eq!(hash(OutputLimit::MaxTokens), hash(OutputLimit::MaxTokens));
         assert_ne!(hash(OutputLimit::MaxTokens), hash(OutputLimit::MaxCompletionTokens));
+    }
+
+    fn attachment(name: &str, media: MediaType) -> Attachment {
+        Attachment { name: name.into(), media, bytes: [0xff, 0xfe, 0xfd].as_slice().into() }
+    }
+
+    /// The bytes that stand where `before` ends, up to `after`.
+    fn between(request: &Request, manner: Manner, before: &str, after: &str) -> String {
+        let text = String::from_utf8(render(request, manner)).unwrap();
+        let (_, rest) = text.split_once(before).unwrap_or_else(|| panic!("no {before} in {text}"));
+        rest.split_once(after).unwrap_or_else(|| panic!("no {after} in {rest}")).0.to_owned()
+    }
+
+    #[test]
+    fn images_are_data_urls_and_documents_go_to_openai_alone() {
+        let mut request = request();
+        let attachments = vec![attachment("a.png", MediaType::Png), attachment("b.pdf", MediaType::Pdf)];
+        request.messages = vec![Message::User { text: "look".into(), attachments }];
+        let user = |manner| between(&request, manner, r#"{"role":"user","content":"#, "}],\"tools\"");
+        let start = concat!(
+            r#"[{"type":"text","text":"look"},{"type":"text","text":"a.png:"},"#,
+            r#"{"type":"image_url","image_url":{"url":"data:image/png;base64,//79"}},"#
+        );
+        let openai = Manner { output_limit: OutputLimit::MaxCompletionTokens, openai: true };
+        let file = r#"{"type":"file","file":{"filename":"b.pdf","file_data":"data:application/pdf;base64,//79"}}]"#;
+        assert_eq!(user(openai), format!("{start}{file}"));
+        let words = r#"{"type":"text","text":"[b.pdf is application/pdf, which this server does not take: you do not see it]"}]"#;
+        assert_eq!(user(Manner::PLAIN), format!("{start}{words}"));
+    }
+
+    #[test]
+    fn what_tools_read_follows_their_results() {
+        let mut request = request();
+        let read = |id: &str, attachments| Message::Tool {
+            call_id: id.into(),
+            name: "read_file".into(),
+            text: "an image".into(),
+            attachments,
+        };
+        request.messages = vec![read("c1", vec![attachment("a.png", MediaType::Png)]), read("c2", vec![])];
+        assert_eq!(
+            between(&request, Manner::PLAIN, r#""content":"be brief"},"#, r#"],"tools""#),
+            concat!(
+                r#"{"role":"tool","tool_call_id":"c1","content":"an image"},{"role":"tool","tool_call_id":"c2","content":"an image"},"#,
+                r#"{"role":"user","content":[{"type":"text","text":"This is what the tools read."},{"type":"text","text":"a.png:"},"#,
+                r#"{"type":"image_url","image_url":{"url":"data:image/png;base64,//79"}}]}"#
+            )
+        );
+    }
+
+    #[test]
+    fn a_schema_is_asked_for_at_temperature_nought_where_one_can_be_set() {
+        let request = Request { schema: Some(serde_json::json!({"type": "object"}).into()), ..request() };
+        let format = r#""response_format":{"type":"json_schema","json_schema":{"name":"answer","schema":{"type":"object"},"strict":true}},"#;
+        let of = |manner, before| between(&request, manner, before, r#""stream":true"#);
+        assert_eq!(of(Manner::PLAIN, r#""max_tokens":99,"#), format!(r#"{format}"temperature":0,"#));
+        let openai = Manner { openai: true, ..Manner::PLAIN };
+        assert_eq!(of(openai, r#""max_tokens":99,"#), format);
     }
 }

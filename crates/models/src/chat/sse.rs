@@ -3,7 +3,7 @@
 //! Only what a model server uses: the data of each event, its name, and a field `error`, which older llama.cpp servers
 //! send in place of data. Ids and retry times have no meaning in the answer to one request.
 
-use super::fault::Fault;
+use crate::http::Fault;
 
 /// Takes bytes in, gives events out.
 #[derive(Debug)]

@@ -1,10 +1,9 @@
 //! The parser against streams of servers that do odd things, against streams cut after every byte, and against streams
 //! that a seeded generator damaged. No socket: the same bytes in every cutting must give the same reply.
 
-use super::answer::Answer;
-use super::config::StreamLimits;
-use super::fault::Fault;
+use super::answer::ChatAnswer;
 use crate::backend::{Partial, Reply, Sink};
+use crate::http::{Answer, Fault, StreamLimits};
 use agent::{Failure, Stop, Tokens};
 use std::sync::{Arc, Mutex};
 use wire::{BlobHash, DeltaKind};
@@ -35,7 +34,7 @@ enum Ending {
 
 fn read<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, ending: Ending) -> Result<Reply, (Fault, Partial)> {
     let (sink, heard) = sink();
-    let mut answer = Answer::new(StreamLimits::default(), sink, 400);
+    let mut answer = ChatAnswer::new(StreamLimits::default(), sink, 400);
     for piece in pieces {
         if answer.is_done() {
             break;
@@ -273,7 +272,7 @@ fn what_is_no_answer_is_told_apart() {
 #[test]
 fn limits_have_names_and_large_arguments_below_them_pass() {
     let limits = StreamLimits { event_bytes: 100, stream_bytes: 250, ..StreamLimits::default() };
-    let answer = || Answer::new(limits, sink().0, 0);
+    let answer = || ChatAnswer::new(limits, sink().0, 0);
     assert_eq!(answer().push(&[b'd'; 101]), Err(Fault::EventTooLong { limit: 100 }));
     assert_eq!(answer().push(&[b'{'; 101]), Err(Fault::EventTooLong { limit: 100 }));
     let mut long = answer();

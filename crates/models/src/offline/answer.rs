@@ -4,7 +4,7 @@ use super::plan::{self, Call, End, Next};
 use super::script::{self, MAX_STEPS, Script, Step};
 use super::words;
 use crate::backend::{Message, Reply, ReplyCall, Request};
-use crate::chat::{OutputLimit, render};
+use crate::chat::{Manner, render};
 use agent::{Stop, Tokens, Usage};
 use std::collections::BTreeMap;
 use wire::BlobHash;
@@ -17,7 +17,7 @@ const MAX_CALLS: usize = 16;
 /// The last prompt counts; a sentence that joins a running turn therefore takes the place of what was still to be done.
 pub fn answer(request: &Request) -> Reply {
     let (text, calls) = reply(request);
-    let rendered = render(request, OutputLimit::MaxTokens);
+    let rendered = render(request, Manner::PLAIN);
     let written: usize = text.len() + calls.iter().map(|call| call.name.len() + call.arguments.len()).sum::<usize>();
     Reply {
         stop: if calls.is_empty() { Stop::End } else { Stop::ToolCalls },

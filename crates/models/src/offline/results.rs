@@ -37,7 +37,9 @@ impl<'a> Heard<'a> {
             "edit_file" => first.starts_with("edited "),
             "move_file" => first.starts_with("moved "),
             "delete_file" => first.starts_with("deleted "),
-            "read_file" => page(text).is_some() || first.contains(": binary, "),
+            "read_file" => {
+                page(text).is_some() || [": binary, ", ": image/", ": application/pdf"].iter().any(|word| first.contains(word))
+            }
             _ => first.rsplit(": ").next().is_some_and(|count| count.starts_with(|c: char| c.is_ascii_digit())),
         };
         Heard { first, body, done }
@@ -100,6 +102,7 @@ mod tests {
     #[test]
     fn success_is_known_by_its_first_line() {
         for (name, text, done) in [
+            ("read_file", "a.png: image/png, 120 bytes, 3x4", true),
             ("write_file", "wrote a: 1 line, 3 bytes (new file)", true),
             ("write_file", "a already holds exactly this (1 line, 3 bytes); nothing to write", true),
             ("write_file", "a exists (1 line, 3 bytes) and you have not read it; read it with read_file first", false),

@@ -27,7 +27,7 @@ async fn call(backend: &dyn Backend, prompt: &str) -> Reply {
     finished(backend.call(asking(prompt), deaf(), CancellationToken::new()).await)
 }
 
-async fn keeps_the_contract(backend: Arc<dyn Backend>) {
+pub(crate) async fn keeps_the_contract(backend: Arc<dyn Backend>) {
     what_is_heard_is_what_is_said(&*backend).await;
     calls_are_whole(&*backend).await;
     a_stop_beforehand_says_nothing(&*backend).await;

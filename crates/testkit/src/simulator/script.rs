@@ -75,6 +75,8 @@ const PLENTY: Money = Money(50_000_000);
 pub(super) const FREE: &str = "offline";
 /// The model that costs something.
 pub(super) const PAID: &str = "paid::large";
+/// A route along all of them.
+pub(super) const ROUTE: &str = "any";
 /// A model that no settings know.
 pub(super) const UNKNOWN: &str = "paid::gone";
 
@@ -111,10 +113,14 @@ fn settings(random: &mut Random) -> Settings {
         max_output_tokens: Tokens(1_000),
         input_microusd_per_mtok: Money(1_000_000),
         output_microusd_per_mtok: Money(3_000_000),
+        priced: true,
     };
     let free = ModelSpec { input_microusd_per_mtok: Money(0), output_microusd_per_mtok: Money(0), ..paid };
     let models = BTreeMap::from([(ModelName::new(FREE), free), (ModelName::new(PAID), paid)]);
-    let default_model = Some(ModelName::new(random.pick(&[FREE, PAID, PAID])));
+    let [free, paid, route, gone] = [FREE, PAID, ROUTE, UNKNOWN].map(ModelName::new);
+    let named = random.pick(&[[&paid, &free, &gone], [&free, &paid, &free], [&gone, &free, &paid]]);
+    let routes = BTreeMap::from([(route, named.map(ModelName::clone).to_vec())]);
+    let default_model = Some(ModelName::new(random.pick(&[FREE, PAID, PAID, ROUTE, ROUTE])));
     let limits = Limits {
         steps: random.between(2, 12) as u32,
         turn_ms: random.pick(&[4_000, 60_000, 1_800_000]),
@@ -122,9 +128,11 @@ fn settings(random: &mut Random) -> Settings {
         attempts: random.between(1, 4) as u32,
         backoff_ms: random.pick(&[0, 500]),
         max_backoff_ms: 2_000,
+        alike_calls: random.between(2, 6) as u32,
+        turn_cost: None,
         fruitless: random.between(1, 3) as u32,
     };
-    Settings { default_model, models, limits, ..Settings::default() }
+    Settings { default_model, models, routes, limits, ..Settings::default() }
 }
 
 /// Settings as somebody may change them while the session runs: limits move, a model goes away or comes back.

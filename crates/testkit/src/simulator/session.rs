@@ -258,7 +258,7 @@ impl Session {
 fn take(ahead: &mut State, happened: &mut Vec<Event>, event: Event) {
     let means = match &event {
         Event::TimerFired { turn, effect } => ahead.turn.as_ref().is_some_and(|running| {
-            let waits = matches!(running.phase, Phase::Model { failed: Some(_), .. });
+            let waits = matches!(&running.phase, Phase::Model { failed, .. } if !failed.is_empty());
             running.id == *turn && running.ending.is_none() && (effect.kind == EffectKind::Deadline || waits)
         }),
         _ => event.ends().is_none_or(|effect| ahead.open.contains_key(&effect)),

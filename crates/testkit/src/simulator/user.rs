@@ -2,7 +2,7 @@
 
 use super::audit::fits;
 use super::random::Random;
-use super::script::{FREE, PAID, UNKNOWN};
+use super::script::{FREE, PAID, ROUTE, UNKNOWN};
 use agent::{Answer, EffectId, Event, ModelName, Question, Seq, State, Tokens, TurnOutcome};
 use std::collections::BTreeMap;
 
@@ -39,7 +39,8 @@ pub(super) fn command(random: &mut Random, questions: &BTreeMap<EffectId, Questi
     }
     match random.weighed(&[(46, 0), (6, 1), (9, 2), (4, 3), (2, 4), (2, 5), (2, 6), (2, 7), (2, 8), (6, 9), (8, 10)]) {
         0 => {
-            let model = random.weighed(&[(80, None), (9, Some(FREE)), (9, Some(PAID)), (2, Some(UNKNOWN))]);
+            let model =
+                random.weighed(&[(75, None), (7, Some(FREE)), (7, Some(PAID)), (9, Some(ROUTE)), (2, Some(UNKNOWN))]);
             let (model, steer) = (model.map(ModelName::new), random.chance(50));
             Command::Prompt { tokens: Tokens(random.pick(&[4, 50, 700])), model, steer }
         }

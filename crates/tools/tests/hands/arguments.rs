@@ -9,8 +9,8 @@ fn a_wrong_call_is_told_how_to_be_right() {
         (
             "read",
             "{}",
-            "there is no tool \"read\"; the tools are read_file, write_file, edit_file, move_file, delete_file, \
-             list_directory, find_files, search_text",
+            "there is no tool \"read\"; the tools are read_file, write_file, edit_file, apply_patch, move_file, \
+             delete_file, list_directory, find_files, search_text",
         ),
         (
             "read_file",
@@ -128,6 +128,7 @@ fn the_check_asks_for_exactly_what_the_table_says() {
             .iter()
             .map(|(name, schema)| {
                 let value = match schema["type"].as_str().unwrap() {
+                    "string" if name == "patch" => json!("*** Begin Patch\n*** Delete File: a\n*** End Patch"),
                     "string" => json!(format!("value-of-{name}")),
                     "integer" => json!(1),
                     "boolean" => json!(true),

@@ -224,6 +224,8 @@ fn a_call_stops_at_whichever_look_it_is_told_to() {
             ("read_file", json!({"path": "e"})),
             ("write_file", json!({"path": "n", "content": ""})),
             ("edit_file", json!({"path": "e", "old": "x", "new": "y"})),
+            ("edit_file", json!({"path": "e", "old": "x ", "new": "y"})),
+            ("apply_patch", json!({"patch": "--- e\n+++ e\n@@\n-x\n+y\n--- a/a/b/c\n+++ /dev/null\n"})),
             ("move_file", json!({"from": "e", "to": "f"})),
             ("delete_file", json!({"path": "e"})),
         ] {

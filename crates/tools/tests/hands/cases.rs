@@ -265,28 +265,29 @@ fn edit_file() {
                 "edit_file",
                 json!({"path": "a.txt", "old": "two", "new": "2"}),
                 Done,
-                "edited a.txt: 1 replacement at line 2; it now has 3 lines, 12 bytes",
+                "edited a.txt: 1 replacement at line 2; it now has 3 lines, 12 bytes\n1| one\n2| 2\n3| three",
             )
             .to("a.txt", Some(regular("one\n2\nthree\n"))),
             case(
                 "edit_file",
                 json!({"path": "run.sh", "old": "echo hi\n", "new": ""}),
                 Done,
-                "edited run.sh: 1 replacement at line 2; it now has 1 line, 10 bytes",
+                "edited run.sh: 1 replacement at line 2; it now has 1 line, 10 bytes\n1| #!/bin/sh",
             )
             .to("run.sh", Some(executable("#!/bin/sh\n"))),
             case(
                 "edit_file",
                 json!({"path": "dos.txt", "old": "one\ntwo", "new": "1\n2\n3"}),
                 Done,
-                "edited dos.txt: 1 replacement at line 1; it now has 3 lines, 9 bytes",
+                "edited dos.txt: 1 replacement at line 1; it now has 3 lines, 9 bytes\n1| 1\n2| 2\n3| 3",
             )
             .to("dos.txt", Some(regular("1\r\n2\r\n3\r\n"))),
             case(
                 "edit_file",
                 json!({"path": "src/main.rs", "old": "call()", "new": "go()", "all": true}),
                 Done,
-                "edited src/main.rs: 2 replacements at lines 2, 3; it now has 4 lines, 34 bytes",
+                "edited src/main.rs: 2 replacements at lines 2, 3; it now has 4 lines, 34 bytes\n1| fn main() {\n\
+                 2|     go();\n3|     go();\n4| }",
             )
             .to("src/main.rs", Some(regular("fn main() {\n    go();\n    go();\n}\n"))),
             case(
@@ -297,10 +298,11 @@ fn edit_file() {
             ),
             case(
                 "edit_file",
-                json!({"path": "src/main.rs", "old": "\tcall();\n}", "new": ""}),
+                json!({"path": "src/main.rs", "old": "\tcall();\n\tend();\n}", "new": ""}),
                 Failed,
-                "old does not occur in src/main.rs (its first line is like line 2; the white space or what follows \
-                 differs); read the file and copy the text exactly, white space included",
+                "old does not occur in src/main.rs; read the file and copy the text exactly, white space included\n\
+                 The nearest place is at line 2, where line 3 is not \"end();\":\n1| fn main() {\n2|     call();\n\
+                 3|     call();\n4| }",
             ),
             case(
                 "edit_file",
@@ -535,7 +537,7 @@ fn search_text() {
                 json!({"pattern": "a(b"}),
                 Failed,
                 "\"a(b\" is not a regular expression that can be used; put \\ before . * + ? ( ) [ ] { } | ^ $ to find \
-                 them as they are\nregex parse error:\n    a(b\n     ^\nerror: unclosed group",
+                 them as they are\nunclosed group",
             ),
             case(
                 "search_text",

@@ -8,4 +8,8 @@ mod cases;
 mod fuzz;
 mod golden;
 mod ignoring;
+mod patches;
+mod patching;
+mod tolerance;
+mod viewing;
 mod worlds;

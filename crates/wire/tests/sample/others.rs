@@ -21,7 +21,7 @@ pub(crate) fn others() -> Vec<Written> {
     };
     written![
         Settings: [Settings::default(), settings()],
-        ModelSpec: [spec()],
+        ModelSpec: [spec(true), spec(false)],
         ToolSpec: [tool("read_file", Access::Read), tool("edit_file", Access::Write), tool("run", Access::World)],
         Running: [running(None), running(Some("/tmp/tinkerbell.sock"))],
     ]
@@ -33,25 +33,28 @@ fn settings() -> Settings {
         argument: argument.map(str::to_owned),
         decision,
     };
-    let name = ModelName::new("anthropic::claude-sonnet-4-5");
+    let (name, here) = (ModelName::new("anthropic::claude-sonnet-4-5"), ModelName::new("ollama::qwen3:8b"));
     Settings {
         default_model: Some(name.clone()),
-        models: BTreeMap::from([(name, spec())]),
+        models: BTreeMap::from([(name.clone(), spec(true)), (here.clone(), spec(false))]),
+        routes: BTreeMap::from([(ModelName::new("careful"), vec![name, here])]),
         tools: BTreeMap::from([("read_file".to_owned(), Access::Read), ("run".to_owned(), Access::World)]),
         rules: vec![
             rule(Some("*.pem"), Decision::Deny),
             rule(Some("/etc/*"), Decision::Ask),
             rule(None, Decision::Allow),
         ],
-        limits: Limits::default(),
+        limits: Limits { turn_cost: Some(Money(500_000)), ..Limits::default() },
     }
 }
 
-fn spec() -> ModelSpec {
+fn spec(priced: bool) -> ModelSpec {
+    let price = |microusd| if priced { Money(microusd) } else { Money(0) };
     ModelSpec {
         context_tokens: Tokens(200_000),
         max_output_tokens: Tokens(8_192),
-        input_microusd_per_mtok: Money(3_000_000),
-        output_microusd_per_mtok: Money(15_000_000),
+        input_microusd_per_mtok: price(3_000_000),
+        output_microusd_per_mtok: price(15_000_000),
+        priced,
     }
 }

@@ -3,7 +3,8 @@
 use super::shapes::{MORNING, accept, effect, session};
 use agent::{
     AcceptOutcome, Access, Answer, CallFact, EffectKind, Epoch, Event, Failure, Generation, Interruption, Limit,
-    Micros, ModelName, Money, Question, Scope, Seq, Stop, Tokens, ToolOutcome, TurnId, TurnOutcome, Usage, Verdict,
+    Micros, ModelName, Money, Question, Scope, Seq, SessionId, Stop, Tokens, ToolOutcome, TurnId, TurnOutcome, Usage,
+    Verdict,
 };
 use wire::{Delta, DeltaKind, Header};
 
@@ -58,7 +59,8 @@ fn about_sessions() -> Vec<Event> {
         generation: Generation(generation),
         cost_microusd: Money(cost),
     };
-    vec![Event::SessionCreated {}, Event::SessionUpdated {}, began(1, 7, 0), began(2, 8, 4_200)]
+    let forked = Event::SessionForked { parent: SessionId::from_parts(1_763_888_400_000, 7), at_seq: Seq(41) };
+    vec![Event::SessionCreated {}, Event::SessionUpdated {}, forked, began(1, 7, 0), began(2, 8, 4_200)]
 }
 
 fn about_prompts() -> Vec<Event> {
@@ -74,7 +76,7 @@ fn about_prompts() -> Vec<Event> {
 
 fn about_turns() -> Vec<Event> {
     let turn = TURN;
-    let limits = [Limit::Steps, Limit::Time, Limit::OutputTokens, Limit::Budget];
+    let limits = [Limit::Steps, Limit::Time, Limit::OutputTokens, Limit::AlikeCalls, Limit::Context, Limit::Budget];
     let ending = |outcome, limit| Event::TurnEnding { turn, outcome, limit };
     let finished = |outcome, limit, failure| {
         let (usage, cost_microusd) = (usage(), Money(4_800));
@@ -135,12 +137,12 @@ fn replies(effect: agent::EffectId) -> Vec<Event> {
         decided(Access::World, Verdict::Ask),
         decided(Access::Read, Verdict::Invalid),
     ];
-    let finished = |stop, calls| {
+    let finished = |stop, calls, alike| {
         let (tokens, usage, cost_microusd) = (Tokens(80), usage(), Money(4_800));
-        Event::ModelFinished { turn: TURN, effect, stop, calls, tokens, usage, cost_microusd }
+        Event::ModelFinished { turn: TURN, effect, stop, calls, alike, tokens, usage, cost_microusd }
     };
-    let mut events = vec![finished(Stop::ToolCalls, calls)];
-    events.extend([Stop::End, Stop::Length, Stop::Filtered].map(|stop| finished(stop, Vec::new())));
+    let mut events = vec![finished(Stop::ToolCalls, calls, 1)];
+    events.extend([Stop::End, Stop::Length, Stop::Filtered].map(|stop| finished(stop, Vec::new(), 0)));
     events
 }
 
@@ -167,7 +169,7 @@ fn about_questions() -> Vec<Event> {
     events.extend(answers.map(|answer| Event::ApprovalResolved { turn, effect: ask, answer }));
     let timers = [EffectKind::Backoff, EffectKind::Deadline].map(effect);
     events.extend(timers.map(|effect| Event::TimerFired { turn, effect }));
-    let scopes = [Scope::Session, Scope::Day];
+    let scopes = [Scope::Turn, Scope::Session, Scope::Day];
     events.extend(scopes.map(|scope| Event::BudgetExhausted { turn, effect: effect(EffectKind::Model), scope }));
     events
 }

@@ -1,6 +1,7 @@
 //! The small values that samples are made of, always the same ones.
 
 use agent::{EffectId, EffectKind, Micros, SessionId, TurnId};
+use wire::rest::CommitView;
 use wire::{BlobHash, Change, FileState, Mode, RelPath, Text};
 
 /// Monday, 24 November 2025, in the morning.
@@ -33,6 +34,11 @@ pub(super) fn blob_text() -> Text {
 
 pub(super) fn file(bytes: &str, mode: Mode) -> FileState {
     FileState { blob: BlobHash::of(bytes.as_bytes()), bytes: bytes.len() as u64, mode }
+}
+
+/// A commit in the user's repository, on a branch or where HEAD is detached.
+pub(super) fn commit(branch: Option<&str>) -> CommitView {
+    CommitView { id: "c9f0f895fb98ab9159f51fd0297e236d5a1b2c3d".to_owned(), branch: branch.map(str::to_owned) }
 }
 
 pub(super) fn created() -> Change {

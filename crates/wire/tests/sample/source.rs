@@ -44,6 +44,7 @@ impl Source {
         for line in files.iter().flat_map(|text| text.split("#[cfg(test)]").take(1)).flat_map(str::lines) {
             let code = line.trim();
             match code {
+                "media! {" => source.at = Reading { owner: Some("MediaType".to_owned()), ..Reading::default() },
                 "words!(" => source.at = Reading { in_words: true, ..Reading::default() },
                 _ if line.starts_with('}') || line == ");" => source.at = Reading::default(),
                 _ if code.starts_with("#[") => source.at.attribute(code),
@@ -71,10 +72,16 @@ impl Source {
     }
 
     fn member(&mut self, code: &str) {
-        let (Some(owner), Some(code)) = (self.at.owner.clone(), code.strip_suffix(',')) else { return };
+        let Some(owner) = self.at.owner.clone() else { return };
+        if let Some((_, row)) = code.strip_suffix(';').and_then(|row| row.split_once(" = \"")) {
+            self.words.entry(owner).or_default().extend(row.split('"').next().map(str::to_owned));
+            return;
+        }
+        let Some(code) = code.strip_suffix(',') else { return };
         let (name, word) = code.split_once(" = ").unwrap_or((code, ""));
         if let Some((name, holds)) = code.split_once(": ").filter(|(name, _)| !name.starts_with("//")) {
-            let (name, holds) = (name.trim_start_matches("pub ").to_owned(), holds.to_owned());
+            let name = self.at.renamed.take().unwrap_or_else(|| name.trim_start_matches("pub ").to_owned());
+            let holds = holds.to_owned();
             let may_be_absent = std::mem::take(&mut self.at.skipped) || holds.starts_with("Option<");
             let flattened = std::mem::take(&mut self.at.flattened);
             self.fields.push(Field { owner, name, holds, may_be_absent, flattened });

@@ -11,6 +11,7 @@ pub(crate) struct Written {
     pub(crate) shape: &'static str,
     /// The JSON.
     pub(crate) json: String,
+    reads: fn(&str) -> bool,
 }
 
 impl Written {
@@ -19,7 +20,14 @@ impl Written {
         let json = serde_json::to_string(&sample).expect("a sample is plain data");
         let read: T = serde_json::from_str(&json).unwrap_or_else(|error| panic!("{shape}: {error}: {json}"));
         assert_eq!(read, sample, "{shape} does not read back from {json}");
-        Written { shape, json }
+        Written { shape, json, reads: |json| serde_json::from_str::<T>(json).is_ok() }
+    }
+
+    /// Whether it still reads when it says more than is known here; `None` where it is no object.
+    pub(crate) fn reads_with_more(&self) -> Option<bool> {
+        let rest = self.json.strip_prefix('{')?;
+        let comma = if rest == "}" { "" } else { "," };
+        Some((self.reads)(&format!("{{\"later\":{{\"a\":[1,null]}}{comma}{rest}")))
     }
 
     /// The JSON, read.
@@ -30,7 +38,7 @@ impl Written {
 
 /// A line for each sample, with its shape: `{"shape":…,"json":…}`.
 pub(crate) fn lines(samples: &[Written]) -> String {
-    samples.iter().fold(String::new(), |mut out, Written { shape, json }| {
+    samples.iter().fold(String::new(), |mut out, Written { shape, json, .. }| {
         writeln!(out, "{{\"shape\":\"{shape}\",\"json\":{json}}}").expect("a string takes whatever is written");
         out
     })

@@ -3,10 +3,10 @@
 use super::super::invariant::{Checked, Invariant, hold};
 use super::effects::Effects;
 use agent::{
-    Access, Answer, EffectId, EffectKind, Event, Failure, Interruption, Limit, Limits, Money, Seq, ToolOutcome, TurnId,
-    TurnOutcome, Usage,
+    Access, Answer, EffectId, EffectKind, Event, Failure, Interruption, Limit, Limits, ModelName, Money, Seq,
+    ToolOutcome, TurnId, TurnOutcome, Usage,
 };
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 #[derive(Debug, Default)]
 pub(super) struct Turns {
@@ -27,8 +27,14 @@ struct Running {
     /// How it must end, once that is decided.
     ending: Option<(TurnOutcome, Option<Limit>)>,
     newest_prompt: Seq,
-    /// The failure that is being waited out.
-    failed: Option<Failure>,
+    /// Calls that run, and whom they call.
+    calling: BTreeMap<EffectId, ModelName>,
+    /// Who failed since the last pause, or will not work in this step at all; the last one is the newest.
+    failed: Vec<(ModelName, Failure)>,
+    /// The newest failure came after something had been said, so only a pause may follow.
+    said: bool,
+    /// How often in a row the last call was asked for.
+    alike: u32,
     /// Prompts steered into it, each with whether a model call began after it.
     steers: Vec<(Seq, bool)>,
     /// Tools that touch the world: one that a shutdown stops may be shown as cancelled.
@@ -36,8 +42,8 @@ struct Running {
     /// The model has nothing more to do.
     all_said: bool,
     steps: u32,
-    /// Failures of the present step.
-    failures: u32,
+    /// Pauses of the present step.
+    pauses: u32,
     changed: u32,
     usage: Usage,
     cost: Money,
@@ -49,6 +55,7 @@ impl Turns {
         if let Some(running) = &mut self.running {
             running.limits.steps = running.limits.steps.max(limits.steps);
             running.limits.attempts = running.limits.attempts.max(limits.attempts);
+            running.limits.alike_calls = running.limits.alike_calls.max(limits.alike_calls);
         }
     }
 
@@ -92,14 +99,17 @@ impl Turns {
         self.running = Some(Running {
             id: turn,
             newest_prompt: next.map_or(Seq(0), |(_, prompt)| prompt),
-            failed: None,
+            calling: BTreeMap::new(),
+            failed: Vec::new(),
+            said: false,
+            alike: 0,
             limits: self.limits.unwrap_or_default(),
             ending: None,
             steers: Vec::new(),
             world_tools: BTreeSet::new(),
             all_said: false,
             steps: 0,
-            failures: 0,
+            pauses: 0,
             changed: 0,
             usage: Usage::default(),
             cost: Money(0),
@@ -146,30 +156,36 @@ impl Running {
                 self.steers.push((seq, false));
                 self.newest_prompt = seq;
                 self.all_said = false;
+                self.alike = 0;
             }
             Event::TimerFired { effect, .. } if effect.kind == EffectKind::Backoff => {
-                self.failed = self.failed.filter(|failure| !can_pass(*failure));
+                self.failed.retain(|(_, failure)| !can_pass(*failure));
+                (self.said, self.pauses) = (false, self.pauses + 1);
             }
             Event::TurnEnding { outcome, limit, .. } => self.end(*outcome, *limit),
             Event::BudgetExhausted { .. } => self.end(TurnOutcome::Limit, Some(Limit::Budget)),
             Event::ApprovalResolved { answer: Answer::Abandon, .. } => self.end(TurnOutcome::Abandoned, None),
-            Event::ModelStarted { .. } => {
+            Event::ModelStarted { effect, model, .. } => {
                 hold(!self.all_said, Invariant::StopsWhenDone, || format!("{event:?}"))?;
-                hold(self.failed.is_none(), Invariant::PausesHold, || format!("{event:?} after {:?}", self.failed))?;
+                let anew = !self.said && self.failed.iter().all(|(failed, _)| failed != model);
+                hold(anew, Invariant::PausesHold, || format!("{event:?} after {:?}", self.failed))?;
                 self.steers.iter_mut().for_each(|(_, shown)| *shown = true);
-                let (steps, failures) = (self.steps < self.limits.steps, self.failures < self.limits.attempts);
-                hold(steps && failures, Invariant::LimitsHold, || format!("{} of {:?}", self.steps, self.limits))?;
+                let (steps, rounds) = (self.steps < self.limits.steps, self.pauses < self.limits.attempts);
+                hold(steps && rounds, Invariant::LimitsHold, || format!("{} of {:?}", self.steps, self.limits))?;
+                self.calling.insert(*effect, model.clone());
             }
-            Event::ModelFinished { usage, calls, .. } => {
+            Event::ModelFinished { usage, calls, alike, .. } => {
                 self.steers.retain(|(_, shown)| !shown);
                 self.all_said = calls.is_empty() && self.steers.is_empty();
                 self.steps += 1;
-                self.failures = 0;
+                (self.pauses, self.alike) = (0, *alike);
+                self.failed.clear();
                 self.usage += *usage;
             }
-            Event::ModelFailed { usage, failure, .. } => {
-                self.failed = Some(*failure);
-                self.failures += 1;
+            Event::ModelFailed { effect, usage, failure, tokens, .. } => {
+                let model = self.calling.remove(effect);
+                self.failed.extend(model.map(|model| (model, *failure)));
+                self.said = !tokens.is_zero();
                 self.usage += *usage;
             }
             Event::ModelInterrupted { usage, interruption, .. } => {
@@ -177,7 +193,13 @@ impl Running {
                 let wanted = *interruption == Interruption::Released || self.ending.is_some();
                 hold(wanted, Invariant::RunningIsKept, || format!("{event:?}"))?;
             }
-            Event::ToolStarted { effect, access: Access::World, .. } => drop(self.world_tools.insert(*effect)),
+            Event::ToolStarted { effect, access, .. } => {
+                let few = self.alike < self.limits.alike_calls;
+                hold(few, Invariant::LimitsHold, || format!("{event:?} after {} alike", self.alike))?;
+                if *access == Access::World {
+                    self.world_tools.insert(*effect);
+                }
+            }
             Event::ToolFinished { effect, changed, outcome, .. } => {
                 self.changed += changed;
                 let wanted =

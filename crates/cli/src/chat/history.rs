@@ -1,0 +1,169 @@
+//! What was typed earlier, kept in a file that only its owner can read.
+//!
+//! A line of the file is a text as a JSON string, since a text may have several lines. What looks like a key is never
+//! written, and attachments are not part of a text.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+/// How many texts are kept.
+const MAX_ENTRIES: usize = 1_000;
+/// The longest text that is kept, in bytes.
+const MAX_ENTRY_BYTES: usize = 16 * 1024;
+/// The largest file that is read; of a larger one its end counts.
+const MAX_FILE_BYTES: u64 = 2 * 1024 * 1024;
+/// How keys of providers begin.
+const KEY_BEGINNINGS: [&str; 12] =
+    ["sk-", "sk_", "pk-", "ghp_", "gho_", "github_pat_", "glpat-", "xoxb-", "xoxp-", "AKIA", "AIza", "hf_"];
+/// A word that begins like a key is one from this length on.
+const MIN_KEY_CHARS: usize = 16;
+
+/// What was typed, the newest last.
+#[derive(Debug, Default)]
+pub(super) struct History {
+    entries: Vec<String>,
+    /// Where it is kept; none where it could not be.
+    file: Option<PathBuf>,
+    /// The entry that is shown, while one is.
+    at: Option<usize>,
+    /// What was being typed before that.
+    draft: String,
+}
+
+impl History {
+    /// Reads what is kept. A file that cannot be read is as good as none.
+    pub(super) fn open(file: PathBuf) -> History {
+        let mut entries: Vec<String> =
+            read(&file).unwrap_or_default().lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        let surplus = entries.len().saturating_sub(MAX_ENTRIES);
+        entries.drain(..surplus);
+        if surplus > MAX_ENTRIES {
+            // It has grown to twice its size: what is too old is left out. Should that fail, it goes on growing a while.
+            let _ = rewrite(&file, &entries);
+        }
+        History { entries, file: Some(file), at: None, draft: String::new() }
+    }
+
+    /// Keeps a text.
+    pub(super) fn add(&mut self, text: &str) -> io::Result<()> {
+        self.at = None;
+        let text = text.trim_end();
+        let is_new = self.entries.last().is_none_or(|last| last != text);
+        if text.is_empty() || !is_new || text.len() > MAX_ENTRY_BYTES || holds_key(text) {
+            return Ok(());
+        }
+        self.entries.push(text.to_owned());
+        if self.entries.len() > MAX_ENTRIES {
+            self.entries.remove(0);
+        }
+        let Some(file) = &self.file else { return Ok(()) };
+        let mut file = private(file, true)?;
+        file.write_all(line(text).as_bytes())
+    }
+
+    /// The entry before the one that is shown; `draft` is what is being typed.
+    pub(super) fn older(&mut self, draft: &str) -> Option<String> {
+        let at = self.at.unwrap_or(self.entries.len()).checked_sub(1)?;
+        Some(self.show(at, draft))
+    }
+
+    /// The entry after the one that is shown, and in the end the draft again.
+    pub(super) fn newer(&mut self) -> Option<String> {
+        let at = self.at? + 1;
+        if at < self.entries.len() {
+            return Some(self.show(at, ""));
+        }
+        self.at = None;
+        Some(std::mem::take(&mut self.draft))
+    }
+
+    /// The next older entry that holds `words`.
+    pub(super) fn search(&mut self, words: &str, draft: &str) -> Option<String> {
+        let from = self.at.unwrap_or(self.entries.len());
+        let at = self.entries[..from].iter().rposition(|entry| entry.contains(words) && entry != draft)?;
+        Some(self.show(at, draft))
+    }
+
+    /// Something else is being typed.
+    pub(super) fn leave(&mut self) {
+        self.at = None;
+    }
+
+    fn show(&mut self, at: usize, draft: &str) -> String {
+        if self.at.is_none() {
+            self.draft = draft.to_owned();
+        }
+        self.at = Some(at);
+        self.entries[at].clone()
+    }
+}
+
+fn read(path: &Path) -> io::Result<String> {
+    let mut file = File::open(path)?;
+    let surplus = file.metadata()?.len().saturating_sub(MAX_FILE_BYTES);
+    if surplus > 0 {
+        io::Seek::seek(&mut file, io::SeekFrom::Start(surplus))?;
+    }
+    let mut bytes = Vec::new();
+    file.take(MAX_FILE_BYTES).read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn rewrite(path: &Path, entries: &[String]) -> io::Result<()> {
+    let beside = path.with_extension("new");
+    let mut file = private(&beside, false)?;
+    let lines: String = entries.iter().map(|entry| line(entry)).collect();
+    file.write_all(lines.as_bytes())?;
+    std::fs::rename(beside, path)
+}
+
+fn private(path: &Path, append: bool) -> io::Result<File> {
+    OpenOptions::new().create(true).write(true).append(append).truncate(!append).mode(0o600).open(path)
+}
+
+fn line(text: &str) -> String {
+    format!("{}\n", serde_json::Value::from(text))
+}
+
+fn holds_key(text: &str) -> bool {
+    let mut words = text.split(|character: char| character.is_whitespace() || "\"'=`".contains(character));
+    words.any(|word| word.len() >= MIN_KEY_CHARS && KEY_BEGINNINGS.iter().any(|beginning| word.starts_with(beginning)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn what_was_typed_is_there_again_and_nobody_else_reads_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("chat_history");
+        let mut history = History::open(path.clone());
+        for text in ["one", "two\nlines", "two\nlines", "", "use sk-ant-0123456789abcdef"] {
+            history.add(text).unwrap();
+        }
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        assert!(!std::fs::read_to_string(&path).unwrap().contains("sk-ant"));
+        let mut again = History::open(path);
+        assert_eq!(again.older("draft").as_deref(), Some("two\nlines"));
+        assert_eq!(again.older("two\nlines").as_deref(), Some("one"));
+        assert_eq!(again.older("one"), None);
+        assert_eq!(again.newer().as_deref(), Some("two\nlines"));
+        assert_eq!(again.newer().as_deref(), Some("draft"), "what was being typed comes back");
+        assert_eq!(again.search("on", "on").as_deref(), Some("one"));
+    }
+
+    #[test]
+    fn it_stays_within_its_bound() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("chat_history");
+        let lines: String = (0..MAX_ENTRIES * 3).map(|n| line(&n.to_string())).collect();
+        std::fs::write(&path, lines).unwrap();
+        let history = History::open(path.clone());
+        assert_eq!(history.entries.len(), MAX_ENTRIES);
+        assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), MAX_ENTRIES);
+    }
+}

@@ -1,0 +1,121 @@
+//! A session's updates as one stream that never breaks: after a break it goes on behind the last update that was taken.
+
+use crate::client::{Client, EventStream};
+use crate::error::Error;
+use crate::http::{HttpError, ServerEvent};
+use crate::request::Request;
+use crate::wait;
+use agent::{Seq, SessionId};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
+use wire::{Code, Problem, operation};
+
+/// How long we try to come back after the connection broke.
+const RECONNECT_LIMIT: Duration = Duration::from_secs(30);
+/// The pause between two tries.
+const RECONNECT_PAUSE: Duration = Duration::from_millis(100);
+/// The daemon sends a heartbeat more often than this; a stream that is silent for longer is dead.
+pub(crate) const SILENCE_LIMIT: Duration = Duration::from_secs(90);
+
+/// The updates of one session.
+#[derive(Debug)]
+pub(crate) struct Feed {
+    session: SessionId,
+    after: Seq,
+    stream: EventStream,
+}
+
+/// Why a stream broke, in words for whoever watches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Broke {
+    /// The daemon ended it in good order.
+    Ended,
+    /// The connection is gone.
+    Lost,
+}
+
+impl Broke {
+    /// What is said of it.
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Broke::Ended => "the daemon ended the stream; waiting for it to come back…",
+            Broke::Lost => "the connection to the daemon broke; connecting again…",
+        }
+    }
+}
+
+impl Feed {
+    /// The updates after this one, for as long as it may take a daemon to come.
+    pub(crate) fn open(client: &mut Client, session: SessionId, after: Seq) -> Result<Feed, Error> {
+        Ok(Feed { session, after, stream: connect(client, session, after)? })
+    }
+
+    /// The next update that has come.
+    pub(crate) fn pop(&mut self) -> Option<ServerEvent> {
+        self.stream.pop()
+    }
+
+    /// This update was taken; after a break what follows it is wanted.
+    pub(crate) fn taken(&mut self, seq: Seq) {
+        self.after = seq;
+    }
+
+    /// Reads what has come. A break is no error; [`Feed::reopen`] mends it.
+    pub(crate) fn fill(&mut self) -> Result<Option<Broke>, Error> {
+        match self.stream.fill() {
+            Ok(()) => Ok(None),
+            Err(error) if error.is_broken_connection() && self.stream.is_over() => Ok(Some(Broke::Ended)),
+            Err(error) if error.is_broken_connection() => Ok(Some(Broke::Lost)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Connects again after a break.
+    pub(crate) fn reopen(&mut self, client: &mut Client, broke: Broke) -> Result<(), Error> {
+        if broke == Broke::Ended {
+            // Somebody stopped the daemon, and may start another one. It is not for us to do.
+            client.start_no_more();
+        }
+        self.stream = connect(client, self.session, self.after)?;
+        Ok(())
+    }
+}
+
+impl AsFd for Feed {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
+    }
+}
+
+fn connect(client: &mut Client, session: SessionId, after: Seq) -> Result<EventStream, Error> {
+    let began = Instant::now();
+    loop {
+        let request = Request::new(&operation::SESSION_EVENTS)?.at("session", session).query("after", after).stream();
+        let error = match client.stream(&request) {
+            Ok(stream) => return Ok(stream),
+            Err(error) => error,
+        };
+        let passes = match &error {
+            Error::Http(error) => error.is_broken_connection(),
+            Error::Problem(problem) => matches!(problem.code, Code::NoDaemon | Code::Draining),
+            Error::Output(_) => false,
+        };
+        if !passes {
+            return Err(error);
+        }
+        if began.elapsed() > RECONNECT_LIMIT {
+            return Err(lost(session, &error).into());
+        }
+        let interrupt = client.interrupt().map(AsFd::as_fd);
+        let [interrupted] = wait::readable([interrupt], Some(RECONNECT_PAUSE)).map_err(HttpError::from)?;
+        if interrupted {
+            return Err(HttpError::Interrupted.into());
+        }
+    }
+}
+
+fn lost(session: SessionId, error: &Error) -> Problem {
+    let seconds = RECONNECT_LIMIT.as_secs();
+    Problem::new(Code::NoDaemon, format!("the daemon did not come back within {seconds} s: {error}"))
+        .remedy(format!("nothing that was acknowledged is lost; go on with `tinkerbell sessions show {session}`"))
+}

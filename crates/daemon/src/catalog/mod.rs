@@ -1,0 +1,17 @@
+//! The models of a daemon: which there are, how they are reached, what they may be told.
+//!
+//! [`Catalog`] knows them and puts an [`Outfit`] together, an immutable value that sessions decide and call by. It is
+//! replaced whole when a server of this machine is found, a key comes, or somebody names a model as `provider::model`.
+//!
+//! Deliberately absent: the choice of a model for a call, which is the brain's, out of the outfit's settings.
+
+mod current;
+mod examine;
+mod list;
+mod outfit;
+mod voices;
+
+pub(crate) use current::Catalog;
+pub(crate) use examine::test;
+pub(crate) use list::{keys, list, remove_key, set_key};
+pub(crate) use outfit::Outfit;

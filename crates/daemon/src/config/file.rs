@@ -1,0 +1,124 @@
+//! The file itself: read within a bound, replaced in one step.
+//!
+//! A replacement is written beside the file, synced and renamed over it, so that a daemon that starts meanwhile reads
+//! the old text or the new one and never half of either. Where the file is a symbolic link, as those who keep their
+//! settings in a repository like it, what it points at is replaced and the link stays.
+
+use super::fault::{ConfigError, MAX_CONFIG_BYTES};
+use super::meaning::Config;
+use rustix::fs::{Mode, OFlags};
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+/// Reads a file; `None` where there is none.
+pub(super) fn read(path: &Path) -> Result<Option<String>, ConfigError> {
+    let unreadable = |error| ConfigError::Unreadable { path: path.to_owned(), error };
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(unreadable(error)),
+    };
+    let mut text = String::new();
+    file.take(MAX_CONFIG_BYTES + 1).read_to_string(&mut text).map_err(unreadable)?;
+    if text.len() as u64 > MAX_CONFIG_BYTES {
+        return Err(ConfigError::TooLarge { path: path.to_owned() });
+    }
+    Ok(Some(text))
+}
+
+/// The configuration file as something to look into and to change, without a daemon.
+#[derive(Debug, Clone)]
+pub struct ConfigFile {
+    pub(super) path: PathBuf,
+}
+
+impl ConfigFile {
+    /// A file, which need not exist.
+    pub fn new(path: impl Into<PathBuf>) -> ConfigFile {
+        ConfigFile { path: path.into() }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Reads it as the daemon would; the error has all that is wrong.
+    pub fn check(&self) -> Result<Config, ConfigError> {
+        Config::load(&self.path)
+    }
+
+    /// Puts a text in the place of the file, provided that `before` still stands there. The text has been checked.
+    pub(super) fn replace(&self, before: Option<&str>, text: &str) -> Result<(), ReplaceError> {
+        let failed = |error| ReplaceError::Io { path: self.path.clone(), error };
+        // A link that leads nowhere has no real path; a plain file is made in its place only if there is nothing there.
+        let target = match self.path.canonicalize() {
+            Ok(target) => target,
+            Err(_) if self.path.is_symlink() => return Err(ReplaceError::DanglingLink(self.path.clone())),
+            Err(_) => self.path.clone(),
+        };
+        let directory = target.parent().unwrap_or(Path::new("/"));
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(failed)?;
+        let mode = std::fs::metadata(&target).map_or(0o600, |old| old.permissions().mode() & 0o777);
+        let fresh = beside(&target);
+        let result = write_new(&fresh, text, mode).and_then(|()| {
+            let unchanged = read(&self.path).is_ok_and(|now| now.as_deref() == before);
+            if unchanged { std::fs::rename(&fresh, &target).map(|()| true) } else { Ok(false) }
+        });
+        match result {
+            Ok(true) => File::open(directory).and_then(|directory| directory.sync_all()).map_err(failed),
+            Ok(false) => {
+                remove(&fresh);
+                Err(ReplaceError::ChangedMeanwhile(self.path.clone()))
+            }
+            Err(error) => {
+                remove(&fresh);
+                Err(failed(error))
+            }
+        }
+    }
+}
+
+/// Why the file was not replaced.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplaceError {
+    /// Writing failed.
+    #[error("cannot write the configuration {path}: {error}; nothing was changed")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// Somebody else changed the file.
+    #[error("the configuration {0} was changed by somebody else meanwhile; nothing was changed here, try again")]
+    ChangedMeanwhile(PathBuf),
+    /// The file is a link to nothing.
+    #[error("the configuration {0} is a symbolic link that leads nowhere; remove it or make its target")]
+    DanglingLink(PathBuf),
+}
+
+/// A name in the same directory that nobody else uses.
+pub(super) fn beside(target: &Path) -> PathBuf {
+    let name = target.file_name().unwrap_or_default().to_string_lossy();
+    target.with_file_name(format!(".{name}.{}.new", std::process::id()))
+}
+
+/// Writes a file that is not there yet, and syncs it.
+pub(super) fn write_new(path: &Path, text: &str, mode: u32) -> io::Result<()> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    // What a process of the same id left behind when it was killed.
+    remove(path);
+    let mut file = File::from(rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR)?);
+    file.set_permissions(std::fs::Permissions::from_mode(mode))?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
+
+/// Takes away a file of our own, if it is there.
+pub(super) fn remove(path: &Path) {
+    // What cannot be removed does no harm: it is ours, hidden, and written over by its next user.
+    let _ = std::fs::remove_file(path);
+}

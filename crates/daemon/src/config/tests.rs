@@ -1,0 +1,429 @@
+//! The table against the plain data, the documents, the meaning; real files that are changed; what is wrong in them.
+
+use super::kind::Kind;
+use super::section::{Fallback, NAME, Section};
+use super::table::SECTIONS;
+use super::*;
+use agent::{Limits, Money, Tokens};
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+use tempfile::TempDir;
+
+const MODEL: &str = "[models.x]\nprovider = \"ollama\"\nmodel = \"m\"\n";
+
+fn parse(text: &str) -> Result<Config, String> {
+    Config::parse(Path::new("c.toml"), text, true).map_err(|error| error.to_string())
+}
+
+fn file(text: &str) -> (TempDir, ConfigFile) {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("config.toml");
+    std::fs::write(&path, text).unwrap();
+    (home, ConfigFile::new(path))
+}
+
+fn text(file: &ConfigFile) -> String {
+    std::fs::read_to_string(file.path()).unwrap()
+}
+
+/// A whole file that gives one key a value.
+fn with(section: &Section, name: &str, value: &str) -> String {
+    let heading = section.dotted().replace(NAME, "x");
+    let needed: String = match heading.as_str() {
+        "models.x" => [("provider", "\"ollama\""), ("model", "\"m\"")]
+            .iter()
+            .filter(|(key, _)| *key != name)
+            .map(|(key, value)| format!("{key} = {value}\n"))
+            .collect(),
+        "routes.x" if name != "models" => "models = [\"offline\"]\n".to_owned(),
+        _ => String::new(),
+    };
+    let models =
+        "[models.local]\nprovider = \"ollama\"\nmodel = \"m\"\n[models.sonnet]\nprovider = \"ollama\"\nmodel = \"m\"\n";
+    match heading.is_empty() {
+        true => format!("{name} = {value}\n{models}"),
+        false => format!("[{heading}]\n{name} = {value}\n{needed}{models}"),
+    }
+}
+
+#[test]
+fn every_default_and_every_example_of_the_table_is_understood() {
+    let mut keys = 0;
+    for section in SECTIONS {
+        for entry in section.entries {
+            keys += 1;
+            let example = parse(&with(section, entry.name, entry.example));
+            assert!(example.is_ok(), "{} {}: {}", section.dotted(), entry.name, example.unwrap_err());
+            assert!(!entry.doc.is_empty() && !entry.doc.ends_with('.'), "{}", entry.name);
+            if let Fallback::Value(value) = entry.default {
+                let said = parse(&with(section, entry.name, value)).unwrap();
+                let silent =
+                    parse(&with(section, entry.name, value).replacen(&format!("{} = {value}\n", entry.name), "", 1));
+                assert_eq!(format!("{said:?}"), format!("{:?}", silent.unwrap()), "{} is not the default", entry.name);
+            }
+        }
+    }
+    println!("{keys} keys");
+}
+
+#[test]
+fn the_table_and_the_plain_data_have_the_same_keys() {
+    for section in SECTIONS {
+        let heading = section.dotted().replace(NAME, "x");
+        let text = if heading.is_empty() { "nothing = 1".to_owned() } else { format!("[{heading}]\nnothing = 1") };
+        // The error for an unknown key lists the known ones.
+        let message = raw::read(&text).unwrap_err().message;
+        let mut known: Vec<&str> = message.split('`').skip(3).step_by(2).collect();
+        known.retain(|key| !heading.is_empty() || *key == "default_model");
+        let mut table: Vec<&str> = section.entries.iter().map(|entry| entry.name).collect();
+        known.sort_unstable();
+        table.sort_unstable();
+        assert_eq!(table, known, "[{heading}]: {message}");
+    }
+}
+
+#[test]
+fn the_example_and_the_template_are_valid() {
+    let example = parse(&document::example()).unwrap();
+    assert_eq!((example.models.len(), example.routes.len()), (2, 1));
+    let template = example::template();
+    assert_eq!(format!("{:?}", parse(&template).unwrap()), format!("{:?}", parse("").unwrap()));
+}
+
+#[test]
+fn an_empty_file_means_the_defaults_and_no_model() {
+    let config = parse("").unwrap();
+    assert_eq!((config.default_model, config.models.len(), config.routes.len()), (None, 0, 0));
+    assert_eq!(config.limits, Limits::default());
+    assert_eq!((config.awake_bytes, config.discover, config.instructions.max_bytes), (64 << 20, true, 32 << 10));
+}
+
+#[test]
+fn a_whole_file_is_understood() {
+    let config = parse(
+        r#"
+        default_model = "daily"
+        [daemon]
+        log = "debug"
+        discover = false
+        [models.local]
+        provider = "openai"
+        base_url = "http://127.0.0.1:8080/v1"
+        model = "qwen3"
+        key = { env = "LOCAL_KEY" }
+        context_tokens = 8192
+        input_usd_per_mtok = 0.25
+        output_usd_per_mtok = 1
+        tools = "constrained"
+        images = true
+        [models."qwen3.5"]
+        provider = "ollama"
+        model = "qwen3.5:4b"
+        think = false
+        key.kept = "work"
+        [routes.daily]
+        models = ["local", "anthropic::claude-x", "offline"]
+        policy = "order"
+        [budget]
+        per_turn_usd = 0.5
+        per_day_usd = 20.0
+        [permissions]
+        rules = [{ tool = "write_file", argument = "secrets/*", decision = "deny" }]
+        "#,
+    )
+    .unwrap();
+    let local = &config.models["local"];
+    assert_eq!((local.context_tokens, local.max_output_tokens), (Some(Tokens(8192)), None));
+    assert_eq!(local.input_microusd_per_mtok, Some(Money(250_000)));
+    assert_eq!(local.output_microusd_per_mtok, Some(Money(1_000_000)));
+    assert_eq!((local.tools, local.images, local.documents), (ToolUse::Constrained, Some(true), None));
+    assert_eq!(local.key, Some(KeySource::Env("LOCAL_KEY".to_owned())));
+    let qwen = &config.models["qwen3.5"];
+    assert_eq!((qwen.provider.word, qwen.think), ("ollama", Some(false)));
+    assert_eq!(qwen.key, Some(KeySource::Kept("work".to_owned())));
+    assert_eq!(config.routes["daily"].models.len(), 3);
+    assert_eq!((config.limits.turn_cost, config.per_day), (Some(Money(500_000)), Some(Money(20_000_000))));
+    assert_eq!((config.rules.len(), config.discover), (1, false));
+}
+
+#[test]
+fn what_is_wrong_is_named_with_its_line_and_the_way_out() {
+    let model = |more: &str| format!("{MODEL}{more}");
+    for (text, expected) in [
+        ("[limits]\nstep = 3".to_owned(), "line 2, column 1: limits.step: unknown key `step`"),
+        ("[limits]\nstep = 3".to_owned(), "Did you mean `steps`?"),
+        ("[limit]\nsteps = 3".to_owned(), "Did you mean `limits`?"),
+        ("limits = 3".to_owned(), "must be a table, written as [limits]"),
+        ("models = [1]".to_owned(), "must be a table"),
+        ("default_model = \"gpt\"".to_owned(), "line 1, column 1: default_model: names no model; there are: offline"),
+        ("default_model = \"gpt::x\"".to_owned(), "is no provider"),
+        ("default_model = \"\"".to_owned(), "must not be empty"),
+        ("\n[models.x]\nprovider = \"openai\"".to_owned(), "line 2, column 9: models.x.model: is missing"),
+        ("[models.x]\nmodel = \"m\"".to_owned(), "models.x.provider: is missing"),
+        ("[models.x]\nprovider = \"antropic\"\nmodel = \"m\"".to_owned(), "Did you mean `anthropic`?"),
+        ("[models.offline]\nprovider = \"openai\"\nmodel = \"m\"".to_owned(), "taken by the built-in model"),
+        ("[models.\"a::b\"]\nprovider = \"openai\"\nmodel = \"m\"".to_owned(), "choose another"),
+        (
+            model("context_tokens = 100\nmax_output_tokens = 100"),
+            "line 5, column 1: models.x.max_output_tokens: must be less",
+        ),
+        (model("base_url = \"127.0.0.1\""), "must begin with http"),
+        (model("base_url = \"http://me:sk-CANARY@host/v1\""), "no user or password"),
+        (model("base_url = \"http://host/v1?key=sk-CANARY\""), "no query"),
+        ("[models.x]\nprovider = \"openai\"\nmodel = \"m\"\nthink = true".to_owned(), "ollama alone"),
+        (model("tools = \"maybe\""), "auto, native, constrained, none"),
+        ("[routes.r]\nmodels = [\"a\"]".to_owned(), "line 2, column 1: routes.r.models: names no model"),
+        ("[routes.r]\nmodels = []".to_owned(), "must have 1 to"),
+        ("[routes.r]\npolicy = \"order\"".to_owned(), "routes.r.models: is missing"),
+        ("[routes.r]\nmodels = [\"offline\"]\npolicy = \"cheapest\"".to_owned(), "come with the router"),
+        ("[routes.r]\nmodels = [\"offline\", \"offline\"]".to_owned(), "twice"),
+        (model("[routes.x]\nmodels = [\"offline\"]"), "a model has this name"),
+        ("[limits]\nsteps = 0".to_owned(), "limits.steps: must be at least 1"),
+        ("[limits]\nsteps = \"many\"".to_owned(), "line 2, column 1: limits.steps: must be a whole number"),
+        ("[limits]\nturn_ms = -1".to_owned(), "must be at least 1 and at most"),
+        ("[limits]\nmax_backoff_ms = 1".to_owned(), "must not be less than limits.backoff_ms"),
+        ("[daemon]\nlog = \"loud\"".to_owned(), "must be one of off, error"),
+        ("[daemon]\nsocket = \"here\"".to_owned(), "must be an absolute path of at most 107 bytes"),
+        ("[daemon]\ndiscover = 1".to_owned(), "true or false"),
+        ("[budget]\nper_day_usd = -1.0".to_owned(), "between 0 and"),
+        ("[budget]\nper_day_usd = nan".to_owned(), "between 0 and"),
+        ("[instructions]\nfiles = [\"../x\"]".to_owned(), "item 1 must be a path within the workspace"),
+        (
+            "[permissions]\nrules = [{ tool = \"a\", decision = \"alow\" }]".to_owned(),
+            "rule 1: `decision` must be one of",
+        ),
+        ("[permissions]\nrules = [{ tols = \"a\" }]".to_owned(), "no key `tols`"),
+        ("[[permissions.rules]]\ntool = \"a\"".to_owned(), "rule 1: `decision` is missing"),
+        ("[models.x\nprov".to_owned(), "line 1"),
+        ("a = 1\na = 2".to_owned(), "line 2"),
+        (model("key = \"sk-CANARY\""), "say where it is"),
+        (model("key = { sk-CANARY = 1 }"), "say where it is"),
+        (model("key = { env = \"sk-CANARY\" }"), "no name of an environment variable"),
+        (model("key = { kept = \"sk/CANARY\" }"), "a key's name"),
+        (model("key = { file = \"sk-CANARY\" }"), "absolute path"),
+        (model("key = { env = \"A\", file = \"/CANARY\" }"), "say where it is"),
+        (model("key = sk-CANARY"), "line 4"),
+        (model("key = \"sk-CANARY"), "line 4"),
+        (model("key = { env = sk-CANARY }"), "line 4"),
+        (model("think = \"sk-CANARY\""), "true or false"),
+        ("[models.x]\nprovider = \"sk-CANARY\"\nmodel = \"m\"".to_owned(), "must be one of"),
+    ] {
+        let error = Config::parse(Path::new("c.toml"), &text, true).map(drop).unwrap_err();
+        let said = error.to_string();
+        assert!(said.contains(expected), "{text:?} gave {said:?}");
+        assert!(!format!("{said} {error:?}").contains("CANARY"), "a key stands in {error:?}");
+    }
+}
+
+#[test]
+fn all_that_is_wrong_is_told_at_once() {
+    let error =
+        parse("[limits]\nstep = 3\nturn_ms = \"x\"\n[daemon]\nlog = \"loud\"\nidle = 1\n[models.x]\nkey = \"k\"")
+            .unwrap_err();
+    for line in ["line 2", "line 3", "line 5", "line 6", "line 8"] {
+        assert!(error.contains(&format!("\n{line}, ")), "{line} is missing in {error}");
+    }
+    let error =
+        parse("default_model = \"a\"\n[models.x]\nprovider = \"openai\"\n[routes.r]\nmodels = [\"b\"]").unwrap_err();
+    assert_eq!(error.matches("\nline ").count(), 3, "{error}");
+}
+
+#[test]
+fn a_file_that_is_no_configuration_is_refused() {
+    let (home, file) = file("");
+    std::fs::write(file.path(), b"\xff\xfe").unwrap();
+    assert!(file.check().unwrap_err().to_string().contains("UTF-8"));
+    std::fs::write(file.path(), vec![b'#'; (1 << 20) + 1]).unwrap();
+    assert!(file.check().unwrap_err().to_string().contains("probably the wrong file"));
+    assert!(ConfigFile::new(home.path()).check().unwrap_err().to_string().contains("cannot read"));
+    assert!(!ConfigFile::new(home.path().join("none")).check().unwrap().found);
+}
+
+#[test]
+fn what_counts_is_shown_with_who_said_so() {
+    let (_home, file) = file(
+        "[daemon]\n# quiet\nlog = \"warn\" # yes\n[models.\"a.b\"]\nprovider = \"ollama\"\nmodel = \"m\"\nkey = { env = \"K\" }\n",
+    );
+    let none = |_: &'static str| None;
+    let one = |key: &str| file.get(Some(key), &none).unwrap().remove(0);
+    let log = one("daemon.log");
+    assert_eq!((log.value.as_deref(), log.origin), (Some("\"warn\""), Origin::File { line: 3 }));
+    assert_eq!((one("daemon.grace_ms").value.as_deref(), one("daemon.grace_ms").unit), (Some("5000"), "ms"));
+    assert_eq!((one("default_model").value, one("default_model").origin), (None, Origin::Default));
+    assert_eq!(one("models.\"a.b\".key").value.as_deref(), Some("{ env = \"K\" }"));
+    assert_eq!(one("models.\"a.b\".tools").value.as_deref(), Some("\"auto\""));
+    assert_eq!(file.get(Some("limits"), &none).unwrap().len(), 8);
+    let socket = file.get(Some("daemon.socket"), &|name| (name == "TINKERBELL_SOCKET").then(|| "/s".into())).unwrap();
+    assert_eq!(socket[0].value.as_deref(), Some("\"/s\""));
+    assert_eq!(socket[0].origin, Origin::Environment { variable: "TINKERBELL_SOCKET" });
+    let keys: usize =
+        SECTIONS.iter().filter(|section| section.path != ["routes", NAME]).map(|section| section.entries.len()).sum();
+    assert_eq!(file.get(None, &none).unwrap().len(), keys);
+    let unknown = file.get(Some("limits.step"), &none).unwrap_err().to_string();
+    assert!(unknown.contains("Did you mean `steps`?"), "{unknown}");
+    let absent = file.get(Some("models.y.model"), &none).unwrap_err().to_string();
+    assert!(absent.contains("nothing of this name"), "{absent}");
+}
+
+#[test]
+fn one_key_is_changed_and_all_else_stays() {
+    let (_home, file) = file("# mine\n\n[limits]\nsteps   = 7 # few\n\n# prices\n[budget]\nper_day_usd = 1.0\n");
+    let change = file.set("limits.steps", "9").unwrap();
+    assert_eq!((change.old.as_deref(), change.new.as_deref()), (Some("7"), Some("9")));
+    assert_eq!(text(&file), "# mine\n\n[limits]\nsteps   = 9 # few\n\n# prices\n[budget]\nper_day_usd = 1.0\n");
+    file.set("daemon.log", "debug").unwrap();
+    file.set("models.local.provider", "ollama").unwrap_err();
+    assert!(text(&file).ends_with("per_day_usd = 1.0\n\n[daemon]\nlog = \"debug\"\n"), "{}", text(&file));
+    let change = file.unset("limits.steps").unwrap();
+    assert_eq!((change.old.as_deref(), change.new), (Some("9"), None));
+    assert!(matches!(file.unset("limits.steps"), Err(ChangeError::NotSet { .. })));
+    file.unset("budget").unwrap();
+    assert_eq!(text(&file), "# mine\n\n[limits]\n\n[daemon]\nlog = \"debug\"\n");
+}
+
+#[test]
+fn a_model_and_a_route_are_set_whole() {
+    let (_home, file) = file("# mine\n");
+    file.set("models.local", "{ provider = \"ollama\", model = \"qwen3\", key = { env = \"K\" } }").unwrap();
+    file.set("routes.daily", "{ models = [\"local\", \"offline\"] }").unwrap();
+    file.set("default_model", "daily").unwrap();
+    let config = file.check().unwrap();
+    assert_eq!((config.models.len(), config.routes["daily"].models.len()), (1, 2), "{}", text(&file));
+    assert_eq!(config.default_model.unwrap().as_str(), "daily");
+    let change = file.set("models.local", "{ provider = \"groq\", model = \"x\" }").unwrap();
+    assert!(change.old.unwrap().contains("qwen3") && !text(&file).contains("qwen3"), "{}", text(&file));
+    let error = file.set("models.other", "{ provider = \"groq\", model = \"x\", key = \"sk-CANARY\" }").unwrap_err();
+    assert!(
+        error.to_string().contains("say where it is") && !format!("{error} {error:?}").contains("CANARY"),
+        "{error}"
+    );
+    assert!(file.set("models.other", "sk-CANARY").unwrap_err().to_string().contains("all its keys at once"));
+}
+
+#[test]
+fn every_key_can_be_set_to_its_example_and_unset() {
+    let mut changes = 0;
+    for section in SECTIONS {
+        for entry in section.entries {
+            let (_home, file) = file(&with(section, entry.name, entry.example));
+            let key = [section.dotted().replace(NAME, "x").as_str(), entry.name].join(".");
+            let key = key.trim_start_matches('.');
+            file.set(key, entry.example).unwrap_or_else(|error| panic!("{key}: {error}"));
+            assert_eq!(text(&file), with(section, entry.name, entry.example), "{key}: the same value is the same file");
+            match file.unset(key) {
+                Ok(_) => assert!(!matches!(entry.default, Fallback::Required), "{key}"),
+                Err(ChangeError::WouldBeInvalid(_)) => assert!(matches!(entry.default, Fallback::Required), "{key}"),
+                Err(other) => panic!("{key}: {other}"),
+            }
+            if entry.kind.is_text() && !matches!(entry.kind, Kind::Name) {
+                let bare = entry.example.trim_matches('"');
+                file.set(key, bare).unwrap_or_else(|error| panic!("{key}: {error}"));
+            }
+            changes += 1;
+        }
+    }
+    println!("{changes} keys set and unset");
+}
+
+#[test]
+fn a_change_that_would_not_be_valid_changes_nothing() {
+    let (home, file) = file(MODEL);
+    for (key, value, expected) in [
+        ("limits.step", "1", "Did you mean `steps`?"),
+        ("limits.steps", "0", "must be at least 1 and at most 1000000; for example 100"),
+        ("limits.steps", "many", "no TOML value"),
+        ("limits", "{}", "is a table"),
+        ("default_model", "gpt", "names no model"),
+        ("models.y.provider", "ollama", "models.y.model: is missing"),
+        ("models.offline.model", "m", "taken by the built-in"),
+        ("models.x.key", "sk-CANARY", "say where it is"),
+        ("models.x.key", "\"sk-CANARY\"", "say where it is"),
+        ("models.x.key", "{ env = \"sk-CANARY\" }", "no name of an environment variable"),
+        ("a b", "1", "no path of a key"),
+    ] {
+        let error = file.set(key, value).unwrap_err();
+        let said = error.to_string();
+        assert!(said.contains(expected), "{key} = {value} gave {said}");
+        assert!(!format!("{said} {error:?}").contains("CANARY"), "a key stands in {error:?}");
+        assert_eq!(text(&file), MODEL);
+    }
+    assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 1, "nothing is left beside the file");
+}
+
+#[test]
+fn a_broken_file_can_be_mended_key_by_key_and_not_made_worse() {
+    let (_home, file) = file("[limits]\nsteps = 0\nattempts = 0\n");
+    assert!(matches!(file.set("daemon.grace_ms", "1"), Err(ChangeError::File(_))));
+    file.set("limits.steps", "5").unwrap();
+    file.unset("limits.attempts").unwrap();
+    assert!(file.check().is_ok());
+    std::fs::write(file.path(), "[limits").unwrap();
+    let error = file.set("limits.steps", "5").unwrap_err().to_string();
+    assert!(error.contains("line 1") && error.contains("mend the file first"), "{error}");
+}
+
+#[test]
+fn a_new_file_is_private_an_old_one_keeps_its_mode_and_a_link_stays() {
+    let home = tempfile::tempdir().unwrap();
+    let file = ConfigFile::new(home.path().join("deep/er/config.toml"));
+    file.set("limits.steps", "5").unwrap();
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!((text(&file).as_str(), mode(file.path())), ("[limits]\nsteps = 5\n", 0o600));
+    std::fs::set_permissions(file.path(), PermissionsExt::from_mode(0o644)).unwrap();
+    let link = home.path().join("link.toml");
+    symlink(file.path(), &link).unwrap();
+    ConfigFile::new(&link).set("limits.steps", "6").unwrap();
+    assert!(link.is_symlink() && text(&file).contains('6'));
+    assert_eq!(mode(file.path()), 0o644);
+    let dangling = home.path().join("dangling.toml");
+    symlink(home.path().join("none"), &dangling).unwrap();
+    assert!(ConfigFile::new(&dangling).set("limits.steps", "6").unwrap_err().to_string().contains("leads nowhere"));
+}
+
+/// An editor that writes a text over what it is given.
+fn writes(text: &str) -> String {
+    format!("write() {{ printf '%s' '{text}' > \"$1\"; }}; write")
+}
+
+#[test]
+fn an_edit_takes_the_place_of_the_file_once_it_is_valid() {
+    let (home, file) = file("[limits]\nsteps = 1\n");
+    let never = &mut |faults: &[Fault]| panic!("asked about {faults:?}");
+    assert_eq!(file.edit("true", never).unwrap(), Edited::Unchanged);
+    assert_eq!(file.edit(&writes("[limits]\nsteps = 2\n"), never).unwrap(), Edited::Replaced);
+    assert_eq!(text(&file), "[limits]\nsteps = 2\n");
+    // Wrong at first, then put right.
+    let once =
+        "edit() { if grep -q wrong \"$1\"; then echo \"[limits]\" > \"$1\"; else echo wrong = 1 >> \"$1\"; fi; }; edit";
+    let mut asked = Vec::new();
+    let edited = file.edit(once, &mut |faults| {
+        asked.extend(faults.iter().map(Fault::to_string));
+        Answer::Again
+    });
+    assert_eq!((edited.unwrap(), text(&file).as_str()), (Edited::Replaced, "[limits]\n"));
+    assert!(asked.len() == 1 && asked[0].contains("line 3, column 1: limits.wrong"), "{asked:?}");
+    assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 1, "no copy is left");
+}
+
+#[test]
+fn an_edit_that_is_not_taken_keeps_what_was_typed() {
+    let (home, file) = file("[limits]\nsteps = 1\n");
+    let keep = &mut |_: &[Fault]| Answer::Keep;
+    let Err(EditError::Invalid { copy, faults }) = file.edit(&writes("[limits]\nsteps = 0\n"), keep) else { panic!() };
+    assert_eq!((std::fs::read_to_string(&copy).unwrap().as_str(), faults.len()), ("[limits]\nsteps = 0\n", 1));
+    assert_eq!(std::fs::metadata(&copy).unwrap().permissions().mode() & 0o777, 0o600);
+    let meanwhile =
+        format!("other() {{ echo '# other' >> {}; echo '# mine' >> \"$1\"; }}; other", file.path().display());
+    let error = file.edit(&meanwhile, keep).unwrap_err();
+    assert!(matches!(error, EditError::Replace { .. }), "{error}");
+    assert!(error.to_string().contains("changed by somebody else"), "{error}");
+    assert_eq!(text(&file), "[limits]\nsteps = 1\n# other\n");
+    assert!(matches!(file.edit("false", keep), Err(EditError::EditorFailed { .. })));
+    assert!(file.edit("/nonexistent/editor", keep).unwrap_err().to_string().contains("/nonexistent/editor"));
+    // A new file begins with all keys as comments, and only what is changed makes it a file.
+    let fresh = ConfigFile::new(home.path().join("new/config.toml"));
+    assert_eq!(fresh.edit("true", keep).unwrap(), Edited::Unchanged);
+    assert!(!fresh.path().exists());
+    assert_eq!(fresh.edit("sed -i 's/^# \\[limits\\]/[limits]/; s/^# steps/steps/'", keep).unwrap(), Edited::Replaced);
+    assert_eq!(fresh.check().unwrap().limits.steps, 100);
+}

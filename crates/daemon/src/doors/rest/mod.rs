@@ -1,0 +1,11 @@
+//! REST: the table of operations as routes. Handlers read, call the registry, and write; nothing else.
+
+mod answer;
+mod canvas;
+mod daemon;
+mod models;
+mod request;
+mod router;
+mod sessions;
+
+pub(crate) use router::router;

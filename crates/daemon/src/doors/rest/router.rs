@@ -1,0 +1,134 @@
+//! The routes, and what holds for all of them.
+
+use super::answer::{PROBLEM, Refusal, bad};
+use super::request::{last, takes_key};
+use super::{canvas, daemon, models, sessions};
+use crate::registry::Registry;
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::http::{HeaderValue, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, delete, get, patch, post, put};
+use std::sync::Arc;
+use std::time::Duration;
+use wire::operation::{self, Operation};
+use wire::rest::{IDEMPOTENCY_HEADER, VERSION_HEADER};
+use wire::{Code, Problem};
+
+/// The largest body of a request.
+const BODY_BYTES: usize = 4 << 20;
+/// The largest body of a request with a prompt, which may bring images and documents along.
+const PROMPT_BODY_BYTES: usize = 48 << 20;
+/// How long the body of a request may take.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// All routes.
+pub(crate) fn router(registry: Arc<Registry>) -> Router {
+    let mut router = Router::new();
+    for operation in operation::ALL {
+        // Several methods of one path are merged.
+        router = router.route(operation.path, handler(operation));
+    }
+    router
+        .fallback(|| async { Refusal(Problem::new(Code::NotFound, "there is no such route")) })
+        .method_not_allowed_fallback(|| async {
+            Refusal(Problem::new(Code::InvalidRequest, "this route is there, but not with this method"))
+        })
+        .layer(DefaultBodyLimit::disable())
+        .layer(middleware::from_fn(dressed))
+        .with_state(registry)
+}
+
+/// The handler of an operation; a test walks the table.
+fn handler(operation: &Operation) -> MethodRouter<Arc<Registry>> {
+    match operation.name {
+        "daemon.health" => get(|| async { "ok\n" }),
+        "daemon.ready" => get(daemon::ready),
+        "daemon.status" => get(daemon::daemon_status),
+        "daemon.stop" => post(daemon::stop),
+        "models.list" => get(models::models),
+        "models.test" => post(models::test_model),
+        "keys.list" => get(models::keys),
+        "keys.set" => put(models::set_key),
+        "keys.remove" => delete(models::remove_key),
+        "sessions.create" => post(sessions::create),
+        "sessions.list" => get(sessions::list),
+        "sessions.search" => get(sessions::search),
+        "sessions.get" => get(sessions::view),
+        "sessions.update" => patch(sessions::update),
+        "sessions.remove" => delete(sessions::remove),
+        "sessions.fork" => post(sessions::fork),
+        "sessions.context" => get(sessions::context),
+        "sessions.prompt" => post(sessions::prompt),
+        "sessions.events" => get(sessions::session_events),
+        "sessions.blob" => get(sessions::blob),
+        "sessions.cancel" => post(sessions::cancel),
+        "sessions.answer" => post(sessions::answer),
+        "canvas.get" => get(canvas::canvas),
+        "canvas.diff" => get(canvas::diff),
+        "canvas.hunks" => get(canvas::hunks),
+        "canvas.log" => get(canvas::log),
+        "canvas.show" => get(canvas::show),
+        "canvas.file" => get(canvas::file),
+        "canvas.accept" => post(canvas::accept),
+        "canvas.keep" => post(canvas::keep),
+        "canvas.undo" => post(canvas::undo),
+        "canvas.reject" => post(canvas::reject),
+        "canvas.rewind" => post(canvas::rewind),
+        "canvas.redo" => post(canvas::redo),
+        name => unreachable!("operation {name} has no handler"),
+    }
+}
+
+/// What holds for every route. A body is read whole, within bounds of size and time, before anything is done with it; a
+/// key that would be ignored is refused; what is refused before any handler sees it becomes a problem document; and
+/// every answer says which version gave it.
+async fn dressed(request: Request, next: Next) -> Response {
+    let mut response = match whole(request).await {
+        Ok(request) => next.run(request).await,
+        Err(refusal) => refusal.into_response(),
+    };
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    if response.status().is_client_error() && kind.is_none_or(|kind| kind != PROBLEM) {
+        response = refused_unseen(response).await.into_response();
+    }
+    response.headers_mut().insert(VERSION_HEADER, HeaderValue::from_static(crate::VERSION));
+    response
+}
+
+/// The request with its body in memory.
+async fn whole(request: Request) -> Result<Request, Refusal> {
+    let (parts, body) = request.into_parts();
+    if parts.headers.contains_key(IDEMPOTENCY_HEADER) && !takes_key(&parts) {
+        return Err(bad("this operation takes no idempotency key; look before you send it again".to_owned()));
+    }
+    let brings_prompt = [&operation::SESSION_CREATE, &operation::SESSION_PROMPT].map(|operation| operation.path);
+    let brings_prompt = parts.method == "POST" && brings_prompt.iter().any(|path| last(path) == last(parts.uri.path()));
+    let most = if brings_prompt { PROMPT_BODY_BYTES } else { BODY_BYTES };
+    let late = || bad(format!("the request's body did not come within {} s", BODY_TIMEOUT.as_secs()));
+    let body = tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, most)).await.map_err(|_| late())?;
+    let body = body.map_err(|_| {
+        let detail = format!("the request's body was cut, or has more than {most} bytes");
+        Problem::new(Code::TooLarge, detail)
+    })?;
+    Ok(Request::from_parts(parts, Body::from(body)))
+}
+
+async fn refused_unseen(response: Response) -> Refusal {
+    let words = to_bytes(response.into_body(), BODY_BYTES).await.unwrap_or_default();
+    bad(String::from_utf8_lossy(&words).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_operation_has_a_handler() {
+        for operation in operation::ALL {
+            let _ = handler(operation);
+        }
+    }
+}

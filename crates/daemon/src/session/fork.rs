@@ -1,0 +1,56 @@
+//! A session that begins as a copy of another one, and a session that is removed. Both are the store's work: the owner of
+//! the parent is not asked, since what is on disk is all that a fork has; that of a session to be removed has left.
+
+use super::load::no_such_session;
+use super::perform::unreadable;
+use crate::clock;
+use crate::house::House;
+use agent::{Epoch, Event, Money, Seq, SessionId};
+use store::{Append, AppendError, Fork, JournalId, NewEvent, Remove, SessionRow};
+use wire::rest::{ForkRequest, Forked, Removed, SessionStatus};
+use wire::{Code, Header, Problem, body};
+
+/// Opens a fork.
+pub(crate) async fn fork(house: &House, parent: SessionId, request: ForkRequest) -> Result<Forked, Problem> {
+    let listed = house.store.session(parent).await.map_err(unreadable)?.ok_or_else(|| no_such_session(parent))?;
+    let at_seq = request.at_seq.unwrap_or(listed.head);
+    if at_seq == Seq(0) || at_seq > listed.head {
+        let detail = format!("session {parent} has events 1 to {}, not {at_seq}", listed.head);
+        return Err(Problem::new(Code::InvalidRequest, detail).remedy("`tinkerbell sessions show` numbers them"));
+    }
+    let (session, at) = (clock::session_id(), clock::now());
+    let title = request.title.or(listed.row.title);
+    let event = Event::SessionForked { parent, at_seq };
+    let header = Header { seq: at_seq.next(), at, session: Some(session), event };
+    let words = body::Session { workspace: listed.row.workspace.clone(), title: title.clone() };
+    let mut append = Append::new(JournalId::Session(session), Epoch(1), house.generation, at_seq);
+    append.facts = vec![NewEvent { header: header.to_json(), body: body::write(&words), ..NewEvent::default() }];
+    let state = SessionStatus::Idle.word().to_owned();
+    append.row = Some(SessionRow { title, state, cost: Money(0), created: at, updated: at, ..listed.row });
+    house.store.fork(Fork { from: parent, append }).await.map_err(refused)?;
+    Ok(Forked { session, seq: at_seq.next(), parent, at_seq })
+}
+
+/// Removes a session whose owner has left.
+pub(crate) async fn remove(house: &House, session: SessionId) -> Result<Removed, Problem> {
+    let head = house.store.head(JournalId::Session(session)).await.map_err(unreadable)?;
+    let epoch = head.ok_or_else(|| no_such_session(session))?.epoch;
+    let generation = house.generation;
+    let removed = house.store.remove(Remove { session, epoch, generation }).await.map_err(refused)?;
+    if !removed.cleared {
+        tracing::warn!(%session, "the words of a removed session are still in files; they go with later writes");
+    }
+    Ok(Removed { session, events: removed.events })
+}
+
+fn refused(error: AppendError) -> Problem {
+    let code = match error {
+        AppendError::Full | AppendError::Locked => Code::StorageFull,
+        AppendError::ReadOnly => Code::ReadOnly,
+        AppendError::OutcomeUnknown => Code::OutcomeUnknown,
+        AppendError::Closed => Code::Draining,
+        AppendError::Invalid(_) => Code::Internal,
+        _ => Code::Conflict,
+    };
+    Problem::new(code, error.to_string()).remedy("look with `tinkerbell sessions ls` before you ask again")
+}

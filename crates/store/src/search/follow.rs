@@ -1,0 +1,124 @@
+//! Catching up with the journal: the index follows the chain of heads, and forgets what the journal forgot.
+
+use super::index::{Index, State};
+use super::query::SearchError;
+use super::words::{self, Vocabulary, Want};
+use crate::options::Limits;
+use crate::readers::Readers;
+use agent::Seq;
+use std::collections::BTreeMap;
+
+/// Links of the chain of heads that are followed in one step, so that neither the journal's readers nor the memory are
+/// taken up by a long way.
+const LINKS: usize = 512;
+
+/// Why a pass stopped.
+#[derive(Debug)]
+pub(super) enum Stop {
+    /// The index is of no use: it failed, or it is of another journal.
+    Index(String),
+    /// The journal could not be read.
+    Search(SearchError),
+}
+
+impl From<rusqlite::Error> for Stop {
+    fn from(error: rusqlite::Error) -> Stop {
+        Stop::Index(error.to_string())
+    }
+}
+
+impl From<crate::error::ReadError> for Stop {
+    fn from(error: crate::error::ReadError) -> Stop {
+        Stop::Search(error.into())
+    }
+}
+
+/// What reading the journal needs.
+pub(super) struct Source<'a> {
+    pub(super) readers: &'a Readers,
+    pub(super) vocabulary: Vocabulary,
+    pub(super) limits: Limits,
+}
+
+impl Source<'_> {
+    /// Takes in all that the journal has gained, and deletes what it has lost, up to a moment not before the call.
+    pub(super) fn follow(&self, index: &Index) -> Result<(), Stop> {
+        loop {
+            let state = index.state()?;
+            let marks = self.readers.ask_blocking(move |c| words::marks(c, state.place, state.forgettings))?;
+            if state.place > 0 && marks.asked != Some(state.hash) {
+                return Err(Stop::Index("it is not of this journal".into()));
+            }
+            if marks.forgettings > state.forgettings {
+                let state = State { forgettings: marks.forgettings, ..state };
+                self.forget(index, state, marks.forgotten)?;
+            } else if marks.place > state.place {
+                self.gain(index, state)?;
+            } else {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Deletes the words that were forgotten in these journals.
+    fn forget(&self, index: &Index, mut state: State, journals: Vec<i64>) -> Result<(), Stop> {
+        let mut gone = Vec::new();
+        for journal in journals {
+            let known = index.of_journal(journal)?;
+            let seqs: Vec<Seq> = known.iter().map(|known| known.seq).collect();
+            let wordless = self.readers.ask_blocking(move |c| words::wordless(c, journal, &seqs))?;
+            gone.extend(known.into_iter().filter(|known| wordless.binary_search(&known.seq).is_ok()));
+        }
+        state.unscrubbed |= !gone.is_empty();
+        index.together(|index| {
+            index.delete(&gone)?;
+            index.set_state(state)
+        })?;
+        Ok(())
+    }
+
+    /// Follows the next links. A page of words and how far it brought the index are one transaction.
+    fn gain(&self, index: &Index, mut state: State) -> Result<(), Stop> {
+        let links = self.readers.ask_blocking(move |c| words::links(c, state.place, LINKS))?;
+        let Some(last) = links.last().copied() else { return Ok(()) };
+        let mut heads = BTreeMap::new();
+        for link in links.iter().filter(|link| link.session) {
+            // The removal is the last link that a session gets.
+            heads.insert(link.journal, link.seq);
+        }
+        let mut wants = Vec::new();
+        for (journal, upto) in heads {
+            let after = index.indexed(journal)?;
+            if upto == Seq(0) {
+                state.unscrubbed |= after > Seq(0);
+                index.together(|index| {
+                    index.delete_journal(journal)?;
+                    index.set_state(state)
+                })?;
+            } else if after < upto {
+                wants.push(Want { journal, after, upto });
+            }
+        }
+        while !wants.is_empty() {
+            let (vocabulary, limits, mut rest) = (self.vocabulary, self.limits, wants.clone());
+            let (docs, rest) = self.readers.ask_blocking(move |c| {
+                let docs = words::read(c, &mut rest, vocabulary, &limits)?;
+                Ok((docs, rest))
+            })?;
+            index.together(|index| {
+                docs.iter().try_for_each(|doc| index.insert(doc))?;
+                for (place, want) in wants.iter().enumerate() {
+                    let came = rest.get(place).map_or(want.upto, |rest| rest.after);
+                    if came > want.after {
+                        index.set_indexed(want.journal, came)?;
+                    }
+                }
+                Ok(())
+            })?;
+            wants = rest;
+        }
+        (state.place, state.hash) = (last.place, last.hash);
+        index.set_state(state)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,242 @@
+//! Long work in slices: forks, and sweeping what was removed. A slice is a transaction of its own, done when nothing is
+//! queued and after each group otherwise, so that no append waits for more than one slice.
+
+use super::Writer;
+use crate::append::Appended;
+use crate::error::AppendError;
+use crate::fork::{self, Copying, Fork};
+use crate::gauges::count;
+use crate::options::Limits;
+use crate::removal::{self, Removed};
+use crate::sql::{GroupFailure, Refusal};
+use crate::transact::Salts;
+use rusqlite::Connection;
+use std::collections::VecDeque;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tracing::warn;
+
+/// Who waits for a chore. While it is held, one chore less can be asked for: that bounds the lines below.
+pub(crate) struct Ticket<T> {
+    waiting: oneshot::Sender<Result<T, AppendError>>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl<T> Ticket<T> {
+    pub(crate) fn new(waiting: oneshot::Sender<Result<T, AppendError>>, permit: OwnedSemaphorePermit) -> Ticket<T> {
+        Ticket { waiting, _permit: permit }
+    }
+
+    pub(super) fn answer(self, outcome: Result<T, AppendError>) {
+        // Whoever asked may have gone; what was done stays done.
+        let _ = self.waiting.send(outcome);
+    }
+}
+
+/// A removal that is true, and who waits until it is swept.
+pub(super) struct Removal {
+    pub(super) journal: i64,
+    pub(super) events: u64,
+    pub(super) ticket: Ticket<Removed>,
+}
+
+impl Removal {
+    fn answer(self, cleared: bool) {
+        self.ticket.answer(Ok(Removed { events: self.events, cleared }));
+    }
+}
+
+/// What is to be done, one after the other: the fork at hand to its end, then what is to be swept (nothing else has a
+/// head of 0 by then), then the next fork.
+#[derive(Default)]
+pub(super) struct Chores {
+    forks: VecDeque<(Box<Fork>, Ticket<Appended>)>,
+    copying: Option<(Copying, Ticket<Appended>)>,
+    removals: Vec<Removal>,
+    /// Whether something may be left to sweep.
+    sweeping: bool,
+    /// Whether sweeping waits until something was written again: the disk was full.
+    postponed: bool,
+}
+
+/// What a slice did.
+enum Slice {
+    Copied,
+    Forked(Appended),
+    Swept,
+    /// The last slice of this journal.
+    Cleared(i64),
+    Nothing,
+}
+
+impl Chores {
+    /// Those that an earlier run of the store left.
+    pub(super) fn left(connection: &Connection) -> Chores {
+        // If this cannot be read, then the slice that looks again meets the failure where it is handled.
+        Chores { sweeping: removal::unswept(connection).map_or(true, |journal| journal.is_some()), ..Chores::default() }
+    }
+
+    pub(super) fn any(&self) -> bool {
+        self.sweeping || self.copying.is_some() || !self.forks.is_empty()
+    }
+
+    pub(super) fn fork(&mut self, fork: Box<Fork>, ticket: Ticket<Appended>) {
+        self.forks.push_back((fork, ticket));
+    }
+
+    pub(super) fn remove(&mut self, removal: Removal) {
+        self.removals.push(removal);
+        self.sweeping = true;
+    }
+
+    /// Looks anew whether something is left to sweep.
+    pub(super) fn sweep(&mut self) {
+        self.sweeping = true;
+    }
+
+    /// There is room again.
+    pub(super) fn resume(&mut self) {
+        self.sweeping |= std::mem::take(&mut self.postponed);
+    }
+
+    fn slice(&mut self, connection: &Connection, limits: &Limits, salts: &mut Salts) -> Result<Slice, Refusal> {
+        if let Some((copying, _)) = &mut self.copying {
+            return Ok(copying.slice(connection, salts)?.map_or(Slice::Copied, Slice::Forked));
+        }
+        if self.sweeping {
+            return match removal::unswept(connection)? {
+                Some(journal) if removal::sweep(connection, journal)? => Ok(Slice::Cleared(journal)),
+                Some(_) => Ok(Slice::Swept),
+                None => {
+                    self.sweeping = false;
+                    Ok(Slice::Nothing)
+                }
+            };
+        }
+        let Some((fork, ticket)) = self.forks.pop_front() else { return Ok(Slice::Nothing) };
+        match fork::begin(connection, fork, limits) {
+            Ok(copying) => {
+                self.copying = Some((copying, ticket));
+                Ok(Slice::Copied)
+            }
+            Err(Refusal::Job(error)) => {
+                ticket.answer(Err(error));
+                Ok(Slice::Nothing)
+            }
+            Err(Refusal::Group(failure)) => {
+                ticket.answer(Err(outcome(&failure)));
+                Err(Refusal::Group(failure))
+            }
+        }
+    }
+
+    /// The chore at hand failed: what a fork has copied is swept, a removal stays true and is swept later.
+    fn fail(&mut self, error: AppendError, later: bool) {
+        if let Some((_, ticket)) = self.copying.take() {
+            ticket.answer(Err(error));
+            self.sweeping = true;
+        } else if later {
+            (self.sweeping, self.postponed) = (false, true);
+            self.removals.drain(..).for_each(|removal| removal.answer(false));
+        }
+    }
+
+    fn give_up(&mut self, error: &AppendError) {
+        self.forks.drain(..).for_each(|(_, ticket)| ticket.answer(Err(error.clone())));
+        self.fail(error.clone(), false);
+        self.fail(error.clone(), true);
+        self.postponed = false;
+    }
+}
+
+/// What is known of a chore whose transaction failed.
+fn outcome(failure: &GroupFailure) -> AppendError {
+    match failure {
+        GroupFailure::Not(error) => error.clone(),
+        GroupFailure::Unknown(_) => AppendError::OutcomeUnknown,
+    }
+}
+
+impl Writer {
+    /// Does one slice, if there is something to do.
+    pub(super) fn chore(&mut self) {
+        if !self.chores.any() {
+            return;
+        }
+        let Writer { connection, chores, options, salts, .. } = self;
+        let Some(connection) = connection else { return chores.give_up(&AppendError::ReadOnly) };
+        match transaction(connection, || chores.slice(connection, &options.limits, salts)) {
+            Ok(Slice::Nothing) => {}
+            Ok(done) => {
+                (self.strikes, self.uncopied) = (0, true);
+                count(&self.gauges.commits);
+                self.conclude(done);
+            }
+            Err(Refusal::Job(error)) => chores.fail(error, true),
+            Err(Refusal::Group(failure)) => {
+                chores.fail(outcome(&failure), matches!(failure, GroupFailure::Not(_)));
+                if let GroupFailure::Unknown(cause) = failure {
+                    self.open_anew(&cause);
+                }
+            }
+        }
+    }
+
+    fn conclude(&mut self, done: Slice) {
+        match done {
+            Slice::Forked(appended) => {
+                if let Some((_, ticket)) = self.chores.copying.take() {
+                    ticket.answer(Ok(appended));
+                }
+                self.bell.ring();
+            }
+            Slice::Cleared(journal) => {
+                let cleared = self.clear_log();
+                let removals = std::mem::take(&mut self.chores.removals);
+                let (done, waiting) = removals.into_iter().partition(|removal| removal.journal == journal);
+                self.chores.removals = waiting;
+                Vec::into_iter(done).for_each(|removal| removal.answer(cleared));
+            }
+            Slice::Copied | Slice::Swept | Slice::Nothing => {}
+        }
+    }
+
+    /// Copies the whole log into the database and empties it, so that nothing of what was swept is left there. Readers
+    /// stand still meanwhile. Says whether that could be done: another program's reader may be in the way.
+    fn clear_log(&mut self) -> bool {
+        let paused = self.readers.pause();
+        let Some(connection) = &self.connection else { return false };
+        let outcome = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |row| row.get::<_, i64>(0));
+        drop(paused);
+        match outcome.map_err(GroupFailure::from) {
+            Ok(busy) => {
+                if busy == 0 {
+                    self.log_is_empty();
+                }
+                busy == 0
+            }
+            Err(GroupFailure::Not(error)) => {
+                warn!(%error, "the journal's log was not emptied");
+                false
+            }
+            Err(GroupFailure::Unknown(cause)) => {
+                self.open_anew(&cause);
+                false
+            }
+        }
+    }
+}
+
+/// One slice in a transaction of its own.
+fn transaction(connection: &Connection, slice: impl FnOnce() -> Result<Slice, Refusal>) -> Result<Slice, Refusal> {
+    let begin = || connection.execute_batch("BEGIN IMMEDIATE");
+    begin().map_err(|error| Refusal::Group(error.into()))?;
+    let done = slice().and_then(|done| {
+        let end = if matches!(done, Slice::Nothing) { "ROLLBACK" } else { "COMMIT" };
+        connection.execute_batch(end).map_err(|error| Refusal::Group(error.into()))?;
+        Ok(done)
+    });
+    if done.is_err() && !connection.is_autocommit() {
+        connection.execute_batch("ROLLBACK").map_err(|error| Refusal::Group(GroupFailure::Unknown(error)))?;
+    }
+    done
+}

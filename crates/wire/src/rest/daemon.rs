@@ -1,0 +1,71 @@
+//! What the daemon says of itself.
+
+use agent::{Generation, Micros, ModelName, Money};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// `daemon.status`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DaemonStatus {
+    /// Its version.
+    pub version: String,
+    /// Its process.
+    pub pid: u32,
+    /// How often a daemon has begun on this state directory.
+    pub generation: Generation,
+    /// Since when it runs.
+    #[serde(with = "crate::time::text")]
+    pub started_at: Micros,
+    /// Where its state lies.
+    pub state_dir: PathBuf,
+    /// Its socket.
+    pub socket: PathBuf,
+    /// Its configuration file, and whether there is one.
+    pub config_file: PathBuf,
+    /// Whether the configuration file exists.
+    pub config_found: bool,
+    /// The model that prompts go to when none is named.
+    pub default_model: Option<ModelName>,
+    /// The sessions in memory.
+    pub cache: CacheStatus,
+    /// Sessions with a running turn.
+    pub running: u32,
+    /// Sessions on disk.
+    pub sessions: u64,
+    /// The store's health.
+    pub store: StoreStatus,
+    /// Resident memory, in bytes.
+    pub resident_bytes: u64,
+    /// Spent today (UTC).
+    pub spent_today_microusd: Money,
+}
+
+/// How the store fares.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreStatus {
+    /// `open`, or `read_only` after the disk failed twice.
+    pub health: String,
+    /// Size of the journal's file.
+    pub journal_bytes: u64,
+    /// Size of its write-ahead log.
+    pub wal_bytes: u64,
+}
+
+/// The cache of awake sessions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CacheStatus {
+    /// Sessions in memory.
+    pub awake: u32,
+    /// Bytes that they hold, as counted by themselves.
+    pub bytes: u64,
+    /// The most that they may hold while one of them can be let go.
+    pub limit_bytes: u64,
+    /// How long one stays without use, in milliseconds.
+    pub idle_ms: u64,
+    /// Sessions that were woken since the daemon began.
+    pub wakings: u64,
+    /// Sessions that were let go since: after idle time, or for room.
+    pub let_go: u64,
+    /// Those of them that were let go for room.
+    pub evicted: u64,
+}

@@ -1,0 +1,21 @@
+//! Bodies of REST requests and answers. Unknown fields in requests are errors; unknown fields in answers are to be
+//! ignored by clients.
+
+mod canvas;
+mod daemon;
+mod keys;
+mod models;
+mod prompt;
+mod sessions;
+
+pub use canvas::*;
+pub use daemon::*;
+pub use keys::*;
+pub use models::*;
+pub use prompt::*;
+pub use sessions::*;
+
+/// The header in which every answer says which version of the daemon gave it.
+pub const VERSION_HEADER: &str = "tinkerbell-version";
+/// The header that makes a write happen once however often it is sent.
+pub const IDEMPOTENCY_HEADER: &str = "idempotency-key";

@@ -1,0 +1,55 @@
+//! What the daemon says of itself, and what every door says when something goes wrong.
+
+use super::model;
+use crate::sample::shapes::MORNING;
+use crate::sample::written::{Written, written};
+use agent::{Generation, ModelName, Money};
+use std::path::PathBuf;
+use wire::rest::*;
+use wire::{Code, Problem};
+
+pub(super) fn samples() -> Vec<Written> {
+    let problem = Problem::new(Code::NotFound, "there is no session ses_x");
+    written![
+        StoreStatus: [store("open"), store("read_only")],
+        CacheStatus: [cache()],
+        DaemonStatus: [status(None), status(Some(model()))],
+        Problem: [problem.clone(), problem.remedy("`tinkerbell sessions ls` lists those that there are")],
+    ]
+}
+
+fn store(health: &str) -> StoreStatus {
+    StoreStatus { health: health.to_owned(), journal_bytes: 1_048_576, wal_bytes: 0 }
+}
+
+fn cache() -> CacheStatus {
+    CacheStatus {
+        awake: 2,
+        bytes: 3_145_728,
+        limit_bytes: 268_435_456,
+        idle_ms: 600_000,
+        wakings: 9,
+        let_go: 7,
+        evicted: 1,
+    }
+}
+
+fn status(default_model: Option<ModelName>) -> DaemonStatus {
+    DaemonStatus {
+        version: "0.1.0".to_owned(),
+        pid: 4_711,
+        generation: Generation(7),
+        started_at: MORNING,
+        state_dir: PathBuf::from("/home/ada/.local/state/tinkerbell"),
+        socket: PathBuf::from("/tmp/tinkerbell.sock"),
+        config_file: PathBuf::from("/home/ada/.config/tinkerbell/config.toml"),
+        config_found: true,
+        default_model,
+        cache: cache(),
+        running: 1,
+        sessions: 40,
+        store: store("open"),
+        resident_bytes: 25_165_824,
+        spent_today_microusd: Money(4_800),
+    }
+}
