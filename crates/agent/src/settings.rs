@@ -14,6 +14,7 @@ pub struct Settings {
     /// The models that can be called.
     pub models: BTreeMap<ModelName, ModelSpec>,
     /// Routes: models that stand in for each other, the first that works first.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub routes: BTreeMap<ModelName, Vec<ModelName>>,
     /// The tools that there are, and what each may do.
     pub tools: BTreeMap<String, Access>,
@@ -60,7 +61,8 @@ pub struct Limits {
     /// How often in a row a turn may ask for the same tool call with the same arguments.
     pub alike_calls: u32,
     /// What one turn may cost.
-    pub turn_cost: Option<Money>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turn_cost_microusd: Option<Money>,
     /// Attempts at one model call; where a route names several models, rounds along it.
     pub attempts: u32,
     /// The first pause between two attempts; each further one is twice as long.
@@ -78,7 +80,7 @@ impl Default for Limits {
             turn_ms: 30 * 60 * 1000,
             output_tokens: Tokens(200_000),
             alike_calls: 5,
-            turn_cost: None,
+            turn_cost_microusd: None,
             attempts: 4,
             backoff_ms: 500,
             max_backoff_ms: 60_000,

@@ -189,7 +189,7 @@ mod tests {
     fn keys_may_be_piped_in_and_what_was_decided_holds_at_their_end() {
         let (chosen, shown) = talked("y\nn\n");
         let Chosen::Hunks(choice) = chosen else { panic!("{chosen:?}") };
-        assert_eq!((choice.context, choice.files.len(), &choice.files[0].take[..]), (3, 1, &[0][..]));
+        assert_eq!((choice.context_lines, choice.files.len(), &choice.files[0].take[..]), (3, 1, &[0][..]));
         assert!(shown.starts_with("a.rs (1 of 3)\n@@ -1,6 +1,7 @@\n one\n"), "{shown}");
         assert!(shown.contains("Accept this hunk [y,n,q,a,d,s,j,J,g,?]? y\n"), "{shown}");
         assert!(shown.contains("Accept this new file [y,n,q,a,d,K,g,?]? "), "{shown}");
@@ -216,7 +216,7 @@ mod tests {
     fn a_split_is_of_the_finer_list() {
         let (chosen, shown) = talked("snyq");
         let Chosen::Hunks(choice) = chosen else { panic!("{chosen:?}") };
-        assert_eq!((choice.context, &choice.files[0].take[..]), (0, &[1][..]));
+        assert_eq!((choice.context_lines, &choice.files[0].take[..]), (0, &[1][..]));
         assert!(shown.contains("a.rs (2 of 4)"), "{shown}");
     }
 }

@@ -66,7 +66,7 @@ pub struct Attachment {
     /// What people call it: a file name.
     pub name: String,
     /// Its kind.
-    pub media: MediaType,
+    pub media_type: MediaType,
     /// Its bytes, as they are in the file.
     pub bytes: Arc<[u8]>,
 }

@@ -6,7 +6,7 @@
 
 use crate::backend::{Backend, Ended, Message, Reply, Request, Sink};
 use crate::local::{Place, discover};
-use agent::{Access, Failure, Tokens};
+use agent::{Access, Failure, Tokens, Usage};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -28,12 +28,14 @@ const SHOWN: usize = 80;
 pub struct Examination {
     /// The findings, in the order in which they were made.
     pub findings: Vec<Finding>,
+    /// What all calls together used.
+    pub usage: Usage,
 }
 
 /// One thing that was tried.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// What was tried: `text`, `stream`, `tool call`, `parallel tool calls`, `json by schema`, `context size`.
+    /// What was tried: `text`, `stream`, `tool_call`, `parallel_tool_calls`, `json_schema`, `context_size`.
     pub name: &'static str,
     /// How it went.
     pub outcome: Outcome,
@@ -64,21 +66,22 @@ type Trial = (&'static str, Request, fn(&Reply) -> Judged);
 /// Tries a model: four calls at most, of 512 tokens and 120 seconds each. `declared_context` is the size in the
 /// configuration, which is compared with what a server on this machine says. Cancel-safe.
 pub async fn examine(backend: &dyn Backend, model: &str, declared_context: Option<Tokens>) -> Examination {
-    let mut findings = Vec::new();
+    let (mut findings, mut usage) = (Vec::new(), Usage::default());
     let begun = Instant::now();
     let (ended, pieces) = call(backend, request(model, "Say hello in one short sentence.", false, None)).await;
+    usage += used(ended.as_ref());
     let took_ms = elapsed_ms(begun);
     let stream = judge_stream(&ended, pieces);
     findings.push(finding("text", judge(&ended, judge_text), took_ms));
     findings.push(finding("stream", stream, took_ms));
     let trials: [Trial; 3] = [
-        ("tool call", request(model, "Look up the weather in Paris.", true, None), judge_call),
+        ("tool_call", request(model, "Look up the weather in Paris.", true, None), judge_call),
         (
-            "parallel tool calls",
+            "parallel_tool_calls",
             request(model, "Look up the weather in Paris and in Oslo, both at once.", true, None),
             judge_calls,
         ),
-        ("json by schema", request(model, "Is the sky blue on a clear day?", false, Some(schema())), judge_json),
+        ("json_schema", request(model, "Is the sky blue on a clear day?", false, Some(schema())), judge_json),
     ];
     let useless = unusable(&ended);
     for (name, request, judgement) in trials {
@@ -88,12 +91,22 @@ pub async fn examine(backend: &dyn Backend, model: &str, declared_context: Optio
         }
         let begun = Instant::now();
         let (ended, _) = call(backend, request).await;
+        usage += used(ended.as_ref());
         findings.push(finding(name, judge(&ended, judgement), elapsed_ms(begun)));
     }
     let begun = Instant::now();
     let context = context_size(backend, model, declared_context).await;
-    findings.push(finding("context size", context, elapsed_ms(begun)));
-    Examination { findings }
+    findings.push(finding("context_size", context, elapsed_ms(begun)));
+    Examination { findings, usage }
+}
+
+/// What a call used; one that was given up is taken to have used nothing that is known.
+fn used(ended: Option<&Ended>) -> Usage {
+    match ended {
+        Some(Ended::Finished(reply)) => reply.usage,
+        Some(Ended::Failed { partial, .. } | Ended::Interrupted { partial }) => partial.usage,
+        None => Usage::default(),
+    }
 }
 
 fn finding(name: &'static str, (outcome, detail): Judged, took_ms: u64) -> Finding {

@@ -180,15 +180,15 @@ async fn real_smollm2_is_examined() {
     for (name, expected) in [
         ("text", Outcome::Works),
         ("stream", Outcome::Works),
-        ("tool call", Outcome::Ignored),
-        ("parallel tool calls", Outcome::Ignored),
-        ("json by schema", Outcome::Works),
-        ("context size", Outcome::Works),
+        ("tool_call", Outcome::Ignored),
+        ("parallel_tool_calls", Outcome::Ignored),
+        ("json_schema", Outcome::Works),
+        ("context_size", Outcome::Works),
     ] {
         assert_eq!(outcome(&plain, name), expected, "{name}");
     }
-    assert_eq!(outcome(&held, "tool call"), Outcome::Works);
-    assert_eq!(outcome(&held, "context size"), Outcome::Fails, "more was declared than there is");
+    assert_eq!(outcome(&held, "tool_call"), Outcome::Works);
+    assert_eq!(outcome(&held, "context_size"), Outcome::Fails, "more was declared than there is");
 }
 
 #[tokio::test]

@@ -127,7 +127,7 @@ impl Round {
 fn echo(request: &Request) -> String {
     let told = request.messages.iter().map(|message| match message {
         Message::User { text, attachments } | Message::Tool { text, attachments, .. } => {
-            let seen = attachments.iter().map(|one| format!("[{} {} bytes]", one.media.word(), one.bytes.len()));
+            let seen = attachments.iter().map(|one| format!("[{} {} bytes]", one.media_type.word(), one.bytes.len()));
             format!("{text}{}", seen.collect::<String>())
         }
         Message::Assistant { text, .. } => text.clone(),

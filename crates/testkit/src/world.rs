@@ -49,7 +49,11 @@ impl World {
         let events = self.get("/events").json();
         let events = events["events"].as_array().expect("the daemon answers").clone();
         let reply = events.iter().rev().find(|event| event["kind"] == "model.finished");
-        reply.and_then(|reply| reply["data"]["text"].as_str()).unwrap_or_default().to_owned()
+        let text = reply.map(|reply| reply["data"]["text"].clone()).unwrap_or_default();
+        match text["blob"].as_str() {
+            Some(blob) => String::from_utf8_lossy(&self.get(&format!("/blobs/{blob}")).body).into_owned(),
+            None => text.as_str().unwrap_or_default().to_owned(),
+        }
     }
 
     /// Says something; what was acknowledged.

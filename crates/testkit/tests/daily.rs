@@ -81,9 +81,7 @@ fn instructions_of_the_workspace_are_read_named_by_hash_and_shown() {
     assert_eq!(world.get(&format!("/blobs/{blob}")).body, b"Answer in French.");
     std::fs::write(world.home.workspace().join("AGENTS.md"), "Answer in German.").unwrap();
     world.ask("[[echo]]");
-    assert!(
-        world.reply().contains("Answer in German.") && !world.reply().contains("=== AGENTS.md ===\nAnswer in French.")
-    );
+    assert!(world.reply().starts_with("Notes") && world.reply().contains("=== AGENTS.md ===\nAnswer in German."));
     let context = world.get("/context").json();
     assert_eq!(context["instructions"][0]["path"], "AGENTS.md");
     assert_eq!(context["messages"].as_array().unwrap().len(), 4);
@@ -239,7 +237,7 @@ fn hunks_are_accepted_one_by_one_and_a_commit_is_made_of_them() {
     let hunks = world.get("/canvas/hunks").json();
     let file = &hunks["files"][0];
     assert_eq!(file["hunks"].as_array().unwrap().len(), 2);
-    let choice = json!({ "context": hunks["context"], "files": [
+    let choice = json!({ "context_lines": hunks["context_lines"], "files": [
         { "path": "text", "before": file["before"], "after": file["after"], "take": [1] }
     ]});
     let accepted = world.post("/canvas/accept", json!({ "hunks": choice, "commit": "The second hunk" })).json();

@@ -49,7 +49,7 @@ impl Text {
     }
 }
 
-/// `session.created`, `session.updated`.
+/// `session.created`, `session.updated`, `session.forked`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
     /// The workspace's real path.
@@ -92,7 +92,7 @@ pub struct Attachment {
     /// What people call it: a file name, or a path below the workspace.
     pub name: String,
     /// What it is.
-    pub media: MediaType,
+    pub media_type: MediaType,
     /// Where its bytes are.
     pub blob: BlobHash,
     /// How many.

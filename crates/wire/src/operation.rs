@@ -10,7 +10,7 @@ pub enum Access {
     Read,
     /// Talks to sessions.
     Write,
-    /// Changes the user's files.
+    /// Changes the user's files, or takes away what cannot be brought back.
     Accept,
     /// Rules the daemon.
     Admin,
@@ -51,8 +51,8 @@ operations! {
     MODELS "models.list" "GET" "/v1/models" Some("models ls"), Read, "The models that can be called, routes, servers found on this machine, and keys on offer.";
     MODEL_TEST "models.test" "POST" "/v1/models/{model}/test" Some("models test"), Write, "Tries what a model can do, with a few small calls.";
     KEYS "keys.list" "GET" "/v1/keys" Some("keys ls"), Read, "Where keys are and whether they are there; never a key.";
-    KEY_SET "keys.set" "PUT" "/v1/keys/{key}" Some("keys set"), Admin, "Keeps a key, and uses it from now on.";
-    KEY_REMOVE "keys.remove" "DELETE" "/v1/keys/{key}" Some("keys rm"), Admin, "Removes a kept key.";
+    KEY_SET "keys.set" "PUT" "/v1/keys/{name}" Some("keys set"), Admin, "Keeps a key, and uses it from now on.";
+    KEY_REMOVE "keys.remove" "DELETE" "/v1/keys/{name}" Some("keys rm"), Admin, "Removes a kept key.";
     SESSION_CREATE "sessions.create" "POST" "/v1/sessions" Some("ask"), Write, "Opens a session, with its first prompt if one is given.";
     SESSION_LIST "sessions.list" "GET" "/v1/sessions" Some("sessions ls"), Read, "The sessions, newest first, a page at a time.";
     SESSION_SEARCH "sessions.search" "GET" "/v1/sessions/search" Some("sessions search"), Read, "Sessions in whose titles, prompts or replies words stand.";

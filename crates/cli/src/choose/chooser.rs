@@ -194,8 +194,8 @@ impl Chooser {
             (!take.is_empty()).then_some(ChosenHunks { path, before, after, take })
         };
         let files: Vec<ChosenHunks> = self.list.files.iter().enumerate().filter_map(chosen).collect();
-        let context = list.map_or(self.list.context, |finer| finer.context);
-        (!files.is_empty()).then_some(HunkChoice { context, files })
+        let context = list.map_or(self.list.context_lines, |finer| finer.context_lines);
+        (!files.is_empty()).then_some(HunkChoice { context_lines: context, files })
     }
 
     /// Where the runs of a piece stand in the finer list: all hunks before it fall into one place for each run.
@@ -268,7 +268,7 @@ pub(super) mod tests {
             file(row("a.rs", FileStatus::Modified), changed),
             file(row("b.txt", FileStatus::Added), hunks(&[("@@ -0,0 +1 @@", "+hello\n")])),
         ];
-        HunkList { context, files }
+        HunkList { context_lines: context, files }
     }
 
     /// What is chosen by these keys: of each file the numbers taken. A split is given the finer list.
@@ -287,7 +287,7 @@ pub(super) mod tests {
         let choice = chooser.choice();
         let files = choice.iter().flat_map(|choice| &choice.files);
         let taken = files.map(|file| (file.path.to_string(), file.take.clone())).collect();
-        (choice.map(|choice| choice.context), taken)
+        (choice.map(|choice| choice.context_lines), taken)
     }
 
     #[test]

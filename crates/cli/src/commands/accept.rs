@@ -294,7 +294,7 @@ mod tests {
     #[test]
     fn without_changes_there_is_nothing_to_choose() {
         let got = run(
-            daemon(&[&session_view("a", "idle"), "{\"context\":3,\"files\":[]}"]),
+            daemon(&[&session_view("a", "idle"), "{\"context_lines\":3,\"files\":[]}"]),
             &["accept", "-p", "-s", SESSION, "-C", "/"],
         );
         assert_eq!((got.exit, got.heard.len()), (Some(Exit::GOOD), 2), "and nothing is accepted");

@@ -54,7 +54,7 @@ fn print(out: &mut Sink, view: &ContextView, columns: Option<usize>) -> Result<(
     table.row(["-".into(), "tools".into(), size(view.tools_tokens), Cell::default()]);
     for file in &view.instructions {
         let cut = if file.cut { ", its beginning" } else { "" };
-        let origin = format!("{}{cut} ({:.12})", plain::name(&file.path), file.sha256.to_string());
+        let origin = format!("{}{cut} ({:.12})", plain::name(file.path.as_str()), file.blob.to_string());
         table.row(["-".into(), "instructions".into(), size(file.tokens), origin.into()]);
     }
     if view.omitted > 0 {
@@ -112,7 +112,7 @@ mod tests {
         let hash = "a".repeat(64);
         let view = format!(
             r#"{{"model":"smol","context_tokens":2000,"output_tokens":500,"system_tokens":300,"tools_tokens":400,"tokens":1000,
-            "instructions":[{{"path":"AGENTS.md","sha256":"{hash}","tokens":50,"cut":true}}],"omitted":3,
+            "instructions":[{{"path":"AGENTS.md","blob":"{hash}","tokens":50,"cut":true}}],"omitted":3,
             "messages":[{{"seq":12,"kind":"prompt","tokens":20}},{{"seq":14,"kind":"result","tokens":4000,"shortened_to":230}}]}}"#
         );
         let got = run(daemon(&[&view]), &["context", "show", "-s", SESSION]);

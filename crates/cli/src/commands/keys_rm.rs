@@ -21,7 +21,7 @@ impl Remove {
     /// Runs it.
     pub(crate) fn run(self, context: &mut Context) -> Result<Exit, Error> {
         let mut client = context.client(Starting::IfNeeded)?;
-        let answer = client.call(&Request::new(&operation::KEY_REMOVE)?.at("key", &self.name))?;
+        let answer = client.call(&Request::new(&operation::KEY_REMOVE)?.at("name", &self.name))?;
         if context.globals.json {
             return context.print_json(&answer.body);
         }

@@ -51,7 +51,7 @@ impl Set {
         let key = checked(typed, shown)?;
         let mut client = context.client(Starting::IfNeeded)?;
         let body = SetKey { key, keyring: self.keyring };
-        let answer = client.call(&Request::new(&operation::KEY_SET)?.at("key", &self.name).json(&body))?;
+        let answer = client.call(&Request::new(&operation::KEY_SET)?.at("name", &self.name).json(&body))?;
         if context.globals.json {
             return context.print_json(&answer.body);
         }

@@ -33,6 +33,6 @@ pub(crate) async fn test(house: &House, name: &ModelName) -> Result<ModelTest, P
         name: name.clone(),
         provider: voice.backend.describe().provider.to_owned(),
         findings: findings.collect(),
-        cost_microusd: agent::Money(0),
+        cost_microusd: voice.spec.cost(examined.usage.input_tokens, examined.usage.output_tokens),
     })
 }

@@ -177,14 +177,14 @@ fn known_model(
     }
 }
 
-fn limits(raw: RawLimits, turn_cost: Option<Money>, wrongs: &mut Vec<Wrong>) -> Limits {
+fn limits(raw: RawLimits, turn_cost_microusd: Option<Money>, wrongs: &mut Vec<Wrong>) -> Limits {
     let default = Limits::default();
     let limits = Limits {
         steps: raw.steps.unwrap_or(default.steps),
         turn_ms: raw.turn_ms.unwrap_or(default.turn_ms),
         output_tokens: raw.output_tokens.map_or(default.output_tokens, Tokens),
         alike_calls: raw.alike_calls.unwrap_or(default.alike_calls),
-        turn_cost,
+        turn_cost_microusd,
         attempts: raw.attempts.unwrap_or(default.attempts),
         backoff_ms: raw.backoff_ms.unwrap_or(default.backoff_ms),
         max_backoff_ms: raw.max_backoff_ms.unwrap_or(default.max_backoff_ms),

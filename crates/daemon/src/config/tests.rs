@@ -142,7 +142,7 @@ fn a_whole_file_is_understood() {
     assert_eq!((qwen.provider.word, qwen.think), ("ollama", Some(false)));
     assert_eq!(qwen.key, Some(KeySource::Kept("work".to_owned())));
     assert_eq!(config.routes["daily"].models.len(), 3);
-    assert_eq!((config.limits.turn_cost, config.per_day), (Some(Money(500_000)), Some(Money(20_000_000))));
+    assert_eq!((config.limits.turn_cost_microusd, config.per_day), (Some(Money(500_000)), Some(Money(20_000_000))));
     assert_eq!((config.rules.len(), config.discover), (1, false));
 }
 

@@ -302,7 +302,7 @@ fn committed(workspace: &Path, plan: &AcceptPlan, mut executed: Executed, killed
 }
 
 fn choices(choice: HunkChoice) -> BTreeMap<RelPath, Choice> {
-    let context_lines = choice.context;
+    let context_lines = choice.context_lines;
     let files = choice.files.into_iter().map(|file| {
         let hunks = file.take.into_iter().map(|index| index as usize).collect();
         (file.path, Choice { before: file.before, after: file.after, context_lines, hunks })

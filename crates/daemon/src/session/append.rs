@@ -322,7 +322,7 @@ impl Owner {
             return Some(Fact::bare(Event::TurnEnding { turn, outcome, limit }));
         }
         let config = &self.house.config;
-        let per_turn = outfit.settings.limits.turn_cost;
+        let per_turn = outfit.settings.limits.turn_cost_microusd;
         let spent = after.turn.as_ref().map_or(Money(0), |turn| turn.cost);
         let unknown = !spec.priced && (per_turn.is_some() || config.per_session.is_some() || config.per_day.is_some());
         let message = if unknown {

@@ -48,13 +48,13 @@ impl Attached {
     /// Puts it into a body.
     pub(super) fn gather(&self, gathered: &mut Gathered) -> body::Attachment {
         let blob = gathered.bytes(&self.bytes);
-        body::Attachment { name: self.name.clone(), media: self.media, blob, bytes: self.bytes.len() as u64 }
+        body::Attachment { name: self.name.clone(), media_type: self.media, blob, bytes: self.bytes.len() as u64 }
     }
 }
 
 /// What attachments weigh.
 pub(super) fn tokens(attachments: &[body::Attachment]) -> Tokens {
-    attachments.iter().map(|one| weight(one.media, one.bytes)).sum()
+    attachments.iter().map(|one| weight(one.media_type, one.bytes)).sum()
 }
 
 /// What one attachment weighs.
@@ -74,10 +74,10 @@ impl Lookup {
     pub(super) fn split(&self, attachments: &[body::Attachment]) -> (Vec<models::Attachment>, String) {
         let (mut taken, mut words) = (Vec::new(), String::new());
         for one in attachments {
-            let (name, media) = (one.name.clone(), one.media);
+            let (name, media) = (one.name.clone(), one.media_type);
             match self.bytes.get(&one.blob) {
                 Some(bytes) if self.takes(media) => {
-                    taken.push(models::Attachment { name, media, bytes: bytes.clone() })
+                    taken.push(models::Attachment { name, media_type: media, bytes: bytes.clone() })
                 }
                 Some(_) => {
                     let (word, bytes) = (media.word(), one.bytes);
@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn a_model_gets_what_it_takes_and_words_for_the_rest() {
-        let one = |media, of: &[u8]| body::Attachment { name: "a".into(), media, blob: BlobHash::of(of), bytes: 3 };
+        let one = |media, of: &[u8]| body::Attachment { name: "a".into(), media_type: media, blob: BlobHash::of(of), bytes: 3 };
         let all = [one(MediaType::Png, b"png"), one(MediaType::Pdf, b"pdf"), one(MediaType::Gif, b"gone")];
         let bytes = [&b"png"[..], b"pdf"].map(|bytes| (BlobHash::of(bytes), bytes.into())).into();
         let abilities = Abilities { images: Some(true), ..Abilities::default() };

@@ -44,8 +44,8 @@ impl Owner {
 
 fn shown(instruction: &Instruction) -> InstructionView {
     InstructionView {
-        path: instruction.path.to_string(),
-        sha256: instruction.blob.hash(),
+        path: instruction.path.clone(),
+        blob: instruction.blob.hash(),
         tokens: instruction.tokens(),
         cut: instruction.cut,
     }

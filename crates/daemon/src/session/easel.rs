@@ -242,7 +242,7 @@ impl Owner {
                 });
                 files.push(FileHunks { file: row(change, diff), before, after, hunks: hunks.collect() });
             }
-            Ok(HunkList { context, files })
+            Ok(HunkList { context_lines: context, files })
         })
         .await
     }

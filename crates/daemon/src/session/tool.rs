@@ -114,7 +114,7 @@ fn tool_fact(effect: EffectId, turn: TurnId, name: &str, output: Output) -> Fact
     let mut gathered = Gathered::default();
     let attachments = output.attachments.iter().map(|one| body::Attachment {
         name: one.path.to_string(),
-        media: one.media,
+        media_type: one.media,
         blob: gathered.bytes(&one.bytes),
         bytes: one.bytes.len() as u64,
     });

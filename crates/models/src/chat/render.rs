@@ -187,8 +187,8 @@ fn with_parts<'a>(text: &'a str, attachments: Vec<&'a Attachment>, manner: Manne
         parts.push(Part::Text { text: text.into() });
     }
     for attachment in attachments {
-        let url = || format!("data:{};base64,{}", attachment.media.word(), base64_of(attachment));
-        if attachment.media.is_image() {
+        let url = || format!("data:{};base64,{}", attachment.media_type.word(), base64_of(attachment));
+        if attachment.media_type.is_image() {
             parts.push(Part::Text { text: format!("{}:", attachment.name).into() });
             parts.push(Part::ImageUrl { image_url: ImageUrl { url: url() } });
         } else if manner.openai {
@@ -273,7 +273,7 @@ mod tests {
     }
 
     fn attachment(name: &str, media: MediaType) -> Attachment {
-        Attachment { name: name.into(), media, bytes: [0xff, 0xfe, 0xfd].as_slice().into() }
+        Attachment { name: name.into(), media_type: media, bytes: [0xff, 0xfe, 0xfd].as_slice().into() }
     }
 
     /// The bytes that stand where `before` ends, up to `after`.

@@ -23,7 +23,7 @@ pub(crate) fn prompt_bytes(request: &Request, rendered: usize) -> usize {
     let mut bytes = rendered;
     for attachment in request.messages.iter().flat_map(attachments) {
         let length = attachment.bytes.len();
-        let tokens = if attachment.media.is_image() { IMAGE_TOKENS } else { length / DOCUMENT_BYTES_PER_TOKEN };
+        let tokens = if attachment.media_type.is_image() { IMAGE_TOKENS } else { length / DOCUMENT_BYTES_PER_TOKEN };
         bytes = bytes.saturating_sub(length.div_ceil(3) * 4) + tokens * BYTES_PER_TOKEN;
     }
     bytes
@@ -39,7 +39,7 @@ fn attachments(message: &Message) -> &[Attachment] {
 /// What the model reads in place of an attachment that its server takes in no form. The daemon sends none of these; if
 /// one comes all the same, the model must not believe that it saw it.
 pub(crate) fn left_out(attachment: &Attachment) -> String {
-    format!("[{} is {}, which this server does not take: you do not see it]", attachment.name, attachment.media.word())
+    format!("[{} is {}, which this server does not take: you do not see it]", attachment.name, attachment.media_type.word())
 }
 
 /// What tools read, in the place where dialects without attachments in results can have it: behind the last of the
@@ -60,7 +60,7 @@ mod tests {
     use wire::MediaType;
 
     fn attachment(name: &str, media: MediaType, length: usize) -> Attachment {
-        Attachment { name: name.into(), media, bytes: vec![7; length].into() }
+        Attachment { name: name.into(), media_type: media, bytes: vec![7; length].into() }
     }
 
     fn tool(attachments: Vec<Attachment>) -> Message {

@@ -159,7 +159,7 @@ fn user<'a>(text: &'a str, attachments: Vec<&'a Attachment>) -> Rendered<'a> {
     let mut content = Cow::Borrowed(text);
     let mut images = Vec::new();
     for attachment in attachments {
-        let note = if attachment.media.is_image() {
+        let note = if attachment.media_type.is_image() {
             images.push(base64_of(attachment));
             format!("[image {}: {}]", images.len(), attachment.name)
         } else {
@@ -195,7 +195,7 @@ mod tests {
             arguments: arguments.into(),
         };
         let carry = |from: &str| Some(Carry { from: from.into(), data: "hm".into() });
-        let image = Attachment { name: "a.png".into(), media: MediaType::Png, bytes: [1, 2].as_slice().into() };
+        let image = Attachment { name: "a.png".into(), media_type: MediaType::Png, bytes: [1, 2].as_slice().into() };
         let tool = ToolSpec {
             name: "read_file".into(),
             description: "Reads.".into(),

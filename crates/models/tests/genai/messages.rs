@@ -26,11 +26,11 @@ fn result(id: &str, attachments: Vec<Attachment>) -> Message {
 }
 
 fn picture() -> Attachment {
-    Attachment { name: "a.png".into(), media: MediaType::Png, bytes: b"\x89PNG".as_slice().into() }
+    Attachment { name: "a.png".into(), media_type: MediaType::Png, bytes: b"\x89PNG".as_slice().into() }
 }
 
 fn paper() -> Attachment {
-    Attachment { name: "b.pdf".into(), media: MediaType::Pdf, bytes: b"%PDF-".as_slice().into() }
+    Attachment { name: "b.pdf".into(), media_type: MediaType::Pdf, bytes: b"%PDF-".as_slice().into() }
 }
 
 fn conversation() -> Request {

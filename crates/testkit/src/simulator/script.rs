@@ -129,7 +129,7 @@ fn settings(random: &mut Random) -> Settings {
         backoff_ms: random.pick(&[0, 500]),
         max_backoff_ms: 2_000,
         alike_calls: random.between(2, 6) as u32,
-        turn_cost: None,
+        turn_cost_microusd: None,
         fruitless: random.between(1, 3) as u32,
     };
     Settings { default_model, models, routes, limits, ..Settings::default() }

@@ -125,7 +125,7 @@ pub struct AcceptRequest {
 #[serde(deny_unknown_fields)]
 pub struct HunkChoice {
     /// The number of context lines that the list was made with.
-    pub context: u32,
+    pub context_lines: u32,
     /// The choice in each file.
     pub files: Vec<ChosenHunks>,
 }
@@ -150,7 +150,7 @@ pub struct ChosenHunks {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HunkList {
     /// The number of context lines around each change.
-    pub context: u32,
+    pub context_lines: u32,
     /// The files.
     pub files: Vec<FileHunks>,
 }
@@ -167,14 +167,14 @@ pub struct FileHunks {
     /// Its current bytes; none for a deleted one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<BlobHash>,
-    /// The hunks. A file that is new, gone, not text or of another mode is one.
+    /// The hunks. A file that is new, gone or not text is one; a change of mode is one of its own.
     pub hunks: Vec<HunkRow>,
 }
 
 /// One hunk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HunkRow {
-    /// Its number.
+    /// Its number, from 0. A change of mode has one too, behind those of the lines.
     pub index: u32,
     /// Its header: `@@ -1,3 +1,4 @@`.
     pub header: String,

@@ -173,7 +173,7 @@ pub struct ModelTest {
 /// One thing that was tried.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
-    /// What: `text`, `stream`, `tools`, `parallel_tools`, `json`, `context`.
+    /// What: `text`, `stream`, `tool_call`, `parallel_tool_calls`, `json_schema`, `context_size`.
     pub name: String,
     /// What came of it.
     pub outcome: FindingOutcome,

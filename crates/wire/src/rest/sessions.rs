@@ -2,6 +2,7 @@
 
 use super::PromptRequest;
 use crate::chain::BlobHash;
+use crate::path::RelPath;
 use agent::{Answer, EffectId, ItemKind, Micros, ModelName, Money, Question, Seq, SessionId, Tokens, TurnId, Usage};
 use serde::{Deserialize, Serialize};
 
@@ -252,9 +253,9 @@ pub struct ContextView {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InstructionView {
     /// Where it is, below the workspace.
-    pub path: String,
-    /// The hash of what is shown of it.
-    pub sha256: BlobHash,
+    pub path: RelPath,
+    /// What is read of it.
+    pub blob: BlobHash,
     /// Its size in the context.
     pub tokens: Tokens,
     /// Whether only its beginning is read, since it is long.

@@ -38,7 +38,7 @@ fn of_people() -> Vec<Written> {
 fn attachments() -> [Attachment; 5] {
     let attachment = |name: &str, media| Attachment {
         name: name.to_owned(),
-        media,
+        media_type: media,
         blob: BlobHash::of(name.as_bytes()),
         bytes: 70_000,
     };

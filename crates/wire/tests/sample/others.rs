@@ -44,7 +44,7 @@ fn settings() -> Settings {
             rule(Some("/etc/*"), Decision::Ask),
             rule(None, Decision::Allow),
         ],
-        limits: Limits { turn_cost: Some(Money(500_000)), ..Limits::default() },
+        limits: Limits { turn_cost_microusd: Some(Money(500_000)), ..Limits::default() },
     }
 }
 

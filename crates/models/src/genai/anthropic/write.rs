@@ -66,8 +66,8 @@ fn result(call_id: &str, text: &str, attachments: &[Attachment]) -> Value {
 }
 
 fn attached(attachment: &Attachment) -> Value {
-    let source = json!({"type": "base64", "media_type": attachment.media.word(), "data": base64_of(attachment)});
-    match attachment.media.is_image() {
+    let source = json!({"type": "base64", "media_type": attachment.media_type.word(), "data": base64_of(attachment)});
+    match attachment.media_type.is_image() {
         true => json!({"type": "image", "source": source}),
         false => json!({"type": "document", "source": source, "title": attachment.name}),
     }

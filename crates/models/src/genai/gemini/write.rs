@@ -63,5 +63,5 @@ fn name_call(function: &mut Value, id: &str) {
 }
 
 fn attached(attachment: &Attachment) -> Value {
-    json!({"inlineData": {"mimeType": attachment.media.word(), "data": base64_of(attachment)}})
+    json!({"inlineData": {"mimeType": attachment.media_type.word(), "data": base64_of(attachment)}})
 }

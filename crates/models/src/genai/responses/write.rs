@@ -58,8 +58,8 @@ fn said(woven: Woven<'_>) -> Option<Value> {
 }
 
 fn attached(attachment: &Attachment) -> Value {
-    let url = format!("data:{};base64,{}", attachment.media.word(), base64_of(attachment));
-    match attachment.media.is_image() {
+    let url = format!("data:{};base64,{}", attachment.media_type.word(), base64_of(attachment));
+    match attachment.media_type.is_image() {
         true => json!({"type": "input_image", "detail": "auto", "image_url": url}),
         false => json!({"type": "input_file", "filename": attachment.name, "file_data": url}),
     }

@@ -14,7 +14,7 @@ pub(super) fn samples() -> Vec<Written> {
 
 fn of_requests() -> Vec<Written> {
     let some = || Some(vec!["src".to_owned(), "README.md".to_owned()]);
-    let hunks = HunkChoice { context: 3, files: vec![chosen(true, vec![0, 2])] };
+    let hunks = HunkChoice { context_lines: 3, files: vec![chosen(true, vec![0, 2])] };
     written![
         Selection: [Selection::default(), Selection { paths: some() }],
         AcceptRequest: [
@@ -73,12 +73,12 @@ fn of_hunks() -> Vec<Written> {
     ];
     let [new, changed, gone] = [0, 1, 2].map(|which| files[which].clone());
     written![
-        HunkList: [HunkList { context: 0, files: vec![] }, HunkList { context: 3, files }],
+        HunkList: [HunkList { context_lines: 0, files: vec![] }, HunkList { context_lines: 3, files }],
         FileHunks: [new, changed, gone],
         HunkRow: [first, second, mode],
         HunkChoice: [
-            HunkChoice { context: 0, files: vec![] },
-            HunkChoice { context: 3, files: vec![chosen(true, vec![0, 2]), chosen(false, vec![])] },
+            HunkChoice { context_lines: 0, files: vec![] },
+            HunkChoice { context_lines: 3, files: vec![chosen(true, vec![0, 2]), chosen(false, vec![])] },
         ],
         ChosenHunks: [chosen(true, vec![0, 2]), chosen(false, vec![])],
     ]

@@ -8,8 +8,8 @@ use wire::rest::*;
 
 pub(super) fn samples() -> Vec<Written> {
     let instruction = |path: &str, cut| InstructionView {
-        path: path.to_owned(),
-        sha256: BlobHash::of(path.as_bytes()),
+        path: wire::RelPath::new(path).unwrap(),
+        blob: BlobHash::of(path.as_bytes()),
         tokens: Tokens(300),
         cut,
     };

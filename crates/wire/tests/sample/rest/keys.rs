@@ -17,9 +17,14 @@ pub(super) fn samples() -> Vec<Written> {
     let unset = words("ANTHROPIC_API_KEY is not set");
     let in_environment = key("anthropic", KeyOrigin::Environment, "ANTHROPIC_API_KEY", unset, vec![model()]);
     let in_file = key("work", KeyOrigin::File, "/run/secrets/work", None, vec![]);
-    let in_keyring =
-        key("openai", KeyOrigin::Keyring, "tinkerbell/openai", None, vec![ModelName::new("openai::gpt-5")]);
-    let kept = key("gemini", KeyOrigin::Kept, "/home/ada/.local/state/tinkerbell/keys/gemini", None, vec![]);
+    let in_keyring = key(
+        "openai",
+        KeyOrigin::Keyring,
+        "service tinkerbell, username openai",
+        None,
+        vec![ModelName::new("openai::gpt-5")],
+    );
+    let kept = key("gemini", KeyOrigin::Kept, "keys/gemini", None, vec![]);
     let set = |keyring| SetKey { key: "sk-not-a-key".to_owned(), keyring };
     written![
         KeyRow: [in_environment.clone(), in_file, in_keyring, kept.clone()],

@@ -48,9 +48,9 @@ fn of_tests() -> Vec<Written> {
     };
     let findings = [
         finding("text", FindingOutcome::Works, "it answered", 412),
-        finding("json by schema", FindingOutcome::Ignored, "the reply is not what the schema asks for", 388),
-        finding("tool call", FindingOutcome::Fails, "the server answered 400: \"tools\" is not known", 17),
-        finding("context size", FindingOutcome::Untried, "nothing says how large the window is", 0),
+        finding("json_schema", FindingOutcome::Ignored, "the reply is not what the schema asks for", 388),
+        finding("tool_call", FindingOutcome::Fails, "the server answered 400: \"tools\" is not known", 17),
+        finding("context_size", FindingOutcome::Untried, "nothing says how large the window is", 0),
     ];
     let test = ModelTest {
         name: found().name,
