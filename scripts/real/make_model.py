@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Writes a small llama model whose weights say a fixed script, so that a real llama.cpp server gives known answers.
 
-    make_model.py OUT.gguf [--call write_file] [--arguments '{"path": …}'] [--answer TEXT] [--context TOKENS]
+    make_model.py OUT.gguf [--call write_file] [--arguments '{"path": …}']… [--answer TEXT] [--context TOKENS]
 
 The next token depends on the last one alone: the embedding is one-hot, attention and feed-forward are zero, and the
 output matrix is the table of transitions. A prompt with tools ends in a line break and starts the script that calls
 the tool; a prompt whose newest message is a tool's result ends in <|answer|> and starts the answer. The server's own
-tokenizer, sampler, grammar and tool-call parser do the rest. Nothing about the quality of answers can be seen here.
+tokenizer, sampler, grammar and tool-call parser do the rest. Arguments given several times make as many calls in one
+reply. Nothing about the quality of answers can be seen here.
 """
 import argparse
 import math
@@ -15,6 +16,7 @@ import gguf
 import numpy as np
 
 OPENING = "I will write it. "
+ARGUMENTS = '{"path": "notes/llama.txt", "content": "written through a real server"}'
 START, END, PAD, ANSWER = "<|im_start|>", "<|im_end|>", "<|endoftext|>", "<|answer|>"
 
 # ChatML, with tools shown and asked for in the form that llama.cpp recognises. Jinja's "-" would eat the line break
@@ -85,8 +87,13 @@ def script(call, arguments, answer):
     words = Vocabulary()
     end = words.tokens.index(END)
     opening, closing = words.token("<tool_call>"), words.token("</tool_call>")
-    body = words.pieces('{"name": "%s", "arguments": %s}' % (call, arguments))
-    words.chain(ord("\n"), *words.pieces(OPENING), opening, *body, closing, end)
+    said = [ord("\n"), *words.pieces(OPENING), opening]
+    for at, given in enumerate(arguments):
+        if at:
+            # A token has one successor, so what stands between two calls is a token of its own.
+            said.append(words.token("</tool_call>" + "\n" * at + "<tool_call>"))
+        said += words.pieces('{"name": "%s", "arguments": %s}' % (call, given))
+    words.chain(*said, closing, end)
     words.chain(words.tokens.index(ANSWER), *words.pieces(answer), end)
     return words
 
@@ -145,11 +152,11 @@ def main():
     p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     p.add_argument("out")
     p.add_argument("--call", default="write_file")
-    p.add_argument("--arguments", default='{"path": "notes/llama.txt", "content": "written through a real server"}')
+    p.add_argument("--arguments", action="append", help="of a call; given several times, so many calls in one reply")
     p.add_argument("--answer", default="The file is très joli now 😀.")
     p.add_argument("--context", type=int, default=32768)
     args = p.parse_args()
-    write(args.out, script(args.call, args.arguments, args.answer), args.context)
+    write(args.out, script(args.call, args.arguments or [ARGUMENTS], args.answer), args.context)
 
 
 if __name__ == "__main__":

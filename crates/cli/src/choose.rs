@@ -44,13 +44,15 @@ pub(crate) fn choose(
     screen: &mut Screen,
     session: SessionId,
     paths: &[String],
+    ends_are_watched: bool,
 ) -> Result<Chosen, Error> {
     let list = hunks(client, session, paths, None)?;
     if list.files.is_empty() {
         return Ok(Chosen::NoChange);
     }
     let stdin = io::stdin();
-    let mut keyboard = Keyboard::new(stdin.as_fd()).map_err(no_keys)?;
+    let keyboard = if ends_are_watched { Keyboard::within } else { Keyboard::new };
+    let mut keyboard = keyboard(stdin.as_fd()).map_err(no_keys)?;
     talk(Chooser::new(list), &mut keyboard, screen, &mut || hunks(client, session, paths, Some(0)))
 }
 

@@ -24,6 +24,8 @@ use wrap::{Span, Wrap, paint};
 const MAX_TABLE_BYTES: usize = 64 * 1024;
 /// The longest line of code or of a table that is held back.
 const MAX_LINE_BYTES: usize = 16 * 1024;
+/// How much of a line is held back until it is known what it is; what is not known by then is text.
+const MAX_LEAD_BYTES: usize = 1024;
 /// How deep quotations are shown in each other.
 const MAX_QUOTES: usize = 8;
 /// What stands before quoted lines.
@@ -104,9 +106,9 @@ impl Markdown {
     }
 
     /// Something else was written below the line that was open: the text goes on in a line of its own.
-    pub(crate) fn resume(&mut self, out: &mut String) {
+    pub(crate) fn resume(&mut self) {
         if self.wrap.column() > 0 {
-            self.wrap.resume(out);
+            self.wrap.resume();
         }
     }
 
@@ -150,7 +152,12 @@ impl Markdown {
 
     /// Decides what the line is, as far as that can be told.
     fn decide(&mut self, complete: bool, out: &mut String) {
-        let Some(lead) = lead(&self.head, complete) else { return };
+        let lead = match lead(&self.head, complete) {
+            Some(lead) => lead,
+            // A model that has fallen into a loop of one mark: looking at all of it for each letter would take for ever.
+            None if self.head.len() > MAX_LEAD_BYTES => Lead::Text { indent: 0, taken: 0 },
+            None => return,
+        };
         // Behind a quotation mark a row may follow.
         if !matches!(lead, Lead::Row | Lead::Quote { .. }) {
             self.end_table(out);

@@ -32,6 +32,8 @@ pub(crate) struct Context {
     pub(crate) globals: Globals,
     /// Where output goes.
     pub(crate) screen: Screen,
+    /// Whether whoever runs this command looks after the signals that end the process.
+    pub(crate) ends_are_watched: bool,
 }
 
 /// Whether a command may start the daemon.
@@ -77,7 +79,7 @@ impl Context {
 pub fn run(invocation: Invocation) -> ExitCode {
     let Invocation { globals, verb } = invocation;
     let json = globals.json;
-    let mut context = Context { screen: Screen::standard(globals.color), globals };
+    let mut context = Context { screen: Screen::standard(globals.color), globals, ends_are_watched: false };
     let result = dispatch(verb, &mut context);
     // What was printed before an error belongs before it.
     let flushed = context.screen.flush();

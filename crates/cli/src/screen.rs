@@ -245,7 +245,7 @@ impl Sink {
         reply.set_width(columns);
         let mut set = String::new();
         if std::mem::take(&mut self.interposed) {
-            reply.resume(&mut set);
+            reply.resume();
         }
         reply.push(&harmless, &mut set);
         self.put_set(&set, &reply)?;
@@ -257,7 +257,7 @@ impl Sink {
         let Some(mut reply) = self.reply.take() else { return Ok(()) };
         let mut set = String::new();
         if std::mem::take(&mut self.interposed) {
-            reply.resume(&mut set);
+            reply.resume();
         }
         reply.finish(&mut set);
         self.put_set(&set, &reply)?;

@@ -6,9 +6,10 @@
 
 use crate::wait;
 use rustix::termios::{self, LocalModes, OptionalActions, Termios};
+use signal_hook::SigId;
 use signal_hook::consts::{SIGHUP, SIGTERM};
 use signal_hook::flag;
-use signal_hook::low_level::pipe;
+use signal_hook::low_level::{pipe, unregister};
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
@@ -80,16 +81,30 @@ pub(crate) struct Keyboard<F: AsFd> {
     ended: UnixStream,
     /// Whether the terminal is as before, so that ending the process is no longer a key.
     over: Arc<AtomicBool>,
+    /// What listens to the signals that end the process.
+    listeners: Vec<SigId>,
 }
 
 impl<F: AsFd> Keyboard<F> {
     /// Takes the keys of a terminal, or the bytes of anything else.
     pub(crate) fn new(source: F) -> io::Result<Keyboard<F>> {
-        let (ended, handler) = UnixStream::pair()?;
         let over = Arc::new(AtomicBool::new(false));
         for signal in [SIGTERM, SIGHUP] {
             flag::register_conditional_default(signal, Arc::clone(&over))?;
-            pipe::register(signal, handler.try_clone()?)?;
+        }
+        Keyboard::listening(source, over)
+    }
+
+    /// The same where somebody else looks after the signals that end the process, and goes on with that afterwards.
+    pub(crate) fn within(source: F) -> io::Result<Keyboard<F>> {
+        Keyboard::listening(source, Arc::new(AtomicBool::new(false)))
+    }
+
+    fn listening(source: F, over: Arc<AtomicBool>) -> io::Result<Keyboard<F>> {
+        let (ended, handler) = UnixStream::pair()?;
+        let mut listeners = Vec::new();
+        for signal in [SIGTERM, SIGHUP] {
+            listeners.push(pipe::register(signal, handler.try_clone()?)?);
         }
         let before = termios::isatty(&source).then(|| termios::tcgetattr(&source)).transpose()?;
         if let Some(before) = &before {
@@ -98,7 +113,7 @@ impl<F: AsFd> Keyboard<F> {
             // What was typed ahead is kept: it is an answer too.
             termios::tcsetattr(&source, OptionalActions::Now, &raw)?;
         }
-        Ok(Keyboard { source, before, ended, over })
+        Ok(Keyboard { source, before, ended, over, listeners })
     }
 
     /// Waits for a key.
@@ -188,6 +203,9 @@ impl<F: AsFd> Drop for Keyboard<F> {
         if let Some(before) = &self.before {
             // A terminal that has gone needs nothing back.
             let _ = termios::tcsetattr(&self.source, OptionalActions::Now, before);
+        }
+        for listener in self.listeners.drain(..) {
+            unregister(listener);
         }
         self.over.store(true, Ordering::SeqCst);
     }

@@ -27,6 +27,14 @@ pub(crate) fn start(file: &Path, level: LevelFilter) -> io::Result<()> {
     outcome.map_err(io::Error::other)
 }
 
+/// Logs panics, without the words that may not be seen, in place of the words on standard error, which may be anybody's
+/// journal.
+pub(crate) fn panics(masked: impl Fn(&str) -> String + Send + Sync + 'static) {
+    std::panic::set_hook(Box::new(move |panic| {
+        tracing::error!(panic = masked(&panic.to_string()), "a thread panicked; this is a fault in tinkerbell");
+    }));
+}
+
 /// A file that starts anew when it is full.
 struct BoundedFile {
     path: PathBuf,

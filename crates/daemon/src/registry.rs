@@ -85,6 +85,10 @@ impl Registry {
         once: Option<Once>,
     ) -> Result<Acknowledged, Problem> {
         let workspace = real_workspace(workspace)?;
+        if let Some(key) = self.house.catalog.current().secrets.holds(workspace.as_bytes()) {
+            let detail = format!("the path of the workspace holds the key {key}, and it would be written down");
+            return Err(Problem::new(Code::BadWorkspace, detail).remedy("give the directory another name"));
+        }
         let id = clock::session_id();
         let (sender, inbox) = mpsc::channel(INBOX);
         let owner = Owner::fresh(self.house.clone(), id, workspace);

@@ -13,6 +13,7 @@ use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use rustix::process::DumpableBehavior;
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -74,6 +75,11 @@ enum StartError {
 /// Runs a daemon until it is stopped. Prints why when it cannot start.
 pub fn run(options: Options) -> ExitCode {
     let mut starter = Starter::nobody();
+    // Keys are in memory and perhaps in the environment: neither goes into a core file, and nobody but root reads them
+    // from outside, not even other programs of the same user.
+    if let Err(error) = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable) {
+        return refuse(&mut starter, &io::Error::from(error));
+    }
     if options.detached {
         match detach() {
             Ok(new) => starter = new,
@@ -124,6 +130,8 @@ async fn serve(options: Options, starter: &mut Starter) -> Result<(), StartError
         models,
     };
     let registry = assemble::assemble(parts).await?;
+    let house = registry.house().clone();
+    log::panics(move |words| house.catalog.current().secrets.mask(words).into_owned());
     lock.announce(Some(socket.path().to_owned()))?;
     let waking = registry.house().store.waking().await.map_err(AssembleError::Read)?;
     tracing::info!(version = crate::VERSION, socket = %socket.path().display(), waking = waking.len(), "ready");

@@ -1,19 +1,21 @@
 //! Takes known keys out of whatever is about to be written down or shown.
 //!
-//! A key is found as it is, percent-encoded, and in base64 wherever it begins in the encoded text. Where keys overlap, all
-//! of what they cover goes. Text that comes in pieces passes a [`Stream`], which holds back no more than a tail that could
+//! A key is found as it is, as JSON escapes it, percent-encoded, and in base64 wherever it begins in the encoded text.
+//! Where keys overlap, all of what they cover goes. Text that comes in pieces passes a [`Stream`], which holds back no more than a tail that could
 //! still become a key. What stands in a key's place is `[key NAME]`.
 //!
 //! Deliberately absent: guessing what may be a key by its looks, which masks words and lets keys through; and keys of less
 //! than eight bytes, the dummies of local servers, which would mask ordinary words.
 
+mod forms;
+
 use crate::keys::Secret;
 use aho_corasick::AhoCorasick;
-use base64::Engine;
-use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use forms::forms;
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
+use wire::Contents;
 
 /// Shorter keys are no secrets.
 const SHORTEST_BYTES: usize = 8;
@@ -97,10 +99,54 @@ impl Secrets {
         Cow::Owned(masked)
     }
 
+    /// The same for a text that was cut at its end, where the beginning of a key may be left that nobody knows any more.
+    pub fn masked_cut(&self, text: String) -> String {
+        let masked = self.masked(text);
+        let said = masked.trim_end_matches('…');
+        let tail = self.known.tail(said.as_bytes());
+        match said.len() - tail {
+            SHORTEST_BYTES.. => format!("{}[part of a key]", &said[..tail]),
+            _ => masked,
+        }
+    }
+
+    /// The same for JSON, in which a key may also be written with escapes.
+    pub fn masked_json(&self, json: String) -> String {
+        match self.unescaped(&json) {
+            Some(plain) => self.masked(plain),
+            None => self.masked(json),
+        }
+    }
+
+    /// Whether a key stands in JSON, however it is escaped.
+    pub fn stand_in_json(&self, json: &str) -> bool {
+        self.holds(json.as_bytes()).is_some() || self.unescaped(json).is_some()
+    }
+
+    /// JSON with as few escapes as can be, where a key stands in it that way.
+    fn unescaped(&self, json: &str) -> Option<String> {
+        if self.is_empty() || !json.contains('\\') {
+            return None;
+        }
+        let plain = serde_json::from_str::<serde_json::Value>(json).ok()?.to_string();
+        self.holds(plain.as_bytes()).is_some().then_some(plain)
+    }
+
     /// The name of a key that stands in these bytes.
     pub fn holds(&self, bytes: &[u8]) -> Option<&str> {
         let found = self.known.automaton.as_ref()?.find(bytes)?;
         Some(&self.known.names[self.known.patterns[found.pattern().as_usize()].1])
+    }
+
+    /// A file as it may be seen. Where it is no text, what is none goes too.
+    pub fn masked_file(&self, contents: Contents) -> Contents {
+        match self.holds(&contents.bytes) {
+            Some(_) => {
+                let bytes = self.mask(&String::from_utf8_lossy(&contents.bytes)).into_owned().into_bytes();
+                Contents { bytes, ..contents }
+            }
+            None => contents,
+        }
     }
 
     /// Whether a mask of one of these keys stands in a text: whoever writes it back would lose the key.
@@ -208,40 +254,11 @@ impl fmt::Debug for Stream {
     }
 }
 
-/// The ways in which a key may stand in a text.
-fn forms(key: &str) -> Vec<Vec<u8>> {
-    let mut forms = vec![key.as_bytes().to_vec(), percent_encoded(key, true), percent_encoded(key, false)];
-    for before in 0..3 {
-        forms.push(inside_base64(key, before, |bytes| STANDARD_NO_PAD.encode(bytes)));
-        forms.push(inside_base64(key, before, |bytes| URL_SAFE_NO_PAD.encode(bytes)));
-    }
-    forms.retain(|form| form.len() >= SHORTEST_BYTES);
-    forms
-}
-
-fn percent_encoded(key: &str, upper: bool) -> Vec<u8> {
-    let mut encoded = String::new();
-    for byte in key.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => encoded.push(char::from(byte)),
-            _ if upper => encoded.push_str(&format!("%{byte:02X}")),
-            _ => encoded.push_str(&format!("%{byte:02x}")),
-        }
-    }
-    encoded.into_bytes()
-}
-
-/// The characters that a key alone decides where so many bytes stand before it in what is encoded.
-fn inside_base64(key: &str, before: usize, encode: impl Fn(&[u8]) -> String) -> Vec<u8> {
-    let bytes = [&b"\0\0"[..before], key.as_bytes()].concat();
-    let first = (before * 8).div_ceil(6);
-    let last = bytes.len() * 8 / 6;
-    encode(&bytes).into_bytes()[first..last].to_vec()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use base64::Engine;
+    use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
     fn secrets(keys: &[(&str, &str)]) -> Secrets {
         Secrets::new(keys.iter().map(|(name, key)| ((*name).to_owned(), Secret::new(key).unwrap())))
@@ -262,6 +279,7 @@ mod tests {
                 assert!(masked.contains("[key work]") && masked.len() < 30, "{before:?}: {masked}");
             }
         }
+        assert_eq!(secrets.mask(r"sk-canary\/+0123456789"), "[key work]");
         assert!(matches!(secrets.mask("nothing here"), Cow::Borrowed(_)));
         assert_eq!(secrets.holds(b"\xff sk-canary/+0123456789"), Some("work"));
         assert_eq!(secrets.holds(b"sk-canary/+012345678"), None);
@@ -272,6 +290,27 @@ mod tests {
         );
         assert_eq!(secrets.masked(format!("is {key}")), "is [key work]");
         assert!(!format!("{secrets:?} {:?}", secrets.stream()).contains("canary"));
+    }
+
+    #[test]
+    fn escapes_of_json_hide_no_key() {
+        let secrets = secrets(&[("work", "sk-canary-01"), ("odd", "quo\"te\\back")]);
+        let hidden = |text: &str| secrets.masked_json(text.to_owned());
+        assert_eq!(hidden(r#"{"a":"\u0073k-canary-01"}"#), r#"{"a":"[key work]"}"#);
+        assert_eq!(hidden(r#"{"a":"sk-canary-01\n"}"#), r#"{"a":"[key work]\n"}"#);
+        assert_eq!(hidden(r#"{"a":"quo\"te\\back"}"#), r#"{"a":"[key odd]"}"#);
+        assert_eq!(hidden(r#"{"a": "\u0073k-"}"#), r#"{"a": "\u0073k-"}"#);
+        assert!(secrets.stand_in_json(r#"["sk\u002dcanary-01"]"#) && !secrets.stand_in_json(r#"["sk\u002d"]"#));
+    }
+
+    #[test]
+    fn a_cut_leaves_no_part_of_a_key() {
+        let secrets = secrets(&[("work", "sk-canary-01")]);
+        let shown = |text: &str| secrets.masked_cut(text.to_owned());
+        assert_eq!(shown("sk-canary-01 sk-canary-0"), "[key work] [part of a key]");
+        assert_eq!(shown("it is sk-canar…"), "it is [part of a key]");
+        assert_eq!(shown("as I task…"), "as I task…");
+        assert_eq!(Secrets::default().masked_cut("sk-canar…".to_owned()), "sk-canar…");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::append::{Append, Appended, JournalId};
 use crate::error::{AppendError, Invalid};
 use crate::options::Limits;
 use crate::query::{self, Head};
-use crate::removal::SLICE_BYTES;
+use crate::removal::{SLICE_BYTES, WEIGHT};
 use crate::sql::{Hash, Int, Refusal};
 use crate::transact::{self, Salts};
 use crate::{blob, forget};
@@ -105,9 +105,10 @@ impl Copying {
     }
 
     fn copy(&mut self, connection: &Connection, salts: &mut Salts) -> Result<(), Refusal> {
-        let mut statement = connection.prepare_cached(
-            "SELECT seq, header, body, seal FROM events WHERE journal = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?",
-        )?;
+        let mut statement = connection.prepare_cached(&format!(
+            "SELECT seq, header, body, seal, {WEIGHT} FROM events
+             WHERE journal = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
+        ))?;
         let range = (self.parent, Int(self.seq.0), Int(self.fork.append.after.0), Int(SLICE_EVENTS));
         let mut rows = statement.query(range)?;
         let (before, mut bytes) = (self.seq, 0);
@@ -115,7 +116,7 @@ impl Copying {
             && let Some(row) = rows.next()?
         {
             let event = original(row)?;
-            bytes += event.body.as_ref().map_or(0, |body| body.len() as u64);
+            bytes += row.get::<_, Int>(4)?.0;
             self.push(connection, &event, salts)?;
         }
         if self.seq == before {

@@ -39,8 +39,14 @@ pub struct Removed {
 
 /// Events swept in one transaction.
 const SLICE_EVENTS: u64 = 512;
-/// Bytes of bodies swept in one transaction; the event that passes this is the last one.
+/// Bytes of bodies and blobs swept in one transaction; the event that passes this is the last one.
 pub(crate) const SLICE_BYTES: u64 = 1 << 20;
+
+/// What an event weighs in a slice: its body and the blobs that it holds. These count although a fork shares them: where
+/// the number of holders leaves 1 or comes back to it, SQLite writes the whole row anew.
+pub(crate) const WEIGHT: &str = "coalesce(octet_length(body), 0) + coalesce(
+    (SELECT sum(octet_length(b.data)) FROM event_blobs h JOIN blobs b ON b.id = h.blob
+     WHERE h.journal = events.journal AND h.seq = events.seq), 0)";
 
 /// Makes the removal true. Gives the journal's row and how many events it had.
 pub(crate) fn mark(connection: &Connection, remove: &Remove) -> Result<(i64, u64), Refusal> {
@@ -82,9 +88,8 @@ pub(crate) fn unswept(connection: &Connection) -> rusqlite::Result<Option<i64>> 
 /// the database; its file does not shrink, the pages are used again.
 pub(crate) fn sweep(connection: &Connection, journal: i64) -> rusqlite::Result<bool> {
     let (mut seqs, mut bytes) = (Vec::new(), 0);
-    let mut statement = connection.prepare_cached(
-        "SELECT seq, coalesce(octet_length(body), 0) FROM events WHERE journal = ? ORDER BY seq LIMIT ?",
-    )?;
+    let mut statement = connection
+        .prepare_cached(&format!("SELECT seq, {WEIGHT} FROM events WHERE journal = ? ORDER BY seq LIMIT ?"))?;
     let mut rows = statement.query((journal, Int(SLICE_EVENTS)))?;
     while bytes <= SLICE_BYTES
         && let Some(row) = rows.next()?

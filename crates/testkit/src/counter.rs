@@ -17,7 +17,8 @@ pub const COUNT_FILE: &str = "TESTKIT_COUNT_FILE";
 /// Names the file to which `sleep_in_child` writes the child's process id.
 pub const SLEEPER_FILE: &str = "TESTKIT_SLEEPER_FILE";
 
-/// `count` touches the world and is not idempotent; `stall` runs until it is stopped; `sleep_in_child` starts a child that would outlive the daemon.
+/// `count` touches the world and is not idempotent; `stall` runs until it is stopped; `sleep_in_child` starts a child that
+/// would outlive the daemon; `break_down` panics with the words of a file.
 pub fn tools() -> Vec<ExtraTool> {
     vec![
         tool("count", "Appends a line to a file outside the workspace.", |arguments, _| {
@@ -43,6 +44,11 @@ pub fn tools() -> Vec<ExtraTool> {
             let child = daemon::spawn_child(command).map_err(|error| error.to_string())?;
             std::fs::write(path, child.id().to_string()).map_err(|error| error.to_string())?;
             Ok(format!("child {}", child.id()))
+        }),
+        tool("break_down", "Panics with the words of the file that `label` names.", |arguments, _| {
+            let arguments: serde_json::Value = serde_json::from_str(arguments).map_err(|error| error.to_string())?;
+            let words = std::fs::read_to_string(arguments["label"].as_str().unwrap_or_default());
+            panic!("broke down with {}", words.map_err(|error| error.to_string())?)
         }),
     ]
 }

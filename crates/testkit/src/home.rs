@@ -3,7 +3,7 @@
 use crate::http::Client;
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use tempfile::TempDir;
 
 /// The world.
@@ -129,6 +129,13 @@ impl Daemon {
         let pid = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(pid, rustix::process::Signal::TERM)?;
         Ok(self.child.wait()?.success())
+    }
+
+    /// Has it end as by a fault that leaves a core file behind, where one may be left; how it ended.
+    pub fn abort(mut self) -> io::Result<ExitStatus> {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::ABORT)?;
+        self.child.wait()
     }
 
     /// Waits until it ends by itself; true when it ended in good order.

@@ -4,7 +4,7 @@
 //! first have reported, and so on; when the parts are used up, the answer is `done`. In a part, `[[tool NAME {…}]]`
 //! asks for a tool call, `[[pause MS]]` waits before each piece of text, `[[pieces BYTES]]` cuts the text into pieces of so
 //! many bytes instead of words, `[[echo]]` says everything that the model was given, `[[fail KIND MODEL]]` fails, only
-//! where that model is asked if one is named; all else is said.
+//! where that model is asked if one is named, `[[panic FILE]]` panics with the words of a file; all else is said.
 
 use agent::{Failure, ModelName, ModelSpec, Money, Stop, Tokens, Usage};
 use daemon::ExtraModel;
@@ -155,6 +155,7 @@ fn parse(part: &str, answers: usize, request: &Request) -> Round {
                 let failure = if kind == "overloaded" { Failure::Overloaded } else { Failure::Rejected };
                 round.fail = round.fail.or((model == request.model).then_some(failure));
             }
+            Some(("panic", file)) => panic!("broke down with {:?}", std::fs::read_to_string(file)),
             None if directive == "echo" => round.text.push_str(&echo(request)),
             _ => {}
         }

@@ -51,7 +51,7 @@ fn a_session_that_was_watched_leaves_memory_when_it_is_idle() {
     let (world, _daemon) = world("[daemon]\nidle_ms = 30\n");
     world.prompt("hello");
     world.finished("trn_1");
-    let awake = || world.client.get("/v1/daemon").unwrap().json()["awake"].as_u64().unwrap();
+    let awake = || world.client.get("/v1/daemon").unwrap().json()["cache"]["awake"].as_u64().unwrap();
     until("rest", || awake() == 0);
     assert_eq!(world.view()["turns"], 1, "and wakes when it is asked");
 }
@@ -61,7 +61,7 @@ fn a_session_that_waits_for_a_person_leaves_memory_and_keeps_its_question() {
     let (world, daemon) = world("[daemon]\nidle_ms = 30\n");
     world.prompt("[[tool count {\"label\":\"x\"}]]");
     world.until(|update| update["kind"] == "approval.requested");
-    let awake = || world.client.get("/v1/daemon").unwrap().json()["awake"].as_u64().unwrap();
+    let awake = || world.client.get("/v1/daemon").unwrap().json()["cache"]["awake"].as_u64().unwrap();
     until("rest", || awake() == 0);
     daemon.kill();
     let _daemon = world.home.start(DAEMON).unwrap();

@@ -14,7 +14,7 @@ const FIXED: Range<u64> = 0..20_000;
 /// How many more are tried, from a seed that is new each time.
 const ROTATING: u64 = 1_000;
 /// Within how many seeds a broken rule must be found.
-const SEEDS_PER_FAULT: u64 = 400;
+const SEEDS_PER_FAULT: u64 = 2_000;
 /// Sessions run on so many threads.
 const THREADS: u64 = 2;
 /// A fault of the brain breaks many sessions: a few are shown.

@@ -3,68 +3,28 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by ending")]
 
+mod counterpart;
 mod world;
 
+use counterpart::{ANSWER, Llama, OPENING, scripted_model};
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use world::{World, project, ran, server};
-
-/// The server. It ends when its standard input closes.
-struct Llama {
-    child: Child,
-    url: String,
-}
-
-impl Llama {
-    /// Starts it with a model of its own, or says why it cannot be had.
-    fn start(world: &World, more: &[&str]) -> Result<Llama, String> {
-        let real =
-            std::env::var_os("TINKERBELL_REAL").ok_or("TINKERBELL_REAL is not set; run `cargo xtask test --real`")?;
-        let place = PathBuf::from(real).join("llama");
-        let python = place.join("venv/bin/python");
-        if !python.exists() {
-            return Err(format!("there is no llama.cpp server in {}", place.display()));
-        }
-        let scripts = project().join("scripts/real");
-        let model = world.home.path("model.gguf");
-        let mut make = Command::new(&python);
-        ran(make.arg(scripts.join("make_model.py")).arg(&model).args(["--arguments", ARGUMENTS])).good();
-        let mut child = Command::new(python)
-            .arg(scripts.join("llama_server.py"))
-            .arg(model)
-            .args(more)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .map_err(|error| error.to_string())?;
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let url = lines.map_while(Result::ok).find_map(|line| line.strip_prefix("listening ").map(str::to_owned));
-        let url = url.expect("the server says where it listens");
-        Ok(Llama { child, url })
-    }
-}
-
-impl Drop for Llama {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use world::{World, server};
 
 /// What the model says to `write_file`: its parameters in the order of the tool table, which llama.cpp's grammar makes any
 /// model keep to. So the path comes first, and a real model names the file before it writes it.
 const ARGUMENTS: &str = r#"{"path": "notes/llama.txt", "content": "written through a real server"}"#;
-const ANSWER: &str = "The file is très joli now 😀.";
 const CONTENT: &str = "written through a real server";
+
+/// The server with a model of its own, or why it cannot be had.
+fn llama(world: &World, more: &[&str]) -> Result<Llama, String> {
+    Llama::start(&scripted_model(world, &[ARGUMENTS])?, more)
+}
 
 #[test]
 #[ignore = "real: needs a llama.cpp server"]
 fn real_llama_writes_a_file_that_is_accepted() {
     let world = World::new();
-    let llama = match Llama::start(&world, &["--key", "sesame"]) {
+    let llama = match llama(&world, &["--key", "sesame"]) {
         Ok(llama) => llama,
         Err(why) => return println!("skipped: {why}"),
     };
@@ -81,7 +41,7 @@ fn real_llama_writes_a_file_that_is_accepted() {
         streamed.push_str(delta["text"].as_str().unwrap());
     }
     assert!(of("message.delta").len() >= 5, "it streams, also characters of several bytes");
-    assert!(streamed.contains("I will write it. ") && streamed.ends_with(ANSWER), "{streamed:?}");
+    assert!(streamed.contains(OPENING) && streamed.ends_with(ANSWER), "{streamed:?}");
     let end = updates.last().unwrap();
     assert_eq!((&end["outcome"], &end["steps"], &end["changed"]), (&json!("done"), &json!(2), &json!(1)));
     assert!(end["usage"]["input_tokens"].as_u64().unwrap() > 100, "the server counted: {end}");
@@ -107,7 +67,7 @@ fn real_llama_writes_a_file_that_is_accepted() {
 #[ignore = "real: needs a llama.cpp server"]
 fn real_llama_refusals_are_told_in_its_words() {
     let world = World::new();
-    let llama = match Llama::start(&world, &["--key", "sesame", "--context", "2048"]) {
+    let llama = match llama(&world, &["--key", "sesame", "--context", "2048"]) {
         Ok(llama) => llama,
         Err(why) => return println!("skipped: {why}"),
     };

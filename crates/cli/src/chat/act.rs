@@ -14,7 +14,7 @@ use crate::render::{Transcript, View};
 use crate::request::Request;
 use crate::run::{self, Exit};
 use crate::screen::{BAD, FAINT, HEAD};
-use agent::{EffectId, ModelName};
+use agent::{EffectId, ModelName, Question};
 use wire::rest::{Acknowledged, AnswerRequest, CreateSession, PromptRequest, WhileRunning};
 use wire::{Code, operation};
 
@@ -40,7 +40,7 @@ impl Conversation<'_> {
     }
 
     /// An error is told, and the conversation goes on; only where nobody sees it any more it ends.
-    fn survive(&mut self, done: Result<(), Error>) -> Result<(), Error> {
+    pub(super) fn survive(&mut self, done: Result<(), Error>) -> Result<(), Error> {
         match done {
             Ok(()) => Ok(()),
             Err(error @ Error::Output(_)) => Err(error),
@@ -103,7 +103,7 @@ impl Conversation<'_> {
     }
 
     /// Answers a question.
-    pub(super) fn answer(&mut self, effect: EffectId, answer: agent::Answer) -> Result<(), Error> {
+    pub(super) fn answer(&mut self, effect: EffectId, question: Question, answer: agent::Answer) -> Result<(), Error> {
         self.screen().out().put(&format!("{}\n", answer.word()))?;
         self.transcript.was_answered_here(effect);
         // It leaves the list by the update that says so, here as for everybody else; a second key is no second answer.
@@ -115,7 +115,11 @@ impl Conversation<'_> {
         let answered = match self.call(&request) {
             // Somebody else was quicker; the stream tells what they said.
             Err(Error::Problem(problem)) if matches!(problem.code, Code::Conflict | Code::NotFound) => Ok(()),
-            other => other.map(|_| ()),
+            Ok(_) => Ok(()),
+            Err(error) => {
+                self.ask_again(effect, question);
+                Err(error)
+            }
         };
         self.survive(answered)
     }
@@ -218,7 +222,9 @@ impl Conversation<'_> {
         };
         self.screen().flush()?;
         self.tty.cooked().map_err(no_terminal)?;
+        self.context.ends_are_watched = true;
         let done = run::dispatch(invocation.verb, self.context);
+        self.context.ends_are_watched = false;
         let flushed = self.screen().flush();
         self.tty.raw().map_err(no_terminal)?;
         // Ctrl-C was meant for the command.
@@ -244,12 +250,14 @@ impl Conversation<'_> {
         self.say(&words)
     }
 
-    /// A session to which nothing was said is of no use to anybody.
+    /// A session to which nothing was said, by nobody anywhere, is of no use to anybody.
     fn drop_untouched(&mut self) {
         if !std::mem::take(&mut self.is_untouched) {
             return;
         }
-        if let Ok(request) = Request::new(&operation::SESSION_REMOVE) {
+        let is_empty = current::get(&mut self.client, self.session)
+            .is_ok_and(|view| view.turns == 0 && view.turn.is_none() && view.queued.is_empty() && view.pending == 0);
+        if is_empty && let Ok(request) = Request::new(&operation::SESSION_REMOVE) {
             // Should it stay, it is an empty line in a list.
             let _ = self.client.call(&request.at("session", self.session));
         }

@@ -75,7 +75,7 @@ pub(crate) struct Conversation<'a> {
     pub(super) while_running: WhileRunning,
     /// Whether Ctrl-C has cancelled the running turn.
     pub(super) cancelling: bool,
-    /// Whether nothing was said yet to a session that was opened for this.
+    /// Whether nothing was said yet, as far as is known here, to a session that was opened for this.
     pub(super) is_untouched: bool,
     /// Why the model was chosen, as it was told last.
     pub(super) why: Option<String>,
@@ -271,7 +271,7 @@ impl<'a> Conversation<'a> {
             && let Some(answer) = question::typed(question, &letter.to_string())
             && matches!(self.shown, Shown::Question(shown, since) if shown == effect && since.elapsed() >= READING_TIME)
         {
-            return self.answer(effect, answer);
+            return self.answer(effect, question, answer);
         }
         match self.editor.key(key) {
             Action::Edited => Ok(()),
@@ -298,6 +298,9 @@ impl<'a> Conversation<'a> {
 
     /// Stops the process, as Ctrl-Z does, until somebody goes on with it.
     fn stop(&mut self) -> Result<(), Error> {
+        if !self.tty.has_shell() {
+            return self.say("nobody could go on with it: no shell with jobs started this");
+        }
         self.hide()?;
         self.screen().end_lines()?;
         self.screen().flush()?;
@@ -338,9 +341,12 @@ impl<'a> Conversation<'a> {
                 let mut fetch = |blob| fetch_blob(client, session, blob);
                 let shown = self.transcript.event(&mut self.context.screen, &update, &mut fetch);
                 self.tty.raw().map_err(no_terminal)?;
-                shown?;
                 self.judge(&update);
-                Ok(())
+                match shown {
+                    // Ctrl-C, which the loop sees next.
+                    Err(Error::Http(HttpError::Interrupted)) => Ok(()),
+                    other => self.survive(other),
+                }
             }
         }
     }
@@ -348,6 +354,7 @@ impl<'a> Conversation<'a> {
     /// What an event means for the conversation.
     fn judge(&mut self, update: &EventUpdate) {
         let Some(turn) = update.header.event.turn() else { return };
+        self.is_untouched = false;
         match &update.header.event {
             Event::TurnFinished { .. } => {
                 self.open.remove(&turn);
@@ -360,6 +367,12 @@ impl<'a> Conversation<'a> {
             _ => {}
         }
         self.open.insert(turn);
+    }
+
+    /// A question that could not be answered is asked again.
+    pub(super) fn ask_again(&mut self, effect: EffectId, question: Question) {
+        self.questions.push_front((effect, question));
+        self.shown = Shown::Transcript;
     }
 
     /// Puts at the end of the screen what belongs there: the editor, a question, or nothing.

@@ -195,7 +195,7 @@ impl Editor {
         let Some(typed) = slash::command(text).filter(|_| self.line.cursor() == text.len()) else {
             return if text == "/" { "help shows what there is".to_owned() } else { String::new() };
         };
-        let is_whole = typed.ends_with(' ') && !typed.trim_end().contains(' ');
+        let is_whole = typed.ends_with(char::is_whitespace) && !typed.trim_end().contains(char::is_whitespace);
         let fits = |entry: &&slash::Entry| {
             entry.name.starts_with(typed.trim_end()) && (!is_whole || entry.name == typed.trim_end())
         };
@@ -262,5 +262,10 @@ mod tests {
         assert_eq!(editor.below, ["/reject", "/rewind", "/redo"]);
         typed(&mut editor, "d");
         assert!(editor.below.is_empty());
+        // A line feed behind a command, as a paste leaves one, is no letter of its name.
+        for text in ["/quit\x1b\r", "\x1b[200~/help\n\x1b[201~", "/diff\u{a0}", "/di\x1b\r"] {
+            typed(&mut editor, &format!("\x03{text}"));
+            let _ = editor.hint();
+        }
     }
 }

@@ -178,7 +178,7 @@ impl Talk {
         let thread = std::thread::spawn(move || {
             let screen = testing::on_terminal(output.try_clone().unwrap().into());
             let globals = Globals { socket: Some(socket), no_start: true, ..Globals::default() };
-            let mut context = Context { screen, globals };
+            let mut context = Context { screen, globals, ends_are_watched: false };
             converse(&mut context, Client::new(places, None), (input, output), directory)
         });
         let (tell, seen) = sync_channel(MAX_WAITING);

@@ -5,7 +5,9 @@
 //! was before once it is dropped, by a panic too, and while the process is stopped.
 
 use crate::screen::columns_of;
-use rustix::process::{Pid, Signal, getpid, kill_current_process_group, kill_process};
+use rustix::process::{
+    Pid, Signal, getpgid, getpgrp, getpid, getppid, getsid, kill_current_process_group, kill_process,
+};
 use rustix::termios::{self, InputModes, LocalModes, OptionalActions, Termios};
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGTERM, SIGTSTP, SIGWINCH};
 use signal_hook::low_level::pipe;
@@ -122,6 +124,17 @@ impl Tty {
     /// Ctrl-Z was pressed: stops everything that runs with us, and us when the signal comes back.
     pub(super) fn ask_to_stop(&self) -> io::Result<()> {
         kill_current_process_group(Signal::TSTP).map_err(io::Error::from)
+    }
+
+    /// Whether a shell could go on with us once we are stopped. In a session of our own, as a container or a terminal's
+    /// `-e` makes one, nobody could, and the terminal would be dead.
+    pub(super) fn has_shell(&self) -> bool {
+        let Some(parent) = getppid() else { return false };
+        let (Ok(session), Ok(own), Ok(group)) = (getsid(Some(parent)), getsid(None), getpgid(Some(parent))) else {
+            return false;
+        };
+        // A parent in our own group is stopped with us; whoever started it goes on with both, unless it leads the session.
+        session == own && (group != getpgrp() || session != parent)
     }
 
     /// Stops this process until somebody goes on with it. The terminal is as it was meanwhile.

@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::plain;
 use crate::request::Request;
 use crate::run::{Context, Exit, Starting};
-use crate::screen::{BAD, FAINT, HEAD, NAME, Screen};
+use crate::screen::{BAD, FAINT, HEAD, NAME, NOTE, Screen};
 use crate::words;
 use agent::AcceptOutcome;
 use anstyle::Style;
@@ -63,6 +63,14 @@ pub(crate) enum Way {
     Back,
 }
 
+/// What was asked for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked {
+    pub(crate) way: Way,
+    /// Whether a commit was.
+    pub(crate) commit: bool,
+}
+
 impl Accept {
     /// Runs it.
     pub(crate) fn run(self, context: &mut Context) -> Result<Exit, Error> {
@@ -96,7 +104,8 @@ impl Accept {
             context.print_json(&answer.body)?;
         }
         let which = self.which.session.as_ref().map(|name| format!(" -s {name}")).unwrap_or_default();
-        tell(&mut context.screen, &answer.read()?, way, &which, json)
+        let asked = Asked { way, commit: self.commit.is_some() };
+        tell(&mut context.screen, &answer.read()?, asked, &which, json)
     }
 
     fn choose(
@@ -109,8 +118,9 @@ impl Accept {
         if !self.patch {
             return Ok(Choice::All);
         }
+        let watched = context.ends_are_watched;
         let screen = &mut context.screen;
-        let (words, exit) = match choose::choose(client, screen, current.id, paths)? {
+        let (words, exit) = match choose::choose(client, screen, current.id, paths, watched)? {
             Chosen::Hunks(hunks) => return Ok(Choice::Hunks(hunks)),
             Chosen::Nothing => ("nothing was chosen, so nothing was done", Exit::GOOD),
             Chosen::NoChange => ("nothing is on the canvas that is not in your files", Exit::GOOD),
@@ -151,15 +161,25 @@ fn is_below(path: &str, above: &str) -> bool {
 }
 
 /// Tells how an accept ended; what went wrong is an error with its way out.
-pub(crate) fn tell(screen: &mut Screen, accepted: &Accepted, way: Way, which: &str, json: bool) -> Result<Exit, Error> {
+pub(crate) fn tell(
+    screen: &mut Screen,
+    accepted: &Accepted,
+    asked: Asked,
+    which: &str,
+    json: bool,
+) -> Result<Exit, Error> {
     match accepted.outcome {
         AcceptOutcome::Done => {
             if !json {
-                tell_done(screen, accepted, way, which)?;
+                tell_done(screen, accepted, asked.way, which)?;
             }
             match (&accepted.commit, &accepted.message) {
-                (None, Some(_)) if json => Ok(Exit::BAD),
-                (None, Some(why)) => not_committed(screen, why, which),
+                (None, Some(_)) if asked.commit && json => Ok(Exit::BAD),
+                (None, Some(why)) if asked.commit => not_committed(screen, why, which),
+                (_, Some(note)) if !json => {
+                    screen.remark(NOTE, &format!("note: {}", plain::strip(note)))?;
+                    Ok(Exit::GOOD)
+                }
                 _ => Ok(Exit::GOOD),
             }
         }
@@ -226,6 +246,8 @@ mod tests {
     use crate::testing::{SESSION, daemon, run, session_view};
     use wire::rest::CommitView;
 
+    const ASKED: Asked = Asked { way: Way::Forth, commit: true };
+
     fn accepted(outcome: AcceptOutcome) -> Accepted {
         Accepted { outcome, seq: agent::Seq(9), files: Vec::new(), commit: None, message: None, path: None }
     }
@@ -240,7 +262,7 @@ mod tests {
         let accepted =
             Accepted { message: Some("it was changed meanwhile".into()), path, ..accepted(AcceptOutcome::Conflict) };
         let (mut screen, _, _) = testing::screen(false);
-        let Err(Error::Problem(problem)) = tell(&mut screen, &accepted, Way::Forth, "", false) else { panic!() };
+        let Err(Error::Problem(problem)) = tell(&mut screen, &accepted, ASKED, "", false) else { panic!() };
         assert_eq!(problem.code, Code::Conflict);
         assert!(problem.detail.contains("src/a.rs stands in the way: it was changed meanwhile"), "{problem}");
         let remedy = problem.remedy.unwrap();
@@ -253,10 +275,25 @@ mod tests {
         let commit = Some(CommitView { id: "0123456789abcdef".into(), branch: Some("main".into()) });
         let accepted = Accepted { commit, ..accepted(AcceptOutcome::Done) };
         let (mut screen, out, aside) = testing::screen(false);
-        tell(&mut screen, &accepted, Way::Forth, " -s 00ab", false).unwrap();
+        tell(&mut screen, &accepted, ASKED, " -s 00ab", false).unwrap();
         assert!(out.text().starts_with("Written to your files:\n"), "{}", out.text());
         assert!(out.text().ends_with("Committed as 0123456789 on main\n"), "{}", out.text());
         assert_eq!(aside.text(), "next: tinkerbell accept -s 00ab --undo takes it back\n");
+    }
+
+    #[test]
+    fn a_note_is_no_refusal() {
+        let message = Some("a temporary file x was left beside a".to_owned());
+        let accepted = Accepted { message, ..accepted(AcceptOutcome::Done) };
+        let (mut screen, _, aside) = testing::screen(false);
+        let asked = Asked { commit: false, ..ASKED };
+        assert_eq!(tell(&mut screen, &accepted, asked, "", false).unwrap(), Exit::GOOD);
+        assert!(aside.text().ends_with("note: a temporary file x was left beside a\n"), "{}", aside.text());
+        let (mut screen, _, aside) = testing::screen(false);
+        let commit = Some(CommitView { id: "0123456789abcdef".into(), branch: None });
+        let message = Some("a hook added to the commit: b".to_owned());
+        tell(&mut screen, &Accepted { commit, message, ..accepted }, ASKED, "", false).unwrap();
+        assert!(aside.text().ends_with("note: a hook added to the commit: b\n"), "{}", aside.text());
     }
 
     #[test]
@@ -264,7 +301,7 @@ mod tests {
         let message = Some("the hook pre-commit refused:\n\u{1b}[31mno tests\nin src".into());
         let accepted = Accepted { message, ..accepted(AcceptOutcome::Done) };
         let (mut screen, out, aside) = testing::screen(false);
-        assert_eq!(tell(&mut screen, &accepted, Way::Forth, "", false).unwrap(), Exit::BAD);
+        assert_eq!(tell(&mut screen, &accepted, ASKED, "", false).unwrap(), Exit::BAD);
         assert!(out.text().starts_with("Written to your files:\n"), "{}", out.text());
         let refusal = "error: accepted, but not committed:\n  the hook pre-commit refused:\n  no tests\n  in src\n";
         assert!(aside.text().contains(refusal), "{}", aside.text());

@@ -175,7 +175,13 @@ impl Ask {
             let answer = client.call(&request)?;
             // The updates are all that `--json` prints; the exit code says how the accept ended.
             let json = context.globals.json;
-            return accept::tell(&mut context.screen, &answer.read()?, accept::Way::Forth, which, json);
+            return accept::tell(
+                &mut context.screen,
+                &answer.read()?,
+                accept::Asked { way: accept::Way::Forth, commit: false },
+                which,
+                json,
+            );
         }
         if !context.globals.json {
             self.what_next(context, client, sent.session, which)?;

@@ -194,14 +194,40 @@ fn a_text_goes_on_in_a_line_of_its_own_when_something_else_was_written() {
     markdown.push("- one two", &mut out);
     assert_eq!((plain::strip(&out).as_str(), markdown.column()), ("• one", 5));
     let mut rest = String::new();
-    markdown.resume(&mut rest);
+    markdown.resume();
     markdown.push(" three", &mut rest);
     markdown.finish(&mut rest);
     assert_eq!(rest, "  two three\n");
+    // Nothing is left to go on with: no empty line tells of it.
+    let (mut markdown, mut out, mut rest) = (Markdown::new(40, true), String::new(), String::new());
+    markdown.push("- one ", &mut out);
+    markdown.push("two ", &mut out);
+    markdown.resume();
+    markdown.push("\n- three\n", &mut rest);
+    assert_eq!(plain::strip(&rest), "• three\n");
+    markdown.push("four ", &mut rest);
+    markdown.resume();
+    rest.clear();
+    markdown.finish(&mut rest);
+    assert_eq!(rest, "");
 }
 
 #[test]
 fn a_remark_is_broken_at_words_and_set_in_as_it_began() {
     assert_eq!(wrapped("  one two three four\nfive", 12), "  one two\n  three four\nfive");
     assert_eq!(wrapped("", 12), "");
+}
+
+#[test]
+fn a_model_that_repeats_one_mark_for_ever_takes_no_time() {
+    for mark in ["-", " ", "#", "`", "> ", "[", "a", "é", "日"] {
+        let began = std::time::Instant::now();
+        let text = mark.repeat(50_000);
+        let _ = set(&text, 80, true);
+        // Looking at all that came for each letter took some ten seconds.
+        println!("{mark:?}: {:?}", began.elapsed());
+        assert!(began.elapsed() < std::time::Duration::from_secs(4), "{mark:?}: {:?}", began.elapsed());
+    }
+    assert_eq!(set(&" ".repeat(3000), 80, true).trim(), "");
+    assert_eq!(set(&"-".repeat(3000), 3001, true).trim(), "-".repeat(3000));
 }

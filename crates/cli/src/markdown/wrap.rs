@@ -21,6 +21,8 @@ pub(super) struct Wrap {
     hanging: Vec<Span>,
     /// Whether something beside the beginning stands on the present line.
     has_words: bool,
+    /// Whether the line that was open goes on below something else, once there are words to go on with.
+    resumes: bool,
     spaces: usize,
     word: Vec<Span>,
 }
@@ -28,7 +30,16 @@ pub(super) struct Wrap {
 impl Wrap {
     /// Lines of at most `width` cells.
     pub(super) fn new(width: usize, colour: bool) -> Wrap {
-        Wrap { width, colour, column: 0, hanging: Vec::new(), has_words: false, spaces: 0, word: Vec::new() }
+        Wrap {
+            width,
+            colour,
+            column: 0,
+            hanging: Vec::new(),
+            has_words: false,
+            resumes: false,
+            spaces: 0,
+            word: Vec::new(),
+        }
     }
 
     /// From the next word on, lines are this wide.
@@ -65,10 +76,11 @@ impl Wrap {
         }
     }
 
-    /// Something else was written meanwhile: what comes is a continued line.
-    pub(super) fn resume(&mut self, out: &mut String) {
+    /// Something else was written meanwhile: the words that come, if any do, are a continued line.
+    pub(super) fn resume(&mut self) {
         self.spaces = 0;
-        self.begin_continued(out);
+        self.column = 0;
+        self.resumes = true;
     }
 
     /// Ends the line.
@@ -77,7 +89,10 @@ impl Wrap {
         self.spaces = 0;
         self.column = 0;
         self.hanging.clear();
-        out.push('\n');
+        // One that no words came to any more has ended already.
+        if !std::mem::take(&mut self.resumes) {
+            out.push('\n');
+        }
     }
 
     fn push(&mut self, style: Style, character: char) {
@@ -106,6 +121,9 @@ impl Wrap {
         let word = std::mem::take(&mut self.word);
         let spaces = std::mem::take(&mut self.spaces);
         let cells: usize = word.iter().map(|(_, text)| text.width()).sum();
+        if std::mem::take(&mut self.resumes) {
+            self.begin_continued(out);
+        }
         if self.has_words && self.column + spaces + cells > self.width {
             self.break_line(out);
         } else {
@@ -160,7 +178,7 @@ impl Wrap {
 
 /// Writes text in a style, where there are colours.
 pub(super) fn paint(colour: bool, style: Style, text: &str, out: &mut String) {
-    if colour && !style.is_plain() {
+    if colour && !style.is_plain() && !text.is_empty() {
         out.push_str(&format!("{style}{text}{style:#}"));
     } else {
         out.push_str(text);

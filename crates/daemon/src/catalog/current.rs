@@ -118,7 +118,9 @@ impl Catalog {
                 return Ok(());
             }
         }
-        let voice = voices::named(name, &self.keys).ok_or_else(|| self.unknown(name))?;
+        // A name is written into the journal of whoever uses it.
+        let secret = self.current().secrets.holds(name.as_str().as_bytes()).is_some();
+        let voice = voices::named(name, &self.keys).filter(|_| !secret).ok_or_else(|| self.unknown(name))?;
         let mut known = self.known();
         if known.named.len() >= NAMED_MODELS {
             let detail = format!("{NAMED_MODELS} models were named as provider::model already");
@@ -178,7 +180,10 @@ impl Catalog {
     /// Puts together what is known.
     fn dress(&self) {
         let known = self.known();
+        let secrets = Arc::new(Secrets::new(self.keys.secrets(&self.config)));
         let mut voices = voices::found(&known.servers);
+        // Servers choose these names, and names are written down.
+        voices.retain(|name, _| secrets.holds(name.as_str().as_bytes()).is_none());
         voices.insert(ModelName::new(OFFLINE), voices::offline());
         voices.extend(known.named.iter().map(|(name, voice)| (name.clone(), voice.clone())));
         voices.extend(
@@ -186,7 +191,6 @@ impl Catalog {
         );
         voices.extend(self.given.iter().map(|(name, voice)| (name.clone(), voice.clone())));
         let default = self.chosen(&voices);
-        let secrets = Arc::new(Secrets::new(self.keys.secrets(&self.config)));
         let outfit = Outfit::new(&self.base, voices, default, secrets, known.servers.clone());
         *self.now.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(outfit);
     }

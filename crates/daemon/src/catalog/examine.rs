@@ -26,7 +26,7 @@ pub(crate) async fn test(house: &House, name: &ModelName) -> Result<ModelTest, P
             Outcome::Ignored => FindingOutcome::Ignored,
             Outcome::Untried => FindingOutcome::Untried,
         },
-        detail: outfit.secrets.masked(found.detail),
+        detail: outfit.secrets.masked_cut(found.detail),
         took_ms: found.took_ms,
     });
     Ok(ModelTest {

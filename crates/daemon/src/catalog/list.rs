@@ -41,7 +41,7 @@ pub(crate) async fn list(house: &House) -> ModelList {
     let servers = outfit.servers.iter().map(|server| ServerRow {
         kind: voices::word(server.kind).to_owned(),
         base_url: server.base_url.clone(),
-        version: server.version.clone(),
+        version: server.version.clone().map(|version| outfit.secrets.masked(version)),
         models: server.models.len() as u32,
     });
     ModelList { models: rows.collect(), routes: routes.collect(), servers: servers.collect(), offered: offered() }

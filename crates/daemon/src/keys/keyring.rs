@@ -75,16 +75,24 @@ impl Keyring {
         key
     }
 
+    /// The key of a name as far as it was read before; the keyring is not asked.
+    pub(super) fn remembered(&self, name: &KeyName) -> Option<Secret> {
+        self.answers().get(name).and_then(|answer| answer.key.clone().ok().flatten())
+    }
+
     /// Puts a key into the keyring; one of the same name is replaced.
     pub(super) fn write(&self, name: &KeyName, secret: &Secret) -> Result<(), KeyringError> {
+        let written = write(name, secret);
+        // Afterwards, so that the old key is not remembered by whoever read it meanwhile.
         self.answers().remove(name);
-        write(name, secret)
+        written
     }
 
     /// Takes a key out of the keyring; that there was none is as good.
     pub(super) fn remove(&self, name: &KeyName) -> Result<(), KeyringError> {
+        let removed = remove(name);
         self.answers().remove(name);
-        remove(name)
+        removed
     }
 
     fn answers(&self) -> MutexGuard<'_, BTreeMap<KeyName, Answer>> {

@@ -144,7 +144,13 @@ impl KeyStore {
             self.kept.remove(&kept)?;
         } else {
             self.kept.write(&name, secret)?;
-            self.kept.remove(&noted)?;
+            if self.kept.in_keyring(&name)? {
+                // People come here because the keyring does not answer, so it must not be in the way.
+                if let Err(error) = self.keyring.remove(&name) {
+                    tracing::warn!(%name, %error, "the key that was kept before is still in the keyring");
+                }
+                self.kept.remove(&noted)?;
+            }
         }
         Ok(if keyring { keyring_place(&name) } else { self.kept.place(&name).display().to_string() })
     }
@@ -184,15 +190,19 @@ impl KeyStore {
     /// and those in the usual variables of providers, which are secrets whether or not anybody uses them.
     pub fn secrets(&self, config: &Config) -> Vec<(String, Secret)> {
         let kept = self.kept.list().unwrap_or_default();
+        let mut found: Vec<(String, Secret)> = Vec::new();
         let kept = kept.into_iter().filter_map(|kept| match kept {
             Kept::File(name) => Some((name.to_string(), KeySource::Kept(name.to_string()))),
-            // One that nobody points at was never read, so it cannot leak.
-            Kept::Keyring(_) => None,
+            // Used by a model that was named as `provider::model`; one that was never read cannot leak.
+            Kept::Keyring(name) => {
+                found.extend(self.keyring.remembered(&name).map(|secret| (name.to_string(), secret)));
+                None
+            }
         });
+        let kept: Vec<_> = kept.collect();
         let variables = models::providers().iter().filter_map(|provider| provider.key_variable);
         let variables = variables.map(|name| (name.to_owned(), KeySource::Env(name.to_owned())));
-        let all = kept.chain(self.pointed_at(config)).chain(variables);
-        let mut found: Vec<(String, Secret)> = Vec::new();
+        let all = kept.into_iter().chain(self.pointed_at(config)).chain(variables);
         for (name, source) in all {
             if let Ok(secret) = self.secret(&source)
                 && !found.iter().any(|(_, known)| *known == secret)

@@ -5,6 +5,7 @@ use super::easel::{no_plan, work_tree_at};
 use super::fact::{Fact, Gathered};
 use super::owner::{Owner, answer};
 use super::perform::{Ended, Running};
+use crate::secrets::Secrets;
 use agent::{AcceptOutcome, EffectId, Event, Seq};
 use canvas::{Accepted as Executed, Blobs, Choice, ChoiceError, CommitError, CommitOptions, Draft, Selection};
 use std::collections::BTreeMap;
@@ -103,7 +104,8 @@ impl Owner {
                 let effect = accepting.effect;
                 self.accepting = Some(accepting);
                 let (workspace, blobs) = (self.workspace(), self.blobs());
-                self.run_accept(effect, move || exchange(&workspace, &plan, &blobs));
+                let secrets = self.house.catalog.current().secrets.clone();
+                self.run_accept(effect, move || exchange(&workspace, &plan, &blobs, &secrets));
             }
             Err(problem) => answer(reply, Err(problem)),
         }
@@ -137,6 +139,7 @@ impl Owner {
         let (store, id) = (self.house.store.clone(), JournalId::Session(self.id));
         let (workspace, blobs, sender) = (self.workspace(), self.blobs(), self.ended_sender.clone());
         let tasks = self.house.tasks.clone();
+        let secrets = self.house.catalog.current().secrets.clone();
         self.running.insert(effect, Running::new(None));
         self.house.tasks.spawn("accept", async move {
             let read = async {
@@ -147,7 +150,7 @@ impl Owner {
             };
             let end = match read.await {
                 Ok(plan) => {
-                    let verified = tasks.look(move || verify(&workspace, &plan, &blobs)).await;
+                    let verified = tasks.look(move || verify(&workspace, &plan, &blobs, &secrets)).await;
                     verified.unwrap_or_else(|| Err(BROKE_DOWN.to_owned()))
                 }
                 Err(error) => Err(error),
@@ -257,11 +260,11 @@ impl Stuck {
 
 const BROKE_DOWN: &str = "its thread broke down; this is a fault in tinkerbell";
 
-fn exchange(workspace: &Path, plan: &AcceptPlan, blobs: &Blobs) -> AcceptEnded {
+fn exchange(workspace: &Path, plan: &AcceptPlan, blobs: &Blobs, secrets: &Secrets) -> AcceptEnded {
     match work_tree_at(workspace) {
         Ok(tree) => {
             let executed = canvas::execute(&tree, plan, blobs, &mut |_| {}).map_err(|error| error.to_string())?;
-            Ok(committed(workspace, plan, executed, false))
+            Ok(committed(workspace, plan, executed, secrets, false))
         }
         // Nothing has been touched yet.
         Err(problem) => {
@@ -272,15 +275,16 @@ fn exchange(workspace: &Path, plan: &AcceptPlan, blobs: &Blobs) -> AcceptEnded {
 }
 
 /// Without the work tree nothing can be said of what was done, so the accept stays open.
-fn verify(workspace: &Path, plan: &AcceptPlan, blobs: &Blobs) -> AcceptEnded {
+fn verify(workspace: &Path, plan: &AcceptPlan, blobs: &Blobs, secrets: &Secrets) -> AcceptEnded {
     let tree = work_tree_at(workspace).map_err(|problem| problem.detail)?;
     let executed = canvas::verify(&tree, plan, blobs).map_err(|error| error.to_string())?;
-    Ok(committed(workspace, plan, executed, true))
+    Ok(committed(workspace, plan, executed, secrets, true))
 }
 
 /// Makes the commit that belongs to an accept, once its files are as planned. One that fails takes nothing back: the
-/// files are accepted, and why there is no commit is said. After a kill the commit may be there already.
-fn committed(workspace: &Path, plan: &AcceptPlan, mut executed: Executed, killed: bool) -> Executed {
+/// files are accepted, and why there is no commit is said. After a kill the commit may be there already. What
+/// git and its hooks say is masked.
+fn committed(workspace: &Path, plan: &AcceptPlan, mut executed: Executed, secrets: &Secrets, killed: bool) -> Executed {
     let Some(message) = plan.commit.as_ref().filter(|_| executed.outcome == AcceptOutcome::Done) else {
         return executed;
     };
@@ -298,6 +302,7 @@ fn committed(workspace: &Path, plan: &AcceptPlan, mut executed: Executed, killed
         Ok(made) => executed.end.commit = Some(made),
         Err(error) => executed.end.message = Some(format!("the files are accepted, but not committed: {error}")),
     }
+    executed.end.message = executed.end.message.map(|message| secrets.masked(message));
     executed
 }
 

@@ -1,13 +1,14 @@
 //! Steps 2 and 3 of the circle, and the applying that follows: from what happened to what is on disk.
 
 use super::fact::{Fact, Gathered};
-use super::instructions::Instruction;
+
 use super::owner::{FIRST_RETRY, LONGEST_RETRY, Owner};
-use super::render::{RENDERER, Spoken};
+use super::recipe::exhausted;
+use super::render::Spoken;
 use super::view;
 use crate::catalog::Outfit;
 use crate::clock;
-use crate::house::system_prompt;
+
 use agent::{
     Caps, Effect, EffectId, EffectKind, Event, Limit, Micros, ModelName, ModelSpec, Money, Phase, Plan, Question,
     Scope, Seq, State, Tokens, Turn, TurnId, TurnOutcome,
@@ -151,19 +152,26 @@ impl Owner {
             };
             written.push(self.draft(seq, at, fact, &mut append.blobs));
         }
-        let mut starts = Vec::with_capacity(batch.starts.len());
+        // Facts are numbered before starts, so the one that can be refused here comes first.
+        batch.starts.sort_by_key(|effect| !matches!(effect, Effect::Model { .. }));
+        // What the session itself knows to refuse comes first: the event in its place is a fact of this append.
         let mut refused = false;
+        let mut granted = Vec::with_capacity(batch.starts.len());
         for effect in std::mem::take(&mut batch.starts) {
-            seq = seq.next();
-            match self.draft_start(seq, at, effect, &batch.after, &outfit, &mut append.blobs) {
-                Ok(start) => starts.push(start),
-                // Refused by what the session itself knows, so what stands in its place is a fact at once.
-                Err(instead) => {
+            match self.refusal(&effect, &batch.after, &outfit) {
+                None => granted.push(effect),
+                Some(instead) => {
+                    seq = seq.next();
                     batch.after.apply(seq, &instead.event);
                     written.push(self.draft(seq, at, instead, &mut append.blobs));
                     refused = true;
                 }
             }
+        }
+        let mut starts = Vec::with_capacity(granted.len());
+        for effect in granted {
+            seq = seq.next();
+            starts.push(self.draft_start(seq, at, effect, &batch.after, &outfit, &mut append.blobs));
         }
         append.facts = written.iter().map(|drafted| drafted.event.clone()).collect();
         append.starts = starts.iter().map(DraftedStart::to_store).collect();
@@ -252,7 +260,6 @@ impl Owner {
         format!("{about}{}", view::sentence(question))
     }
 
-    /// A start, or the event that stands in its place.
     fn draft_start(
         &self,
         seq: Seq,
@@ -261,14 +268,11 @@ impl Owner {
         after: &State,
         outfit: &Outfit,
         blobs: &mut Vec<Blob>,
-    ) -> Result<DraftedStart, Fact> {
-        Ok(match &effect {
+    ) -> DraftedStart {
+        match &effect {
             Effect::Model { id, turn, model } => {
                 let (recipe, gathered, price) = self.recipe(model, after, outfit);
                 let (turn, id, plan) = (*turn, *id, recipe.plan);
-                if let Some(instead) = self.refusal(turn, id, model, &recipe, price, after, outfit) {
-                    return Err(instead);
-                }
                 let event = Event::ModelStarted { turn, effect: id, model: model.clone(), reserve_microusd: price };
                 let started = self.draft(seq, at, Fact::new(event, &recipe, gathered), blobs);
                 let stand_in = |scope| {
@@ -301,75 +305,7 @@ impl Owner {
                 let started = self.draft(seq, at, Fact::bare(event), blobs);
                 DraftedStart { effect, started, reserve: None, refused: Vec::new(), plan: Plan::default() }
             }
-        })
-    }
-
-    /// Why a model is not called, as far as the session itself knows: the event that stands in the call's place.
-    #[expect(clippy::too_many_arguments, reason = "it judges all that a call is made of")]
-    fn refusal(
-        &self,
-        turn: TurnId,
-        effect: EffectId,
-        model: &ModelName,
-        recipe: &Recipe,
-        price: Money,
-        after: &State,
-        outfit: &Outfit,
-    ) -> Option<Fact> {
-        let spec = &outfit.settings.models[model];
-        if recipe.plan.tokens + spec.max_output_tokens > spec.context_tokens {
-            let (outcome, limit) = (TurnOutcome::Limit, Some(Limit::Context));
-            return Some(Fact::bare(Event::TurnEnding { turn, outcome, limit }));
         }
-        let config = &self.house.config;
-        let per_turn = outfit.settings.limits.turn_cost_microusd;
-        let spent = after.turn.as_ref().map_or(Money(0), |turn| turn.cost);
-        let unknown = !spec.priced && (per_turn.is_some() || config.per_session.is_some() || config.per_day.is_some());
-        let message = if unknown {
-            format!(
-                "There is a budget, and the price of {model} is not known. Set input_usd_per_mtok and output_usd_per_mtok \
-                 of it in the configuration, or name another model."
-            )
-        } else if per_turn.is_some_and(|most| spent + price > most) {
-            exhausted(Scope::Turn, price)
-        } else {
-            return None;
-        };
-        let body = body::Exhausted { model: model.clone(), message };
-        let event = Event::BudgetExhausted { turn, effect, scope: Scope::Turn };
-        Some(Fact::new(event, &body, Gathered::default()))
-    }
-
-    /// What a model will be asked, as references, and the most that it can cost.
-    fn recipe(&self, model: &ModelName, after: &State, outfit: &Outfit) -> (Recipe, Gathered, Money) {
-        let house = &self.house;
-        let spec = outfit.settings.models[model];
-        let system = system_prompt(&self.profile.workspace);
-        let mut gathered = Gathered::default();
-        let plan = agent::plan(&after.window, self.caps(&spec));
-        for instruction in self.instructions.iter() {
-            gathered.blob(instruction.blob.clone());
-        }
-        let recipe = Recipe {
-            renderer: RENDERER,
-            plan,
-            system: gathered.bytes(system.as_bytes()),
-            tools: gathered.blob(house.toolbox.table().clone()),
-            instructions: self.instructions.iter().map(Instruction::named).collect(),
-            settings: gathered.blob(outfit.settings_blob.clone()),
-            max_output_tokens: spec.max_output_tokens,
-            why: why(model, after.turn.as_ref(), outfit),
-        };
-        let price = spec.cost(plan.tokens, spec.max_output_tokens);
-        (recipe, gathered, price)
-    }
-
-    /// How much of a model's window is there for messages.
-    pub(super) fn caps(&self, spec: &ModelSpec) -> Caps {
-        let system = Tokens::estimate(system_prompt(&self.profile.workspace).len());
-        let notes = self.instructions.iter().map(Instruction::tokens).sum();
-        let fixed = system + self.house.toolbox.tokens() + notes;
-        Caps { context: spec.context_tokens, output: spec.max_output_tokens, fixed }
     }
 
     /// An event is on disk: the projections follow and the watchers hear of it.
@@ -493,34 +429,5 @@ fn concerns_canvas(event: &Event) -> bool {
             | AcceptStarted { .. }
             | AcceptFinished { .. }
             | AcceptUndone { .. }
-    )
-}
-
-/// Why a model is called, for people.
-fn why(model: &ModelName, turn: Option<&Turn>, outfit: &Outfit) -> String {
-    let failed = match turn.map(|turn| &turn.phase) {
-        Some(Phase::Model { failed, .. }) => failed.last().filter(|failed| failed.model != *model),
-        _ => None,
-    };
-    match (failed, turn.and_then(|turn| turn.model.as_ref())) {
-        (Some(failed), _) => {
-            format!("{} failed ({}), and this one comes after it", failed.model, failed.failure.word())
-        }
-        (None, Some(named)) if named == model => "the prompt named it".to_owned(),
-        (None, Some(route)) => format!("it is the first of the route {route} that works"),
-        (None, None) => outfit.default_why.clone(),
-    }
-}
-
-fn exhausted(scope: Scope, price: Money) -> String {
-    let (word, key) = match scope {
-        Scope::Turn => ("turn", "budget.per_turn_usd"),
-        Scope::Session => ("session", "budget.per_session_usd"),
-        Scope::Day => ("day", "budget.per_day_usd"),
-    };
-    format!(
-        "The next call may cost up to {:.4} USD, which the budget of the {word} does not hold. Raise {key}, or name a \
-         model that costs less.",
-        price.0 as f64 / 1e6
     )
 }

@@ -3,6 +3,7 @@
 use super::fact::Gathered;
 use super::owner::Owner;
 use super::perform::unreadable;
+use crate::secrets::Secrets;
 use agent::Tokens;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,6 +15,8 @@ use wire::{BlobHash, Code, MediaType, Problem};
 pub(crate) const PER_PROMPT: usize = 16;
 /// The largest attachment.
 pub(crate) const BYTES: usize = 8 << 20;
+/// The longest name that a complaint quotes.
+const LONGEST_SHOWN_BYTES: usize = 200;
 /// What an image weighs in a context. Providers count by its size in pixels; this is what a large one costs.
 const IMAGE_TOKENS: Tokens = Tokens(1_600);
 /// Bytes of a document for one token: a page of a PDF has some 50 KiB and costs some 1,500 tokens.
@@ -33,7 +36,8 @@ pub struct Attached {
 impl Attached {
     /// Checks what somebody sent.
     pub(crate) fn new(name: String, bytes: Vec<u8>) -> Result<Attached, Problem> {
-        let shown: String = name.chars().take(80).collect();
+        // Whole or not at all: a cut could go through a key, which would then not be known any more.
+        let shown = if name.len() <= LONGEST_SHOWN_BYTES { name.as_str() } else { "an attachment" };
         if bytes.len() > BYTES {
             let detail = format!("{shown:?} has {} bytes; the most for an attachment is {BYTES}", bytes.len());
             return Err(Problem::new(Code::TooLarge, detail).remedy("make it smaller"));
@@ -42,13 +46,18 @@ impl Attached {
             Problem::new(Code::InvalidRequest, format!("{shown:?} is no PNG, JPEG, GIF or WebP image and no PDF"))
                 .remedy("put text into the prompt itself, or name the file and let the model read it")
         })?;
-        Ok(Attached { name: super::model::bounded(name), media, bytes })
+        Ok(Attached { name, media, bytes })
     }
 
-    /// Puts it into a body.
-    pub(super) fn gather(&self, gathered: &mut Gathered) -> body::Attachment {
+    /// Puts it into a body. Bytes are never altered, so those that hold a key are refused.
+    pub(super) fn gather(&self, gathered: &mut Gathered, secrets: &Secrets) -> Result<body::Attachment, Problem> {
+        let name = super::model::bounded(secrets.mask(&self.name).into_owned());
+        if let Some(key) = secrets.holds(&self.bytes) {
+            let detail = format!("attachment {name:?} holds the key {key}");
+            return Err(Problem::new(Code::InvalidRequest, detail).remedy("take the key out of it"));
+        }
         let blob = gathered.bytes(&self.bytes);
-        body::Attachment { name: self.name.clone(), media_type: self.media, blob, bytes: self.bytes.len() as u64 }
+        Ok(body::Attachment { name, media_type: self.media, blob, bytes: self.bytes.len() as u64 })
     }
 }
 
@@ -119,7 +128,12 @@ mod tests {
 
     #[test]
     fn a_model_gets_what_it_takes_and_words_for_the_rest() {
-        let one = |media, of: &[u8]| body::Attachment { name: "a".into(), media_type: media, blob: BlobHash::of(of), bytes: 3 };
+        let one = |media, of: &[u8]| body::Attachment {
+            name: "a".into(),
+            media_type: media,
+            blob: BlobHash::of(of),
+            bytes: 3,
+        };
         let all = [one(MediaType::Png, b"png"), one(MediaType::Pdf, b"pdf"), one(MediaType::Gif, b"gone")];
         let bytes = [&b"png"[..], b"pdf"].map(|bytes| (BlobHash::of(bytes), bytes.into())).into();
         let abilities = Abilities { images: Some(true), ..Abilities::default() };

@@ -46,14 +46,14 @@ impl Owner {
             return Ok(Vec::new());
         }
         let compared = self.compare().await?;
-        Ok(self.compared(compared))
+        self.compared(compared)
     }
 
     /// Settles conflicts for the canvas: what the user has there becomes the base that the next accept replaces.
     async fn keep(&mut self, paths: &[RelPath]) -> Result<Moved, Problem> {
         let compared = self.compare().await?;
         let kept = compared.keep(paths).map_err(|error| Problem::new(Code::Conflict, error.to_string()))?;
-        let facts = self.compared(kept);
+        let facts = self.compared(kept)?;
         let seq = self.seq_of(0);
         self.happen(facts, None).await?;
         Ok(Moved { seq, canvas: self.canvas_view().await? })
@@ -70,8 +70,14 @@ impl Owner {
         .await
     }
 
-    /// What a comparison means for the journal.
-    fn compared(&mut self, compared: Compared) -> Vec<Fact> {
+    /// What a comparison means for the journal, which keeps no bytes that hold a key.
+    fn compared(&mut self, compared: Compared) -> Result<Vec<Fact>, Problem> {
+        let secrets = self.house.catalog.current().secrets.clone();
+        if let Some(key) = compared.blobs.iter().find_map(|bytes| secrets.holds(bytes)) {
+            let detail = format!("you wrote the key {key} into a file that the canvas changes; it keeps no keys");
+            return Err(Problem::new(Code::Conflict, detail)
+                .remedy("take the key out of the file; `tinkerbell diff --stat` lists the files on the canvas"));
+        }
         let mut facts = Vec::new();
         let mut gathered = Gathered::default();
         for bytes in &compared.blobs {
@@ -91,7 +97,7 @@ impl Owner {
         } else {
             self.conflicts.clear();
         }
-        facts
+        Ok(facts)
     }
 
     /// Does a command that waited for the canvas to be free.
@@ -99,6 +105,8 @@ impl Owner {
         match change {
             Change::Accept { chosen, commit, once, reply } => match self.known(once.as_ref()).await {
                 Ok(None) => {
+                    let secrets = self.house.catalog.current().secrets.clone();
+                    let commit = commit.map(|message| secrets.masked(message));
                     let planned = self.plan_accept(chosen, commit).await;
                     self.start_accept(planned, None, once, reply).await;
                 }
@@ -301,13 +309,15 @@ impl Owner {
         .await
     }
 
+    /// A file as the session sees it, which is without keys.
     pub(super) async fn file(&self, path: RelPath) -> Result<Contents, Problem> {
         let (fold, blobs, workspace) = (self.canvas.clone(), self.blobs(), self.workspace());
+        let secrets = self.house.catalog.current().secrets.clone();
         self.on_thread(move || {
             let tree = work_tree_at(&workspace)?;
             let view = canvas::View::new(fold, Arc::new(tree), blobs);
             match view.read(&path, u64::MAX).map_err(|error| from_canvas(&error))? {
-                Found::File(contents) => Ok(contents),
+                Found::File(contents) => Ok(secrets.masked_file(contents)),
                 Found::Directory => Err(Problem::new(Code::InvalidRequest, format!("{path} is a directory"))),
                 Found::Other(what) => Err(Problem::new(Code::InvalidRequest, format!("{path} is a {what}"))),
                 Found::Absent => {

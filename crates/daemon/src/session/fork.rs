@@ -19,7 +19,8 @@ pub(crate) async fn fork(house: &House, parent: SessionId, request: ForkRequest)
         return Err(Problem::new(Code::InvalidRequest, detail).remedy("`tinkerbell sessions show` numbers them"));
     }
     let (session, at) = (clock::session_id(), clock::now());
-    let title = request.title.or(listed.row.title);
+    let secrets = house.catalog.current().secrets.clone();
+    let title = request.title.map(|title| secrets.masked(title)).or(listed.row.title);
     let event = Event::SessionForked { parent, at_seq };
     let header = Header { seq: at_seq.next(), at, session: Some(session), event };
     let words = body::Session { workspace: listed.row.workspace.clone(), title: title.clone() };

@@ -20,6 +20,7 @@ mod load;
 mod model;
 mod owner;
 mod perform;
+mod recipe;
 mod render;
 mod saying;
 mod tool;

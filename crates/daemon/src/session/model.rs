@@ -249,15 +249,22 @@ fn cost(outfit: &Outfit, model: Option<&ModelName>, usage: &Usage) -> Money {
 fn masked(end: ModelEnd, secrets: &Secrets) -> ModelEnd {
     let mask = |text: String| secrets.masked(text);
     let partial = |partial: Partial| Partial {
-        text: mask(partial.text),
-        reasoning: mask(partial.reasoning),
+        text: secrets.masked_cut(partial.text),
+        reasoning: secrets.masked_cut(partial.reasoning),
         usage: partial.usage,
     };
     match end {
         ModelEnd::Finished(reply) => {
-            let calls = reply.calls.into_iter().map(|call| ReplyCall { arguments: mask(call.arguments), ..call });
+            let calls = reply.calls.into_iter().map(|call| ReplyCall {
+                id: mask(call.id),
+                name: mask(call.name),
+                arguments: secrets.masked_json(call.arguments),
+            });
             let calls = calls.collect();
-            ModelEnd::Finished(Reply { text: mask(reply.text), reasoning: mask(reply.reasoning), calls, ..reply })
+            // What only the provider reads is signed, so it is whole or it is nothing.
+            let carry = reply.carry.filter(|carry| !secrets.stand_in_json(&carry.data));
+            let end = |text: String| if reply.stop == Stop::Length { secrets.masked_cut(text) } else { mask(text) };
+            ModelEnd::Finished(Reply { text: end(reply.text), reasoning: end(reply.reasoning), calls, carry, ..reply })
         }
         ModelEnd::Failed { failure, retry_after_ms, message, partial: said } => {
             ModelEnd::Failed { failure, retry_after_ms, message: mask(message), partial: partial(said) }

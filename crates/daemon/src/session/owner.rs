@@ -170,7 +170,7 @@ impl Owner {
             if self.stopping && self.running.is_empty() {
                 break;
             }
-            registry.weigh(&seat, self.bytes(), self.at_rest());
+            registry.weigh(&seat, self.bytes(), self.at_rest() && !self.live.watched());
         }
         self.leave(inbox, &registry).await;
     }

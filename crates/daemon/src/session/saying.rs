@@ -33,8 +33,9 @@ impl Owner {
         once: Option<Once>,
     ) -> Result<Acknowledged, Problem> {
         let secrets = self.house.catalog.current().secrets.clone();
-        let first_words = || prompt.as_ref().map(|prompt| title_of(&prompt.text));
-        self.profile.title = title.or_else(first_words).map(|title| secrets.mask(&title).into_owned());
+        // Masked before it is cut, since a cut could go through a key.
+        let first_words = || prompt.as_ref().map(|prompt| title_of(&secrets.mask(&prompt.text)));
+        self.profile.title = title.map(|title| secrets.masked(title)).or_else(first_words);
         if prompt.is_some() {
             self.read_instructions().await;
         }
@@ -54,7 +55,7 @@ impl Owner {
         }
         let untitled = self.profile.title.is_none();
         if untitled {
-            let title = self.house.catalog.current().secrets.masked(title_of(&prompt.text));
+            let title = title_of(&self.house.catalog.current().secrets.mask(&prompt.text));
             before.push(self.titled(title.clone()));
             self.profile.title = Some(title);
         }
@@ -137,8 +138,10 @@ impl Owner {
             return Err(Problem::new(Code::TooLarge, detail).remedy("send them with several prompts"));
         }
         let mut gathered = Gathered::default();
-        let attachments: Vec<_> = prompt.attachments.iter().map(|one| one.gather(&mut gathered)).collect();
-        let text = self.house.catalog.current().secrets.mask(&prompt.text).into_owned();
+        let secrets = self.house.catalog.current().secrets.clone();
+        let attachments: Result<Vec<_>, Problem> =
+            prompt.attachments.iter().map(|one| one.gather(&mut gathered, &secrets)).collect();
+        let (attachments, text) = (attachments?, secrets.mask(&prompt.text).into_owned());
         let (tokens, model) = (Tokens::estimate(text.len()) + attach::tokens(&attachments), prompt.model);
         let running = self.state.turn.as_ref().filter(|turn| turn.ending.is_none());
         let event = match (running, prompt.while_running) {

@@ -6,7 +6,7 @@ use super::model::bounded;
 use super::owner::Owner;
 use super::perform::{Ended, PreparedCall, Running, late};
 use crate::catalog::Outfit;
-use crate::files::CanvasFiles;
+use crate::files::{CanvasFiles, ended, unchangeable};
 use crate::secrets::Secrets;
 use crate::toolbox::{Inspected, Job};
 use agent::{Access, EffectId, Event, Tokens, ToolOutcome, TurnId};
@@ -40,7 +40,7 @@ impl Owner {
             let (tasks, tool) = (house.tasks.clone(), name.clone());
             let ran = tasks.tool(move || {
                 let outfit = house.catalog.current();
-                let output = run(&house, &outfit, &inspected.job, canvas, &workspace, blobs, &stop);
+                let output = run(&house, &outfit, &inspected, canvas, &workspace, blobs, &stop);
                 let output = guarded(output, &outfit.secrets);
                 tool_fact(id, turn, &tool, interrupted(output, inspected.access, released.load(Ordering::Relaxed)))
             });
@@ -57,44 +57,51 @@ impl Owner {
 fn run(
     house: &crate::house::House,
     outfit: &Outfit,
-    job: &Job,
+    call: &Inspected,
     canvas: Arc<canvas::Fold>,
     workspace: &str,
     blobs: canvas::Blobs,
     stop: &CancellationToken,
 ) -> Output {
-    match job {
+    match &call.job {
         Job::Extra(run, arguments) => run(arguments, stop),
         Job::BuiltIn(checked) => {
             let files = match canvas::WorkTree::open(workspace.as_ref()) {
                 Ok(tree) => {
-                    CanvasFiles { view: View::new(canvas, Arc::new(tree), blobs), rules: &outfit.settings.rules }
+                    let view = View::new(canvas, Arc::new(tree), blobs);
+                    CanvasFiles::new(view, &outfit.settings.rules, &outfit.secrets, call.access)
                 }
                 Err(error) => return ended(ToolOutcome::Failed, error.to_string()),
             };
-            tools::run(checked, &files, &|| stop.is_cancelled(), house.toolbox.limits())
+            let output = tools::run(checked, &files, &|| stop.is_cancelled(), house.toolbox.limits());
+            files.settled(output)
         }
     }
 }
 
-/// What a tool tells, without secrets; and no change that would write one, or the mask that stands for one.
-fn guarded(output: Output, secrets: &Secrets) -> Output {
+/// What a tool tells, without secrets; and no change that would write one, or the mask that stands for one. Names and
+/// attachments are never altered, so none comes through that holds one.
+fn guarded(mut output: Output, secrets: &Secrets) -> Output {
     if secrets.is_empty() {
         return output;
     }
     let spoils = |change: &tools::FileChange| {
         let after = change.after.as_ref().map(|after| &after.bytes[..]).unwrap_or_default();
         let before = change.before.as_ref().map(|before| &before.bytes[..]).unwrap_or_default();
-        secrets.holds(after).or_else(|| secrets.holds(before)).is_some() || secrets.writes_mask(before, after)
+        [after, before, change.path.as_str().as_bytes()].iter().any(|bytes| secrets.holds(bytes).is_some())
+            || secrets.writes_mask(before, after)
     };
     if let Some(change) = output.changes.iter().find(|change| spoils(change)) {
-        let text = format!(
-            "{}: not changed. It holds, or would hold, a key of the user that is shown as a mask here; the user has to \
-             change this file by hand.",
-            change.path
-        );
-        return ended(ToolOutcome::Failed, text);
+        return ended(ToolOutcome::Failed, secrets.masked(unchangeable(&change.path)));
     }
+    let shows = |one: &tools::Attached| {
+        [one.path.as_str().as_bytes(), &one.bytes].iter().any(|bytes| secrets.holds(bytes).is_some())
+    };
+    if let Some(attachment) = output.attachments.iter().find(|one| shows(one)) {
+        let text = format!("{}: not shown, since it holds a key of the user", attachment.path);
+        return ended(ToolOutcome::Failed, secrets.masked(text));
+    }
+    output.seen.retain(|(path, _)| secrets.holds(path.as_str().as_bytes()).is_none());
     Output { text: secrets.masked(output.text), ..output }
 }
 
@@ -102,11 +109,6 @@ fn guarded(output: Output, secrets: &Secrets) -> Output {
 fn interrupted(output: Output, access: Access, released: bool) -> Output {
     let again = output.outcome == ToolOutcome::Cancelled && released && access != Access::World;
     if again { Output { outcome: ToolOutcome::Interrupted, ..output } } else { output }
-}
-
-/// An end that changed nothing.
-fn ended(outcome: ToolOutcome, text: String) -> Output {
-    Output { outcome, text, changes: Vec::new(), seen: Vec::new(), attachments: Vec::new() }
 }
 
 /// What a tool's end means for the journal. Hashes and compresses, so it belongs on a thread that may block.

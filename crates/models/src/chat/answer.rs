@@ -247,9 +247,10 @@ impl Said {
 fn stop(reason: &str) -> Result<Stop, Fault> {
     Ok(match reason {
         "tool_calls" | "function_call" | "tool_use" => Stop::ToolCalls,
-        "length" | "max_tokens" | "model_length" => Stop::Length,
-        "content_filter" | "safety" | "SAFETY" => Stop::Filtered,
-        "error" | "abort" => {
+        "length" | "max_tokens" | "model_length" | "model_context_window_exceeded" => Stop::Length,
+        "content_filter" | "safety" | "SAFETY" | "sensitive" => Stop::Filtered,
+        // The last two are those of DeepSeek and Z.ai, whose answers end with them wherever they were.
+        "error" | "abort" | "insufficient_system_resource" | "network_error" => {
             return Err(Fault::Said { message: format!("the model stopped with {reason:?}"), kind: None });
         }
         _ => Stop::End,

@@ -94,7 +94,20 @@ pub(super) fn weave<'a>(text: &'a str, calls: &'a [ReplyCall], carry: Option<&Ca
         woven.insert(at, Woven::Text(rest, None));
     }
     woven.extend(left.into_iter().map(|call| Woven::Call(call, None)));
+    // Reasoning that nothing follows, because the reply was cut, is refused by its own maker.
+    while woven.pop_if(|last| last.is_mute()).is_some() {}
     woven
+}
+
+impl Woven<'_> {
+    /// Whether it is neither words nor a call.
+    fn is_mute(&self) -> bool {
+        match self {
+            Woven::Block(_) => true,
+            Woven::Text(text, sign) => sign.is_none() && text.trim().is_empty(),
+            Woven::Call(..) => false,
+        }
+    }
 }
 
 impl Piece {
@@ -157,6 +170,14 @@ mod tests {
         // A cut within a letter is no cut that we made.
         let carry = Carry { from: "x".into(), data: r#"[{"text":{"bytes":1}},{"text":{"bytes":1}}]"#.into() };
         assert_eq!(weave("ö", &[], Some(&carry), "x"), [Woven::Text("ö", None)]);
+    }
+
+    #[test]
+    fn reasoning_that_nothing_follows_stays_here() {
+        assert_eq!(weave("", &[], Some(&given()), "anthropic m"), []);
+        let pieces = [Piece::Text { bytes: 2, sign: None }, Piece::Block(json!(1)), Piece::Text { bytes: 1, sign: None }];
+        let cut = carry("x".into(), &pieces).unwrap();
+        assert_eq!(weave("Hi\n", &[], Some(&cut), "x"), [Woven::Text("Hi", None)]);
     }
 
     #[test]

@@ -67,13 +67,14 @@ impl Trouble {
     }
 
     fn refused(status: StatusCode, headers: &HeaderMap, body: &str, key: Option<&Key>) -> Trouble {
-        let body = key.map_or_else(|| body.to_owned(), |key| key.mask(body));
+        let masked = |text: &str| key.map_or_else(|| text.to_owned(), |key| key.mask(text));
+        let body = masked(body);
         let refusal = refusal::read_body(&body);
         // Gemini answers 400 to a wrong key.
         let about_key = body.contains("API_KEY_INVALID") || body.contains("API key not valid");
         let failure = if about_key { Failure::Unauthorized } else { refusal.failure(status) };
         let remedy = refusal::remedy(failure, status, WRONG_PATH);
-        let message = format!("answered {status}: {}{remedy}", refusal::shorten(&refusal.message));
+        let message = format!("answered {status}: {}{remedy}", refusal::shorten(&masked(&refusal.message)));
         let retry_after_ms = retry_after_ms(headers, jiff::Timestamp::now());
         Trouble { failure, retry_after_ms, message, worked: false }
     }

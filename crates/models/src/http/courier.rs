@@ -220,7 +220,8 @@ impl Courier {
         let failure = refusal.failure(status);
         let message = format!(
             "answered {status}: {}{}",
-            refusal::shorten(&refusal.message),
+            // Masked again, since escapes of JSON may have hidden the key so far.
+            refusal::shorten(&self.masked(&refusal.message)),
             refusal::remedy(failure, status, self.dialect.wrong_path)
         );
         Trouble { failure, retry_after_ms, message, worked: false }

@@ -14,7 +14,9 @@ pub(super) async fn find(probe: &Probe, root: &str) -> Option<Server> {
     let is_llama = entries.iter().any(|entry| entry.get("owned_by").is_some_and(|owner| owner == "llamacpp"));
     let mut models: Vec<FoundModel> = entries.iter().take(MAX_MODELS).filter_map(model).collect();
     let mut version = None;
-    if is_llama && let Ok(props) = probe.get("/props").await {
+    // A server of several models loads one when it is asked about it; without a status there is one model, which is loaded.
+    let is_loaded = |entry: &Value| entry.pointer("/status/value").is_none_or(|status| status == "loaded");
+    if is_llama && entries.iter().all(is_loaded) && let Ok(props) = probe.get("/props").await {
         version = props.get("build_info").and_then(Value::as_str).map(str::to_owned);
         // These are the properties of the one model that is loaded.
         if let [model] = models.as_mut_slice() {

@@ -3,10 +3,13 @@
 use super::index::{Index, State};
 use super::query::SearchError;
 use super::words::{self, Vocabulary, Want};
+use crate::error::ReadError;
 use crate::options::Limits;
 use crate::readers::Readers;
 use agent::Seq;
+use rusqlite::ErrorCode;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Links of the chain of heads that are followed in one step, so that neither the journal's readers nor the memory are
 /// taken up by a long way.
@@ -22,13 +25,18 @@ pub(super) enum Stop {
 }
 
 impl From<rusqlite::Error> for Stop {
+    /// A full disk says nothing against the index: made anew it would need more room than it has, and take from the
+    /// journal what is left.
     fn from(error: rusqlite::Error) -> Stop {
-        Stop::Index(error.to_string())
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Stop::Search(SearchError::Index { detail: error.to_string() }),
+            _ => Stop::Index(error.to_string()),
+        }
     }
 }
 
-impl From<crate::error::ReadError> for Stop {
-    fn from(error: crate::error::ReadError) -> Stop {
+impl From<ReadError> for Stop {
+    fn from(error: ReadError) -> Stop {
         Stop::Search(error.into())
     }
 }
@@ -38,12 +46,17 @@ pub(super) struct Source<'a> {
     pub(super) readers: &'a Readers,
     pub(super) vocabulary: Vocabulary,
     pub(super) limits: Limits,
+    /// Up when the store closes, which does not wait for a long way to be gone.
+    pub(super) ending: &'a AtomicBool,
 }
 
 impl Source<'_> {
-    /// Takes in all that the journal has gained, and deletes what it has lost, up to a moment not before the call.
+    /// Takes in all that the journal has gained, and deletes what it has lost, up to the moment of the call: what comes
+    /// while it is under way is left to the next one, so it ends however fast the journal grows.
     pub(super) fn follow(&self, index: &Index) -> Result<(), Stop> {
+        let mut goal = None;
         loop {
+            self.check_ending()?;
             let state = index.state()?;
             let marks = self.readers.ask_blocking(move |c| words::marks(c, state.place, state.forgettings))?;
             if state.place > 0 && marks.asked != Some(state.hash) {
@@ -52,11 +65,18 @@ impl Source<'_> {
             if marks.forgettings > state.forgettings {
                 let state = State { forgettings: marks.forgettings, ..state };
                 self.forget(index, state, marks.forgotten)?;
-            } else if marks.place > state.place {
+            } else if *goal.get_or_insert(marks.place) > state.place {
                 self.gain(index, state)?;
             } else {
                 return Ok(());
             }
+        }
+    }
+
+    fn check_ending(&self) -> Result<(), Stop> {
+        match self.ending.load(Ordering::Acquire) {
+            true => Err(Stop::Search(ReadError::Closed.into())),
+            false => Ok(()),
         }
     }
 
@@ -100,6 +120,7 @@ impl Source<'_> {
             }
         }
         while !wants.is_empty() {
+            self.check_ending()?;
             let (vocabulary, limits, mut rest) = (self.vocabulary, self.limits, wants.clone());
             let (docs, rest) = self.readers.ask_blocking(move |c| {
                 let docs = words::read(c, &mut rest, vocabulary, &limits)?;

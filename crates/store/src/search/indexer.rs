@@ -56,6 +56,7 @@ impl Bell {
 pub(crate) struct Handle {
     line: SyncSender<Work>,
     rung: Arc<AtomicBool>,
+    ending: Arc<AtomicBool>,
 }
 
 impl Handle {
@@ -64,8 +65,9 @@ impl Handle {
         self.line.try_send(work).map_err(|_| SearchError::Busy)
     }
 
-    /// Hands in the end; the line is emptied quickly enough to wait for.
+    /// Hands in the end; the line is emptied quickly enough to wait for, since nobody follows the journal any more.
     pub(crate) async fn end(&self) {
+        self.ending.store(true, Ordering::Release);
         let (ended, waiting) = oneshot::channel();
         let mut work = Work::End(ended);
         while let Err(std::sync::mpsc::TrySendError::Full(back)) = self.line.try_send(work) {
@@ -83,7 +85,7 @@ pub(crate) fn line(searching: bool) -> (Option<(Handle, Receiver<Work>)>, Bell) 
         return (None, Bell(None));
     }
     let (sender, receiver) = sync_channel(QUEUED);
-    let handle = Handle { line: sender, rung: Arc::default() };
+    let handle = Handle { line: sender, rung: Arc::default(), ending: Arc::default() };
     (Some((handle.clone(), receiver)), Bell(Some(handle)))
 }
 
@@ -95,6 +97,7 @@ pub(crate) struct Indexer {
     limits: Limits,
     after: Duration,
     rung: Arc<AtomicBool>,
+    ending: Arc<AtomicBool>,
     index: Option<Index>,
     /// When what was appended is taken in.
     due: Option<Instant>,
@@ -110,6 +113,7 @@ impl Indexer {
             limits: options.limits,
             after: options.index_after,
             rung: handle.rung.clone(),
+            ending: handle.ending.clone(),
             index: None,
             due: None,
         })
@@ -187,7 +191,8 @@ impl Indexer {
         let mut attempts = 0;
         loop {
             attempts += 1;
-            let source = Source { readers: &self.readers, vocabulary: self.vocabulary, limits: self.limits };
+            let (vocabulary, limits) = (self.vocabulary, self.limits);
+            let source = Source { readers: &self.readers, vocabulary, limits, ending: &self.ending };
             let opened = match self.index.take() {
                 Some(index) => Ok(index),
                 None => Index::open(&self.path).map_err(Stop::from),

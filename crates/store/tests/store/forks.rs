@@ -158,3 +158,29 @@ async fn what_a_killed_store_left_of_a_fork_is_swept_when_it_is_opened() {
     assert_eq!(count(&world, "SELECT count(*) FROM events WHERE journal = 9"), 0);
     assert_eq!(count(&world, "SELECT count(*) FROM blobs"), 0);
 }
+
+/// A blob that gets its second holder, or comes back to one, is written anew by SQLite, so slices weigh blobs too: else
+/// one transaction would write all of them, and everybody would wait for it.
+#[tokio::test]
+async fn large_blobs_are_shared_and_let_go_in_small_slices() {
+    const BLOBS: usize = 12;
+    const BLOB_BYTES: usize = 2 << 20;
+    let world = World::new();
+    let mut parent = world.owner(1);
+    for _ in 0..BLOBS {
+        let mut noise = vec![0; BLOB_BYTES];
+        getrandom::fill(&mut noise).unwrap();
+        let blob = Blob::new(&noise);
+        let mut draft = parent.draft(&["with a blob"]);
+        draft.facts[0].blobs = vec![blob.hash()];
+        draft.blobs = vec![blob];
+        parent.send(draft).await.unwrap();
+    }
+    world.store.fork(fork(&parent, 2, BLOBS as u64)).await.unwrap();
+    let forked = world.store.sizes().unwrap().log_bytes;
+    let (epoch, generation) = (parent.epoch, parent.generation);
+    let removed = world.store.remove(Remove { session: session(2), epoch, generation }).await.unwrap();
+    assert!(removed.cleared);
+    println!("log after forking {BLOBS} blobs of {BLOB_BYTES} bytes: {forked} bytes");
+    assert!(forked < (BLOBS * BLOB_BYTES) as u64, "{forked} bytes of log: the blobs were not written in slices");
+}

@@ -186,7 +186,13 @@ fn model_end(
         [] => random.weighed(&[(8, Stop::End), (1, Stop::Length), (1, Stop::Filtered)]),
         _ => Stop::ToolCalls,
     };
-    let alike = if calls.is_empty() { 0 } else { random.weighed(&[(80, 1), (12, 2), (5, 4), (3, 7)]) };
+    let alike = if calls.is_empty() {
+        0
+    } else if calm {
+        1
+    } else {
+        random.weighed(&[(80, 1), (12, 2), (5, 4), (3, 7)])
+    };
     Event::ModelFinished { turn, effect, stop, calls, alike, tokens: usage.output_tokens, usage, cost_microusd }
 }
 

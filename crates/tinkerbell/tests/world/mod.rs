@@ -48,13 +48,6 @@ impl World {
         world
     }
 
-    /// A world whose prompts go to a chat server.
-    pub(crate) fn of_server(base_url: &str) -> World {
-        let world = World::new();
-        world.home.configure(&server(base_url, ""));
-        world
-    }
-
     pub(crate) fn client(&self) -> Client {
         self.home.client()
     }

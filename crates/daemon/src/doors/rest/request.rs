@@ -44,6 +44,9 @@ pub(super) async fn once<T: Serialize>(
     let Some(key) = headers.get(IDEMPOTENCY_HEADER) else { return Ok(json(&write(None).await?)) };
     let key = key.to_str().ok().filter(|key| !key.is_empty() && key.len() <= KEY_BYTES);
     let key = key.ok_or_else(|| bad(format!("an idempotency key has 1 to {KEY_BYTES} printable ASCII characters")))?;
+    if registry.house().catalog.current().secrets.holds(key.as_bytes()).is_some() {
+        return Err(bad("this idempotency key holds a key of a provider, and it would be written down".to_owned()));
+    }
     // By the id and not by its text in the path, which may be written in more than one way.
     let scope = session.map_or_else(|| operation.name.to_owned(), |session| format!("{} {session}", operation.name));
     let request = BlobHash::of(body);

@@ -1,12 +1,13 @@
 //! The routes, and what holds for all of them.
 
 use super::answer::{PROBLEM, Refusal, bad};
-use super::request::{last, takes_key};
+use super::request::{House, last, takes_key};
 use super::{canvas, daemon, models, sessions};
 use crate::registry::Registry;
+use crate::secrets::Secrets;
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::extract::{DefaultBodyLimit, Request};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -37,7 +38,7 @@ pub(crate) fn router(registry: Arc<Registry>) -> Router {
             Refusal(Problem::new(Code::InvalidRequest, "this route is there, but not with this method"))
         })
         .layer(DefaultBodyLimit::disable())
-        .layer(middleware::from_fn(dressed))
+        .layer(middleware::from_fn_with_state(registry.clone(), dressed))
         .with_state(registry)
 }
 
@@ -84,8 +85,8 @@ fn handler(operation: &Operation) -> MethodRouter<Arc<Registry>> {
 
 /// What holds for every route. A body is read whole, within bounds of size and time, before anything is done with it; a
 /// key that would be ignored is refused; what is refused before any handler sees it becomes a problem document; and
-/// every answer says which version gave it.
-async fn dressed(request: Request, next: Next) -> Response {
+/// every answer says which version gave it. Problems quote what was asked, so keys are taken out of them.
+async fn dressed(State(registry): House, request: Request, next: Next) -> Response {
     let mut response = match whole(request).await {
         Ok(request) => next.run(request).await,
         Err(refusal) => refusal.into_response(),
@@ -93,6 +94,10 @@ async fn dressed(request: Request, next: Next) -> Response {
     let kind = response.headers().get(header::CONTENT_TYPE);
     if response.status().is_client_error() && kind.is_none_or(|kind| kind != PROBLEM) {
         response = refused_unseen(response).await.into_response();
+    }
+    let secrets = registry.house().catalog.current().secrets.clone();
+    if response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == PROBLEM) && !secrets.is_empty() {
+        response = without_keys(response, &secrets).await;
     }
     response.headers_mut().insert(VERSION_HEADER, HeaderValue::from_static(crate::VERSION));
     response
@@ -114,6 +119,14 @@ async fn whole(request: Request) -> Result<Request, Refusal> {
         Problem::new(Code::TooLarge, detail)
     })?;
     Ok(Request::from_parts(parts, Body::from(body)))
+}
+
+async fn without_keys(response: Response, secrets: &Secrets) -> Response {
+    let (mut parts, body) = response.into_parts();
+    let words = to_bytes(body, BODY_BYTES).await.unwrap_or_default();
+    let words = secrets.masked_json(String::from_utf8_lossy(&words).into_owned());
+    parts.headers.remove(header::CONTENT_LENGTH);
+    Response::from_parts(parts, Body::from(words))
 }
 
 async fn refused_unseen(response: Response) -> Refusal {

@@ -91,14 +91,8 @@ fn stop(reason: &str) -> Result<Stop, Fault> {
         "SAFETY" | "RECITATION" | "LANGUAGE" | "BLOCKLIST" | "PROHIBITED_CONTENT" | "SPII" | "IMAGE_SAFETY" => {
             Stop::Filtered
         }
-        "MALFORMED_FUNCTION_CALL"
-        | "UNEXPECTED_TOOL_CALL"
-        | "TOO_MANY_TOOL_CALLS"
-        | "MISSING_THOUGHT_SIGNATURE"
-        | "OTHER"
-        | "FINISH_REASON_UNSPECIFIED" => {
-            return Err(Fault::Said { message: format!("the model stopped with {reason}"), kind: None });
-        }
-        _ => Stop::End,
+        // `MALFORMED_FUNCTION_CALL`, `MALFORMED_RESPONSE`, `OTHER` and those that are still to come: of all reasons only
+        // `STOP` is a natural end.
+        _ => return Err(Fault::Said { message: format!("the model stopped with {reason}"), kind: None }),
     })
 }

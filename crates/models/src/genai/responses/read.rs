@@ -139,7 +139,7 @@ impl Reader {
         if !output.is_empty() && listed >= said.calls.len() {
             self.items.clear();
             said.calls.clear();
-            let silent = said.is_silent();
+            let silent = said.text.is_empty();
             for item in output {
                 self.list(item, silent, said)?;
             }
