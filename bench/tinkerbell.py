@@ -19,6 +19,7 @@ class Tinkerbell(Peer):
         self.put("config.toml", f'''default_model = "stub"
 [models.stub]
 provider = "openai"
+tools = "native"
 base_url = "{self.base}"
 model = "stub"
 ''')

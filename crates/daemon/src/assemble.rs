@@ -81,9 +81,9 @@ pub enum AssembleError {
 /// Wires a daemon, and writes down that it began. Nothing runs yet but the store's threads.
 pub async fn assemble(parts: Parts) -> Result<Arc<Registry>, AssembleError> {
     let Parts { config, state_dir, socket, canvas_dir, mut store, tools, models } = parts;
-    let toolbox = Toolbox::new(tools);
+    let (toolbox, tasks) = (Toolbox::new(tools), Tasks::default());
     let access = toolbox.specs().iter().map(|spec| (spec.name.clone(), spec.access)).collect();
-    let catalog = Catalog::new(config.clone(), KeyStore::new(&state_dir), access, models);
+    let catalog = Catalog::new(config.clone(), KeyStore::new(&state_dir), access, models, tasks.clone());
     store.words = Some(VOCABULARY);
     let store = Store::open(&state_dir, store)?;
     let (generation, clean) = begin(&store).await.map_err(|error| match error {
@@ -92,7 +92,7 @@ pub async fn assemble(parts: Parts) -> Result<Arc<Registry>, AssembleError> {
     })?;
     let house = House {
         store,
-        tasks: Tasks::default(),
+        tasks,
         generation,
         config,
         catalog,

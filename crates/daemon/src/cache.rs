@@ -50,6 +50,12 @@ impl Cache {
         rests && total > self.limit_bytes
     }
 
+    /// A session that was asked to leave stays, since somebody uses it: others are asked before it is asked again.
+    pub(crate) fn stays(&self, seat: &Seat) {
+        seat.used.store(self.uses.fetch_add(1, Relaxed), Relaxed);
+        seat.leaving.store(false, Relaxed);
+    }
+
     /// A session has left.
     pub(crate) fn left(&self, seat: &Seat) {
         self.bytes.fetch_sub(seat.bytes.swap(0, Relaxed), Relaxed);
@@ -88,13 +94,6 @@ impl Cache {
             let_go: self.let_go.load(Relaxed),
             evicted: self.evicted.load(Relaxed),
         }
-    }
-}
-
-impl Seat {
-    /// The session was asked to leave and stays.
-    pub(crate) fn stays(&self) {
-        self.leaving.store(false, Relaxed);
     }
 }
 

@@ -7,6 +7,7 @@ use crate::tasks::Tasks;
 use crate::toolbox::Toolbox;
 use agent::{Generation, Micros};
 use std::path::PathBuf;
+use std::sync::Arc;
 use store::Store;
 use tokio_util::sync::CancellationToken;
 
@@ -21,7 +22,7 @@ pub struct House {
     /// The configuration that it runs with.
     pub config: Config,
     /// The models, and what the brain decides by.
-    pub catalog: Catalog,
+    pub catalog: Arc<Catalog>,
     /// The tools.
     pub toolbox: Toolbox,
     /// The canvas' pictures in git.

@@ -149,12 +149,23 @@ impl Registry {
             awake.removing.insert(id);
             inbox
         };
-        let _removing = Removing { registry: self, id };
+        let removing = Removing { registry: self, id };
         let (reply, answer) = oneshot::channel();
         inbox.send(Command::Leave { force, reply }).await.map_err(|_| handed_over())?;
-        answer.await.unwrap_or_else(|_| Err(handed_over()))?;
+        match answer.await.unwrap_or_else(|_| Err(handed_over())) {
+            // Such a session cannot be woken any more, and removing it must be possible all the same.
+            Err(problem) if force && problem.code == Code::Internal => {}
+            Err(problem) => return Err(problem),
+            Ok(_) => {}
+        }
         inbox.closed().await;
-        session::remove(&self.house, id).await
+        let removed = session::remove(&self.house, id).await;
+        drop(removing);
+        if removed.is_err() {
+            // Its turn was let go of; it goes on.
+            self.wake(id);
+        }
+        removed
     }
 
     /// What a session is.
@@ -248,6 +259,11 @@ impl Registry {
         idle
     }
 
+    /// An owner that was asked to leave stays.
+    pub(crate) fn stays(&self, seat: &Seat) {
+        self.cache.stays(seat);
+    }
+
     /// An owner says what its session holds; where that is too much for all, others are asked to leave.
     pub(crate) fn weigh(&self, seat: &Seat, bytes: u64, rests: bool) {
         if self.cache.weigh(seat, bytes, rests) {
@@ -256,7 +272,7 @@ impl Registry {
             for guest in self.cache.surplus(guests) {
                 // One whose inbox is full is in use.
                 if guest.inbox.try_send(Command::MakeRoom).is_err() {
-                    guest.seat.stays();
+                    self.cache.stays(&guest.seat);
                 }
             }
         }

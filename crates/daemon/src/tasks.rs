@@ -11,9 +11,11 @@ use tokio_util::task::TaskTracker;
 /// Tools that run at the same time; more wait their turn. Two cores gain nothing from more than a few, and each costs a
 /// thread.
 const TOOLS: usize = 8;
-/// Looks at the canvas and accepts that run at the same time. Apart from the tools, so that a tool that hangs holds
+/// Looks at the canvas and at files that run at the same time. Apart from the tools, so that a tool that hangs holds
 /// nobody up who wants to see or to take what is there.
 const LOOKS: usize = 4;
+/// Accepts, and what waits for a disk, a person or a hook: keys, commits. Apart from the looks, which prompts wait for.
+const CHORES: usize = 8;
 
 /// Spawns and counts.
 #[derive(Clone)]
@@ -21,12 +23,13 @@ pub struct Tasks {
     tracker: TaskTracker,
     tools: Arc<Semaphore>,
     looks: Arc<Semaphore>,
+    chores: Arc<Semaphore>,
 }
 
 impl Default for Tasks {
     fn default() -> Tasks {
-        let (tools, looks) = (Arc::new(Semaphore::new(TOOLS)), Arc::new(Semaphore::new(LOOKS)));
-        Tasks { tracker: TaskTracker::new(), tools, looks }
+        let [tools, looks, chores] = [TOOLS, LOOKS, CHORES].map(|most| Arc::new(Semaphore::new(most)));
+        Tasks { tracker: TaskTracker::new(), tools, looks, chores }
     }
 }
 
@@ -52,6 +55,11 @@ impl Tasks {
     /// The same for a look at files or at git.
     pub(crate) async fn look<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> Option<T> {
         self.blocking(self.looks.clone(), job).await
+    }
+
+    /// The same for what may take its time.
+    pub(crate) async fn chore<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+        self.blocking(self.chores.clone(), job).await
     }
 
     async fn blocking<T: Send + 'static>(

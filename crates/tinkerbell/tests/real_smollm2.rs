@@ -15,14 +15,6 @@ use world::{World, journal};
 const USUAL_PORTS: [u16; 4] = [8080, 8081, 1234, 8000];
 const NAME: &str = "llamacpp::SmolLM2";
 const WINDOW: u64 = 8192;
-/// What stands in the workspace's AGENTS.md. So small a model sways with every word it reads, the random name of the
-/// workspace's directory included: without examples 1 of 24 such prompts became the right call, with these all that were
-/// tried (7 of 7).
-const NOTE: &str = r#"User: Create a file a.txt that contains the word one.
-You: {"tool":"write_file","path":"a.txt","content":"one"}
-User: Read the file b.md.
-You: {"tool":"read_file","path":"b.md"}
-"#;
 /// How a turn ends that this model began well: in words, or, where it says the same call again and again, at the limit of
 /// calls that are alike.
 const GOOD_ENDS: [i32; 2] = [0, 7];
@@ -53,7 +45,6 @@ fn real_smollm2_is_found_by_itself_and_writes_a_file() {
         Err(why) => return println!("skipped: {why}"),
     };
     let world = World::new();
-    world.write("AGENTS.md", NOTE);
     assert!(!world.home.tinkerbell().join("config.toml").exists(), "nothing is configured");
     let asked = world.run(&["ask", "Create a file hello.txt that contains the word hi."]);
     for word in [NAME, "nothing is configured", &server.url, "found by itself"] {
@@ -84,24 +75,19 @@ fn real_smollm2_is_found_by_itself_and_writes_a_file() {
     let table = world.good(&["models", "ls"]);
     let line = table.lines().find(|line| line.contains(NAME)).unwrap();
     assert!(line.contains("constrained") && line.contains("up"), "{table}");
-    std::fs::remove_file(world.path("AGENTS.md")).unwrap();
     println!("SmolLM2: {steps} micro-commit in {} replies, hello.txt holds {text:?}; {line:?}", replies.len());
     goes_away(&world, server);
 }
 
 /// The server ends, and the daemon, which does not, goes on without it.
 fn goes_away(world: &World, server: Llama) {
-    let url = server.url.clone();
     drop(server);
-    // A known weakness: what a look found counts for some seconds, so the prompt that comes at once goes to the server
-    // that is gone. It fails in words.
-    world.run(&["ask", "Create a file two.txt that contains the word zwei."]).refused(1, &["unreachable", &url]);
-    let list = world.json(&["models", "ls"]);
-    assert!(row(&list, NAME).is_none() && row(&list, "offline").unwrap()["default"] == true, "{list:#}");
     let asked = world.run(&["ask", "Create a file two.txt that contains the word zwei."]);
     let said = "model offline: nothing is configured and no model server was found";
     assert!(asked.err.contains(said), "{asked:?}");
     assert!(asked.good().contains("no language model"), "the built-in model says what it is");
+    let list = world.json(&["models", "ls"]);
+    assert!(row(&list, NAME).is_none() && row(&list, "offline").unwrap()["default"] == true, "{list:#}");
     world.good(&["accept"]);
     assert_eq!(world.read("two.txt").as_deref(), Some("zwei\n"));
 }

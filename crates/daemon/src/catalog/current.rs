@@ -5,14 +5,15 @@
 //! server that is not there costs a refused connection. Nothing that was found in the environment is used unasked.
 
 use super::outfit::{Outfit, Voice};
-use super::voices;
+use super::voices::{self, Made};
 use crate::assemble::ExtraModel;
 use crate::config::{Config, OFFLINE};
-use crate::keys::KeyStore;
+use crate::keys::{KeyStore, Secret};
 use crate::secrets::Secrets;
+use crate::tasks::Tasks;
 use agent::{Access, ModelName, Settings};
 use models::{Place, Server};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -33,11 +34,14 @@ pub struct Catalog {
     keys: KeyStore,
     /// What does not change while the daemon runs.
     base: Settings,
+    tasks: Tasks,
     given: BTreeMap<ModelName, Voice>,
     /// The last of them, which is the default where there are any.
     newest: Option<ModelName>,
     now: RwLock<Arc<Outfit>>,
     known: Mutex<Known>,
+    /// Held while an outfit is put together, which reads keys and may wait for a disk or a person.
+    dressing: Mutex<Wardrobe>,
     /// One look at a time; who comes meanwhile takes what it found.
     looking: Semaphore,
 }
@@ -45,9 +49,17 @@ pub struct Catalog {
 /// What the outfit is made of.
 #[derive(Default)]
 struct Known {
-    named: BTreeMap<ModelName, Voice>,
+    named: BTreeSet<ModelName>,
     servers: Vec<Server>,
     looked: Option<Instant>,
+}
+
+/// What was made before and is worn again while nothing of it changed: a voice has warm connections, and knows its server.
+#[derive(Default)]
+struct Wardrobe {
+    voices: BTreeMap<ModelName, (Made, Voice)>,
+    /// Every key that was ever seen. A call that runs with an old one may still say it.
+    secrets: Vec<(String, Secret)>,
 }
 
 impl Catalog {
@@ -57,7 +69,8 @@ impl Catalog {
         keys: KeyStore,
         tools: BTreeMap<String, Access>,
         extra: Vec<ExtraModel>,
-    ) -> Catalog {
+        tasks: Tasks,
+    ) -> Arc<Catalog> {
         let base = Settings {
             default_model: None,
             models: BTreeMap::new(),
@@ -71,9 +84,10 @@ impl Catalog {
         let (known, secrets) = (Known::default(), Arc::new(Secrets::default()));
         let empty = Outfit::new(&base, BTreeMap::new(), (ModelName::new(OFFLINE), String::new()), secrets, Vec::new());
         let (now, looking) = (RwLock::new(Arc::new(empty)), Semaphore::new(1));
-        let catalog = Catalog { config, keys, base, given, newest, now, known: Mutex::new(known), looking };
-        catalog.dress();
-        catalog
+        let (known, dressing) = (Mutex::new(known), Mutex::default());
+        let catalog = Catalog { config, keys, base, tasks, given, newest, now, known, dressing, looking };
+        catalog.put_together();
+        Arc::new(catalog)
     }
 
     /// What sessions decide and call by now.
@@ -86,18 +100,14 @@ impl Catalog {
         &self.keys
     }
 
-    /// A key came or went: whoever uses it is made anew. May wait for a disk.
-    pub(crate) fn keys_changed(&self) {
-        let names: Vec<ModelName> = self.known().named.keys().cloned().collect();
-        let anew = names.into_iter().filter_map(|name| Some((name.clone(), voices::named(&name, &self.keys)?)));
-        let anew: BTreeMap<_, _> = anew.collect();
-        self.known().named.extend(anew);
-        self.dress();
+    /// A key came or went: whoever uses it is made anew.
+    pub(crate) async fn keys_changed(self: &Arc<Catalog>) {
+        self.dress().await;
     }
 
     /// Makes sure that the models which a name stands for are known, as far as that can be: a route, a model of the
     /// configuration, one of a local server, or `provider::model`.
-    pub(crate) async fn learn(&self, name: &ModelName) -> Result<(), Problem> {
+    pub(crate) async fn learn(self: &Arc<Catalog>, name: &ModelName) -> Result<(), Problem> {
         let named = match self.base.routes.get(name) {
             Some(route) => route.clone(),
             None => vec![name.clone()],
@@ -108,7 +118,7 @@ impl Catalog {
         Ok(())
     }
 
-    async fn learn_one(&self, name: &ModelName) -> Result<(), Problem> {
+    async fn learn_one(self: &Arc<Catalog>, name: &ModelName) -> Result<(), Problem> {
         if self.current().voices.contains_key(name) {
             return Ok(());
         }
@@ -120,22 +130,24 @@ impl Catalog {
         }
         // A name is written into the journal of whoever uses it.
         let secret = self.current().secrets.holds(name.as_str().as_bytes()).is_some();
-        let voice = voices::named(name, &self.keys).filter(|_| !secret).ok_or_else(|| self.unknown(name))?;
-        let mut known = self.known();
-        if known.named.len() >= NAMED_MODELS {
-            let detail = format!("{NAMED_MODELS} models were named as provider::model already");
-            return Err(
-                Problem::new(Code::LimitReached, detail).remedy("put those that you use into the configuration")
-            );
+        if secret || !voices::is_named(name) {
+            return Err(self.unknown(name));
         }
-        known.named.insert(name.clone(), voice);
-        drop(known);
-        self.dress();
+        {
+            let mut known = self.known();
+            if known.named.len() >= NAMED_MODELS {
+                let detail = format!("{NAMED_MODELS} models were named as provider::model already");
+                let remedy = "put those that you use into the configuration";
+                return Err(Problem::new(Code::LimitReached, detail).remedy(remedy));
+            }
+            known.named.insert(name.clone());
+        }
+        self.dress().await;
         Ok(())
     }
 
     /// Makes sure that there is a default: what is configured, else what a look finds, else the offline model.
-    pub(crate) async fn default(&self) -> (ModelName, String) {
+    pub(crate) async fn default(self: &Arc<Catalog>) -> (ModelName, String) {
         let configured = self.config.default_model.clone();
         match configured {
             Some(name) => {
@@ -143,7 +155,12 @@ impl Catalog {
                     tracing::warn!(%problem, "the default model cannot be used");
                 }
             }
-            None if self.given.is_empty() && self.looks() => self.look(LOOK_AGAIN).await,
+            None if self.given.is_empty() && self.looks() => {
+                self.look(LOOK_AGAIN).await;
+                if self.default_is_gone().await {
+                    self.look(Duration::ZERO).await;
+                }
+            }
             None => {}
         }
         let outfit = self.current();
@@ -152,7 +169,7 @@ impl Catalog {
     }
 
     /// Looks which servers run on this machine, unless that was done no longer ago than `fresh`.
-    pub(crate) async fn look(&self, fresh: Duration) {
+    pub(crate) async fn look(self: &Arc<Catalog>, fresh: Duration) {
         if !self.looks() {
             return;
         }
@@ -162,14 +179,35 @@ impl Catalog {
         if last.is_some_and(|at| at > asked || at.elapsed() < fresh) {
             return;
         }
-        let servers = models::discover(&places(), LOOK_LIMIT).await;
-        let mut known = self.known();
-        known.looked = Some(Instant::now());
-        let changed = known.servers != servers;
-        known.servers = servers;
-        drop(known);
+        let mut servers = models::discover(&places(), LOOK_LIMIT).await;
+        let before = self.known().servers.clone();
+        for server in before {
+            // One that is there and only slow to answer is not gone.
+            let again = servers.iter().any(|found| found.base_url == server.base_url);
+            if !again && takes_connections(&server.base_url).await {
+                servers.push(server);
+            }
+        }
+        let changed = {
+            let mut known = self.known();
+            known.looked = Some(Instant::now());
+            let changed = known.servers != servers;
+            known.servers = servers;
+            changed
+        };
         if changed {
-            self.dress();
+            self.dress().await;
+        }
+    }
+
+    /// Whether prompts that name no model would go to a server that is not there any more.
+    async fn default_is_gone(&self) -> bool {
+        let outfit = self.current();
+        let default = outfit.settings.default_model.as_ref().and_then(|name| outfit.voices.get(name));
+        let address = default.filter(|voice| voice.source == ModelSource::Found).map(|voice| voice.backend.describe());
+        match address.and_then(|description| description.address) {
+            Some(address) => !takes_connections(&address).await,
+            None => false,
         }
     }
 
@@ -177,21 +215,48 @@ impl Catalog {
         self.config.discover
     }
 
-    /// Puts together what is known.
-    fn dress(&self) {
-        let known = self.known();
-        let secrets = Arc::new(Secrets::new(self.keys.secrets(&self.config)));
-        let mut voices = voices::found(&known.servers);
+    /// Puts together what is known, on a thread that may wait.
+    async fn dress(self: &Arc<Catalog>) {
+        let catalog = self.clone();
+        if self.tasks.chore(move || catalog.put_together()).await.is_none() {
+            tracing::error!("the models could not be put together; this is a fault in tinkerbell");
+        }
+    }
+
+    fn put_together(&self) {
+        let mut wardrobe = self.dressing.lock().unwrap_or_else(PoisonError::into_inner);
+        let (named, servers) = {
+            let known = self.known();
+            (known.named.clone(), known.servers.clone())
+        };
+        for (name, secret) in self.keys.secrets(&self.config) {
+            if !wardrobe.secrets.iter().any(|(_, known)| *known == secret) {
+                wardrobe.secrets.push((name, secret));
+            }
+        }
+        let secrets = Arc::new(Secrets::new(wardrobe.secrets.iter().cloned()));
+        let mut making: BTreeMap<ModelName, Made> =
+            named.into_iter().filter_map(|name| Some((name.clone(), Made::named(&name, &self.keys)?))).collect();
+        // What a server says of its models is more than what a name alone says.
+        making.extend(Made::found(&servers));
         // Servers choose these names, and names are written down.
-        voices.retain(|name, _| secrets.holds(name.as_str().as_bytes()).is_none());
+        making.retain(|name, _| secrets.holds(name.as_str().as_bytes()).is_none());
+        let configured = self.config.models.iter();
+        making.extend(configured.map(|(name, model)| (name.clone(), Made::configured(name, model, &self.keys))));
+        let worn = std::mem::take(&mut wardrobe.voices);
+        for (name, made) in making {
+            let voice = match worn.get(&name) {
+                Some((before, voice)) if *before == made => Some(voice.clone()),
+                _ => made.voice(),
+            };
+            wardrobe.voices.extend(voice.map(|voice| (name, (made, voice))));
+        }
+        let mut voices: BTreeMap<ModelName, Voice> =
+            wardrobe.voices.iter().map(|(name, (_, voice))| (name.clone(), voice.clone())).collect();
         voices.insert(ModelName::new(OFFLINE), voices::offline());
-        voices.extend(known.named.iter().map(|(name, voice)| (name.clone(), voice.clone())));
-        voices.extend(
-            self.config.models.iter().map(|(name, model)| (name.clone(), voices::configured(name, model, &self.keys))),
-        );
         voices.extend(self.given.iter().map(|(name, voice)| (name.clone(), voice.clone())));
         let default = self.chosen(&voices);
-        let outfit = Outfit::new(&self.base, voices, default, secrets, known.servers.clone());
+        let outfit = Outfit::new(&self.base, voices, default, secrets, servers);
         *self.now.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(outfit);
     }
 
@@ -236,4 +301,12 @@ fn places() -> Vec<Place> {
     let mut places = Place::usual();
     places.extend(said.filter(|said| !Place::usual().contains(said)));
     places
+}
+
+/// Whether something still listens where a server was.
+async fn takes_connections(base_url: &str) -> bool {
+    let authority = base_url.split("://").nth(1).and_then(|rest| rest.split('/').next()).unwrap_or_default();
+    let connection = tokio::time::timeout(LOOK_LIMIT, tokio::net::TcpStream::connect(authority)).await;
+    // Only a refusal says that nothing is there.
+    !matches!(connection, Ok(Err(_)))
 }

@@ -104,7 +104,7 @@ pub(crate) async fn remove_key(house: &House, name: &str) -> Result<KeyList, Pro
 }
 
 async fn changed(house: &House) -> Result<KeyList, Problem> {
-    house.catalog.keys_changed();
+    house.catalog.keys_changed().await;
     keys(house).await
 }
 
@@ -114,6 +114,6 @@ async fn on_thread<T: Send + 'static>(
     job: impl FnOnce() -> Result<T, KeyMissing> + Send + 'static,
 ) -> Result<T, Problem> {
     let broken = || Problem::new(Code::Internal, "a thread of the keys broke down; see `tinkerbell daemon logs`");
-    let done = house.tasks.look(job).await.ok_or_else(broken)?;
+    let done = house.tasks.chore(job).await.ok_or_else(broken)?;
     done.map_err(|error| Problem::new(Code::InvalidRequest, error.to_string()))
 }

@@ -11,7 +11,6 @@ use models::{
     Adaptive, Backend, ChatConfig, Constrained, Dialect, FoundModel, GenAi, GenAiConfig, GenAiProvider, Key, Known,
     Offline, Ollama, OllamaConfig, OpenAiChat, Server, ServerKind,
 };
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use wire::rest::{Abilities, ModelSource, Tooling};
 
@@ -56,32 +55,88 @@ pub(super) fn may_be_local(name: &ModelName) -> bool {
     name.as_str().split_once("::").is_none_or(|(word, _)| local(word))
 }
 
-/// The model that `provider::model` stands for; `None` where the name is no such thing.
-pub(super) fn named(name: &ModelName, keys: &KeyStore) -> Option<Voice> {
-    let (provider, model) = config::named(name.as_str()).ok()??;
-    let model = Model {
-        provider,
-        model: model.to_owned(),
-        base_url: None,
-        key: None,
-        context_tokens: None,
-        max_output_tokens: None,
-        input_microusd_per_mtok: None,
-        output_microusd_per_mtok: None,
-        tools: ToolUse::Auto,
-        images: None,
-        documents: None,
-        keep_alive: None,
-        think: None,
-    };
-    Some(Voice { source: ModelSource::Named, ..configured(name, &model, keys) })
+/// Whether a name is of the form `provider::model`, with a provider that there is.
+pub(super) fn is_named(name: &ModelName) -> bool {
+    matches!(config::named(name.as_str()), Ok(Some(_)))
 }
 
-/// A model of the configuration.
-pub(super) fn configured(name: &ModelName, model: &Model, keys: &KeyStore) -> Voice {
-    let source = model.key.clone().or_else(|| keys.usual(name, model.provider));
-    let place = source.as_ref().map(KeySource::place);
-    let made = key(source.as_ref(), model, keys).and_then(|key| backend(model, key.as_ref()));
+/// What a voice is made of. As long as this stays the same, so does the voice.
+#[derive(PartialEq)]
+pub(super) enum Made {
+    /// Of a configuration's entry, or a name that stands for one; with its key, or what is missing.
+    Model { model: Model, source: ModelSource, place: Option<String>, key: Result<Option<Key>, String> },
+    /// Of a server that was found.
+    Found { kind: ServerKind, base_url: String, model: FoundModel },
+}
+
+impl Made {
+    /// The model that `provider::model` stands for; `None` where the name is no such thing.
+    pub(super) fn named(name: &ModelName, keys: &KeyStore) -> Option<Made> {
+        let (provider, model) = config::named(name.as_str()).ok()??;
+        let model = Model {
+            provider,
+            model: model.to_owned(),
+            base_url: None,
+            key: None,
+            context_tokens: None,
+            max_output_tokens: None,
+            input_microusd_per_mtok: None,
+            output_microusd_per_mtok: None,
+            tools: ToolUse::Auto,
+            images: None,
+            documents: None,
+            keep_alive: None,
+            think: None,
+        };
+        Some(Made::model(name, &model, keys, ModelSource::Named))
+    }
+
+    /// A model of the configuration.
+    pub(super) fn configured(name: &ModelName, model: &Model, keys: &KeyStore) -> Made {
+        Made::model(name, model, keys, ModelSource::Configured)
+    }
+
+    fn model(name: &ModelName, model: &Model, keys: &KeyStore, source: ModelSource) -> Made {
+        let from = model.key.clone().or_else(|| keys.usual(name, model.provider));
+        let (place, key) = (from.as_ref().map(KeySource::place), key(from.as_ref(), model, keys));
+        Made::Model { model: model.clone(), source, place, key }
+    }
+
+    /// The models that servers of this machine hold.
+    pub(super) fn found(servers: &[Server]) -> impl Iterator<Item = (ModelName, Made)> {
+        servers.iter().flat_map(|server| {
+            server.models.iter().map(|model| {
+                let name = ModelName::new(&format!("{}::{}", word(server.kind), model.name));
+                let mut model = model.clone();
+                if server.kind == ServerKind::Ollama {
+                    // Whether it is loaded at this moment says nothing of how it is called.
+                    model.context_tokens = None;
+                }
+                (name, Made::Found { kind: server.kind, base_url: server.base_url.clone(), model })
+            })
+        })
+    }
+
+    /// The voice; `None` where a server is such that nothing can be made of it.
+    pub(super) fn voice(&self) -> Option<Voice> {
+        match self {
+            Made::Model { model, source, place, key } => Some(configured(model, *source, place.clone(), key.clone())),
+            Made::Found { kind, base_url, model } => of_server(*kind, base_url, model)
+                .inspect_err(|error| {
+                    tracing::debug!(model = model.name, error, "a model that was found cannot be used")
+                })
+                .ok(),
+        }
+    }
+}
+
+fn configured(
+    model: &Model,
+    source: ModelSource,
+    key_place: Option<String>,
+    key: Result<Option<Key>, String>,
+) -> Voice {
+    let made = key.and_then(|key| backend(model, key.as_ref()));
     let (backend, missing) = match made {
         Ok(backend) => (backend, None),
         Err(missing) => (Arc::new(Unusable::new(missing.clone())) as Arc<dyn Backend>, Some(missing)),
@@ -101,8 +156,7 @@ pub(super) fn configured(name: &ModelName, model: &Model, keys: &KeyStore) -> Vo
         json: None,
         reasoning: None,
     };
-    let (source, provider_model) = (ModelSource::Configured, model.model.clone());
-    Voice { backend, provider_model, spec, abilities, source, missing, key_place: place }
+    Voice { backend, provider_model: model.model.clone(), spec, abilities, source, missing, key_place }
 }
 
 fn key(source: Option<&KeySource>, model: &Model, keys: &KeyStore) -> Result<Option<Key>, String> {
@@ -175,21 +229,6 @@ fn spec(model: &Model, known: Option<&Known>, remote: bool) -> ModelSpec {
     }
 }
 
-/// The models that servers of this machine hold.
-pub(super) fn found(servers: &[Server]) -> BTreeMap<ModelName, Voice> {
-    let mut voices = BTreeMap::new();
-    for server in servers {
-        for model in &server.models {
-            let name = ModelName::new(&format!("{}::{}", word(server.kind), model.name));
-            match of_server(server, model) {
-                Ok(voice) => drop(voices.insert(name, voice)),
-                Err(error) => tracing::debug!(model = %name, error, "a model that was found cannot be used"),
-            }
-        }
-    }
-    voices
-}
-
 /// What a server is called, in lists and before the names of its models.
 pub(super) fn word(kind: ServerKind) -> &'static str {
     match kind {
@@ -199,17 +238,17 @@ pub(super) fn word(kind: ServerKind) -> &'static str {
     }
 }
 
-fn of_server(server: &Server, model: &FoundModel) -> Result<Voice, String> {
-    let (context_tokens, backend): (Tokens, Arc<dyn Backend>) = match server.kind {
+fn of_server(kind: ServerKind, base_url: &str, model: &FoundModel) -> Result<Voice, String> {
+    let (context_tokens, backend): (Tokens, Arc<dyn Backend>) = match kind {
         ServerKind::Ollama => {
             let context = model.trained_context_tokens.unwrap_or(OLLAMA_CONTEXT).min(OLLAMA_CONTEXT);
-            let mut config = OllamaConfig::new(&server.base_url);
+            let mut config = OllamaConfig::new(base_url);
             config.context_tokens = Some(context);
             (context, Arc::new(Ollama::new(config).map_err(|error| error.to_string())?))
         }
         ServerKind::LlamaCpp | ServerKind::OpenAiCompatible => {
             let context = model.context_tokens.or(model.trained_context_tokens).unwrap_or(UNKNOWN_CONTEXT);
-            let chat = OpenAiChat::new(ChatConfig::new(&server.base_url)).map_err(|error| error.to_string())?;
+            let chat = OpenAiChat::new(ChatConfig::new(base_url)).map_err(|error| error.to_string())?;
             (context, Arc::new(chat))
         }
     };

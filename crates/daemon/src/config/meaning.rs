@@ -49,7 +49,7 @@ pub struct Config {
 }
 
 /// A model that the file has.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Model {
     /// Who provides it.
     pub provider: &'static ProviderInfo,

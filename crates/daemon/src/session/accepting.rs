@@ -150,7 +150,7 @@ impl Owner {
             };
             let end = match read.await {
                 Ok(plan) => {
-                    let verified = tasks.look(move || verify(&workspace, &plan, &blobs, &secrets)).await;
+                    let verified = tasks.chore(move || verify(&workspace, &plan, &blobs, &secrets)).await;
                     verified.unwrap_or_else(|| Err(BROKE_DOWN.to_owned()))
                 }
                 Err(error) => Err(error),
@@ -163,7 +163,7 @@ impl Owner {
         self.running.insert(effect, Running::new(None));
         let (tasks, sender) = (self.house.tasks.clone(), self.ended_sender.clone());
         self.house.tasks.spawn("accept", async move {
-            let end = tasks.look(job).await.unwrap_or_else(|| Err(BROKE_DOWN.to_owned()));
+            let end = tasks.chore(job).await.unwrap_or_else(|| Err(BROKE_DOWN.to_owned()));
             let _ = sender.send(Ended::Accept(effect, Box::new(end))).await;
         });
     }

@@ -9,17 +9,14 @@ use super::view;
 use crate::catalog::Outfit;
 use crate::clock;
 
-use agent::{
-    Caps, Effect, EffectId, EffectKind, Event, Limit, Micros, ModelName, ModelSpec, Money, Phase, Plan, Question,
-    Scope, Seq, State, Tokens, Turn, TurnId, TurnOutcome,
-};
+use agent::{Effect, EffectId, EffectKind, Event, Micros, Money, Plan, Question, Scope, Seq, State, TurnOutcome};
 use std::cell::Cell;
 use std::sync::Arc;
 use store::{
     Append, AppendError, Blob, Ceiling, FoldRow, JournalId, NewAnswer, NewEvent, NewStart, Reserve, SessionRow, Settle,
 };
 use tokio::time::Instant;
-use wire::body::{self, LostMessage, Recipe};
+use wire::body::{self, LostMessage};
 use wire::{Code, Header, Problem, Record};
 
 /// Events after which the folds are written again, so that waking reads no more than these.
@@ -53,7 +50,9 @@ impl Owner {
     pub(super) fn seq_of(&self, index: usize) -> Seq {
         let before = self.unwritten.len() + index;
         let claim = usize::from(!self.claimed && (self.state.head.0 > 0 || index > 0));
-        Seq(self.state.head.0 + 1 + (before + claim) as u64)
+        // The brain puts the end of the turn behind a deadline that has come.
+        let deadlines = self.unwritten.iter().filter(|fact| is_deadline(&fact.event)).count();
+        Seq(self.state.head.0 + 1 + (before + claim + deadlines) as u64)
     }
 
     /// Makes things happen: appends them with all that follows from them, applies what is on disk, and starts what is
@@ -388,8 +387,11 @@ impl Owner {
                 Problem::new(Code::OutcomeUnknown, error.to_string())
                     .remedy("send the same request again, with its key")
             }
-            AppendError::Answered(_) => Problem::new(Code::Conflict, "another request with this key came first")
-                .remedy("send it again to get its answer"),
+            AppendError::Answered(_) => {
+                self.kept = None;
+                Problem::new(Code::Conflict, "another request with this key came first")
+                    .remedy("send it again to get its answer")
+            }
             AppendError::Invalid(invalid) => {
                 tracing::error!(session = %self.id, %invalid, "the journal refused an append; this is a fault");
                 // Whatever it is, it must not stand in the way of all that follows.
@@ -414,6 +416,10 @@ impl DraftedStart {
     fn to_store(&self) -> NewStart {
         NewStart { event: self.started.event.clone(), reserve: self.reserve.clone() }
     }
+}
+
+fn is_deadline(event: &Event) -> bool {
+    matches!(event, Event::TimerFired { effect, .. } if effect.kind == EffectKind::Deadline)
 }
 
 /// Only these change the canvas. The fold is copied when a running tool reads it, so it is not touched without need.

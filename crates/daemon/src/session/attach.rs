@@ -5,7 +5,7 @@ use super::owner::Owner;
 use super::perform::unreadable;
 use crate::secrets::Secrets;
 use agent::Tokens;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use wire::body;
 use wire::rest::Abilities;
@@ -17,6 +17,8 @@ pub(crate) const PER_PROMPT: usize = 16;
 pub(crate) const BYTES: usize = 8 << 20;
 /// The longest name that a complaint quotes.
 const LONGEST_SHOWN_BYTES: usize = 200;
+/// What one request holds of them; providers refuse bodies of some 30 MB.
+const REQUEST_BYTES: u64 = 16 << 20;
 /// What an image weighs in a context. Providers count by its size in pixels; this is what a large one costs.
 const IMAGE_TOKENS: Tokens = Tokens(1_600);
 /// Bytes of a document for one token: a page of a PDF has some 50 KiB and costs some 1,500 tokens.
@@ -75,6 +77,8 @@ pub(super) fn weight(media: MediaType, bytes: u64) -> Tokens {
 #[derive(Debug, Default)]
 pub(super) struct Lookup {
     bytes: BTreeMap<BlobHash, Arc<[u8]>>,
+    /// Those that are there and are left out.
+    left_out: BTreeSet<BlobHash>,
     abilities: Abilities,
 }
 
@@ -88,11 +92,14 @@ impl Lookup {
                 Some(bytes) if self.takes(media) => {
                     taken.push(models::Attachment { name, media_type: media, bytes: bytes.clone() })
                 }
-                Some(_) => {
+                _ if !self.takes(media) => {
                     let (word, bytes) = (media.word(), one.bytes);
                     words.push_str(&format!("\n[{name}: {word}, {bytes} bytes; this model does not take it]"));
                 }
-                None => words.push_str(&format!("\n[{name}: it was forgotten at the user's wish]")),
+                _ if self.left_out.contains(&one.blob) => {
+                    words.push_str(&format!("\n[{name}: shown before, and left out here to make room]"));
+                }
+                _ => words.push_str(&format!("\n[{name}: it was forgotten at the user's wish]")),
             }
         }
         (taken, words)
@@ -105,20 +112,28 @@ impl Lookup {
 }
 
 impl Owner {
-    /// Fetches the bytes that a request needs. They are not kept in memory beyond it.
+    /// Fetches the bytes that a request needs, the newest first, as far as one request holds them. They are not kept in
+    /// memory beyond it.
     pub(super) async fn look_up(
         &self,
         wanted: impl Iterator<Item = &body::Attachment>,
         abilities: Abilities,
     ) -> Result<Lookup, Problem> {
-        let mut bytes = BTreeMap::new();
-        let hashes: Vec<BlobHash> = wanted.map(|one| one.blob).collect();
-        for hash in hashes {
-            if let Some(found) = self.house.store.blob(hash).await.map_err(unreadable)? {
-                bytes.insert(hash, found.into());
+        let mut lookup = Lookup { abilities, ..Lookup::default() };
+        let wanted: Vec<(BlobHash, u64, MediaType)> = wanted.map(|one| (one.blob, one.bytes, one.media_type)).collect();
+        let mut room = REQUEST_BYTES;
+        for (hash, size, media) in wanted.into_iter().rev() {
+            if !lookup.takes(media) || lookup.bytes.contains_key(&hash) {
+                continue;
+            }
+            if size > room {
+                lookup.left_out.insert(hash);
+            } else if let Some(found) = self.house.store.blob(hash).await.map_err(unreadable)? {
+                room -= size;
+                lookup.bytes.insert(hash, found.into());
             }
         }
-        Ok(Lookup { bytes, abilities })
+        Ok(lookup)
     }
 }
 
@@ -137,7 +152,7 @@ mod tests {
         let all = [one(MediaType::Png, b"png"), one(MediaType::Pdf, b"pdf"), one(MediaType::Gif, b"gone")];
         let bytes = [&b"png"[..], b"pdf"].map(|bytes| (BlobHash::of(bytes), bytes.into())).into();
         let abilities = Abilities { images: Some(true), ..Abilities::default() };
-        let (taken, words) = Lookup { bytes, abilities }.split(&all);
+        let (taken, words) = Lookup { bytes, abilities, ..Lookup::default() }.split(&all);
         assert_eq!(taken.iter().map(|one| &one.bytes[..]).collect::<Vec<_>>(), [b"png"]);
         assert!(words.contains("application/pdf, 3 bytes; this model") && words.contains("forgotten"), "{words}");
     }

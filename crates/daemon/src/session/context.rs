@@ -14,11 +14,12 @@ impl Owner {
             self.read_instructions().await;
         }
         let (default, _) = self.house.catalog.default().await;
-        let named = self.state.turn.as_ref().and_then(|turn| turn.model.clone());
-        let named = named.or_else(|| self.profile.model.clone()).unwrap_or(default);
+        let named = self.state.turn.as_ref().and_then(|turn| turn.model.clone()).unwrap_or(default);
         self.house.catalog.learn(&named).await?;
         let outfit = self.house.catalog.current();
-        let model = outfit.settings.routes.get(&named).and_then(|route| route.first()).unwrap_or(&named);
+        let route = outfit.settings.routes.get(&named);
+        let known = |model: &&ModelName| outfit.settings.models.contains_key(*model);
+        let model = route.and_then(|route| route.iter().find(known)).unwrap_or(&named);
         let spec = outfit.settings.models.get(model).ok_or_else(|| unknown(model))?;
         let plan = agent::plan(&self.state.window, self.caps(spec));
         let items = self.state.window.items().skip_while(|item| Some(item.seq) != plan.first);

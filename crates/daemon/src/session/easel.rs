@@ -49,12 +49,23 @@ impl Owner {
         self.compared(compared)
     }
 
+    /// The same before a prompt, which may be taken though the canvas cannot be brought in line: accept will say why.
+    pub(super) async fn rebase_if_possible(&mut self) -> Result<Vec<Fact>, Problem> {
+        match self.rebase().await {
+            Err(problem) if problem.code == Code::Conflict => {
+                tracing::warn!(session = %self.id, %problem, "the canvas stays behind the files");
+                Ok(Vec::new())
+            }
+            other => other,
+        }
+    }
+
     /// Settles conflicts for the canvas: what the user has there becomes the base that the next accept replaces.
     async fn keep(&mut self, paths: &[RelPath]) -> Result<Moved, Problem> {
         let compared = self.compare().await?;
         let kept = compared.keep(paths).map_err(|error| Problem::new(Code::Conflict, error.to_string()))?;
         let facts = self.compared(kept)?;
-        let seq = self.seq_of(0);
+        let seq = if facts.is_empty() { self.state.head } else { self.seq_of(0) };
         self.happen(facts, None).await?;
         Ok(Moved { seq, canvas: self.canvas_view().await? })
     }

@@ -3,6 +3,7 @@
 
 use super::load::no_such_session;
 use super::perform::unreadable;
+use super::saying::titled;
 use crate::clock;
 use crate::house::House;
 use agent::{Epoch, Event, Money, Seq, SessionId};
@@ -20,7 +21,7 @@ pub(crate) async fn fork(house: &House, parent: SessionId, request: ForkRequest)
     }
     let (session, at) = (clock::session_id(), clock::now());
     let secrets = house.catalog.current().secrets.clone();
-    let title = request.title.map(|title| secrets.masked(title)).or(listed.row.title);
+    let title = request.title.map(|title| titled(&title, &secrets)).transpose()?.or(listed.row.title);
     let event = Event::SessionForked { parent, at_seq };
     let header = Header { seq: at_seq.next(), at, session: Some(session), event };
     let words = body::Session { workspace: listed.row.workspace.clone(), title: title.clone() };

@@ -117,6 +117,13 @@ impl Owner {
                 self.stuck = None;
                 let open = &self.state.open;
                 self.unwritten.retain(|fact| fact.event.ends().is_some_and(|effect| open.contains_key(&effect)));
+                if self.unwritten.is_empty() {
+                    // What it answered is on disk, and the answer with it.
+                    self.kept = None;
+                }
+                if let Ok(Some(listed)) = self.house.store.session(self.id).await {
+                    (self.profile.title, self.profile.model) = (listed.row.title, listed.row.model);
+                }
                 self.gone = self.state.head == Seq(0);
             }
             (Err(error), _) | (_, Err(error)) => {
@@ -149,6 +156,7 @@ impl Owner {
         let body = records.into_iter().next().and_then(|record| record.body);
         let reply: body::Reply = body.and_then(|body| body::read(&body).ok()).unwrap_or_default();
         let alike = self.state.turn.as_ref().map_or(0, |turn| turn.alike);
+        let (mut counted, mut in_reply) = (Alike::default(), 0);
         for call in reply.calls {
             let arguments = match call.arguments {
                 Text::Inline(text) => Some(text),
@@ -157,7 +165,14 @@ impl Owner {
                     bytes.and_then(|bytes| String::from_utf8(bytes).ok())
                 }
             };
-            self.alike = Alike::recalled(&call.name, arguments.as_deref().unwrap_or_default(), alike);
+            let (name, text) = (call.name.as_str(), arguments.as_deref().unwrap_or_default());
+            in_reply += 1;
+            if counted.count(name, text) == in_reply {
+                // All calls of the reply so far are the same one, which may have been asked for before it.
+                self.alike = Alike::recalled(name, text, alike.max(in_reply));
+            } else {
+                self.alike = counted;
+            }
             let inspected = match arguments {
                 Some(text) => self.house.toolbox.inspect(&call.name, &text),
                 None => Err("its arguments were forgotten".to_owned()),

@@ -8,6 +8,7 @@ use super::perform::{Ended, Running, late, unreadable};
 use super::render::{Spoken, render};
 use super::tool::prepared;
 use crate::catalog::Outfit;
+use crate::config::OFFLINE;
 use crate::house::system_prompt;
 use crate::secrets::Secrets;
 use agent::{
@@ -51,7 +52,9 @@ impl Owner {
             let end = failed(Failure::UnknownModel, format!("there is no model {model}"));
             return self.hand_over(Ended::Model(id, Box::new(end)));
         };
-        let messages = match self.messages(plan, voice.abilities).await {
+        // The offline model takes every word for the user's.
+        let reads_notes = voice.provider_model != OFFLINE;
+        let messages = match self.messages(plan, voice.abilities, reads_notes).await {
             Ok(messages) => messages,
             Err(problem) => {
                 return self.hand_over(Ended::Model(id, Box::new(failed(Failure::Rejected, problem.detail))));
@@ -106,12 +109,13 @@ impl Owner {
     }
 
     /// The words that a recipe names, fetched where they are not in memory.
-    async fn messages(&mut self, plan: Plan, abilities: Abilities) -> Result<Vec<Message>, Problem> {
+    async fn messages(&mut self, plan: Plan, abilities: Abilities, reads_notes: bool) -> Result<Vec<Message>, Problem> {
         let planned: Vec<_> = plan.messages(&self.state.window).take(plan.message_count as usize).collect();
         self.fetch(&planned.iter().map(|planned| planned.seq).collect::<Vec<_>>()).await?;
         let spoken = planned.iter().filter_map(|planned| self.spoken.all().get(&planned.seq));
         let attached = self.look_up(spoken.flat_map(Spoken::attachments), abilities).await?;
-        let messages = render(&planned, self.spoken.all(), &attached, preface(&self.instructions));
+        let notes = if reads_notes { preface(&self.instructions) } else { None };
+        let messages = render(&planned, self.spoken.all(), &attached, notes);
         self.spoken.bound();
         Ok(messages)
     }

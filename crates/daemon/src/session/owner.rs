@@ -131,9 +131,14 @@ impl Owner {
                     if registry.let_go(self.id, &inbox) {
                         return;
                     }
-                    seat.stays();
+                    registry.stays(&seat);
+                    continue;
                 }
-                Next::Command(Command::MakeRoom) => seat.stays(),
+                // Without weighing: that would ask it again at once.
+                Next::Command(Command::MakeRoom) => {
+                    registry.stays(&seat);
+                    continue;
+                }
                 Next::Command(Command::Leave { force, reply }) => {
                     let leaves = self.may_leave(force).await;
                     let gone = leaves.is_ok();
@@ -170,7 +175,7 @@ impl Owner {
             if self.stopping && self.running.is_empty() {
                 break;
             }
-            registry.weigh(&seat, self.bytes(), self.at_rest() && !self.live.watched());
+            registry.weigh(&seat, self.bytes(), self.at_rest());
         }
         self.leave(inbox, &registry).await;
     }
@@ -219,7 +224,8 @@ impl Owner {
 
     /// Only somebody's answer may be missing: a session that waits for a person rests too.
     fn at_rest(&self) -> bool {
-        self.running.is_empty() && self.timers.is_empty() && self.behind.is_none() && self.stuck.is_none()
+        let waits = self.held.is_empty() && self.behind.is_none() && self.stuck.is_none();
+        waits && self.running.is_empty() && self.timers.is_empty()
     }
 
     /// What the session holds in memory, about.
@@ -237,15 +243,16 @@ impl Owner {
 
     /// Whether the session may be removed: nothing of it runs, or all of it has just been cancelled.
     async fn may_leave(&mut self, force: bool) -> Result<Seq, Problem> {
-        let busy = |what: &str| {
-            Problem::new(Code::Conflict, format!("{what} in session {}", self.id))
-                .remedy("wait for its end, or remove it by force, which cancels what runs")
-        };
         if self.state.accept_open() {
-            return Err(busy("an accept is under way"));
+            let detail = format!("an accept is under way in session {}", self.id);
+            return Err(
+                Problem::new(Code::Conflict, detail).remedy("wait for its end, or give it up: `tinkerbell cancel`")
+            );
         }
         if self.state.has_work() && !force {
-            return Err(busy("a turn is running"));
+            let detail = format!("a turn is running in session {}", self.id);
+            let remedy = "wait for its end, or remove it by force, which cancels what runs";
+            return Err(Problem::new(Code::Conflict, detail).remedy(remedy));
         }
         self.release_all();
         self.join_effects().await;

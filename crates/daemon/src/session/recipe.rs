@@ -88,6 +88,9 @@ fn why(model: &ModelName, turn: Option<&Turn>, outfit: &Outfit) -> String {
         (Some(failed), _) => {
             format!("{} failed ({}), and this one comes after it", failed.model, failed.failure.word())
         }
+        (None, Some(named)) if outfit.settings.default_model.as_ref() == Some(named) && named == model => {
+            outfit.default_why.clone()
+        }
         (None, Some(named)) if named == model => "the prompt named it".to_owned(),
         (None, Some(route)) => format!("it is the first of the route {route} that works"),
         (None, None) => outfit.default_why.clone(),

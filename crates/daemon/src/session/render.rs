@@ -207,9 +207,12 @@ fn results(
         if let Some(Spoken::Result { effect, text, attachments }) = spoken.get(&planned.seq)
             && of_reply(effect)
         {
-            // A result that is shortened is shown without its images too.
-            let seen = if planned.to.is_some() { &[] } else { attachments.as_slice() };
-            let (attachments, untaken) = attached.split(seen);
+            let (attachments, untaken) = match planned.to {
+                Some(_) if !attachments.is_empty() => {
+                    (Vec::new(), "\n[what it showed is left out here to make room]".to_owned())
+                }
+                _ => attached.split(attachments),
+            };
             told.insert(effect.ordinal, (shortened(text, planned.to) + &untaken, attachments));
         }
     }

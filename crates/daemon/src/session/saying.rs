@@ -7,6 +7,7 @@ use super::owner::{Owner, draining};
 use super::perform::unreadable;
 use super::view;
 use crate::clock;
+use crate::secrets::Secrets;
 use agent::{Answer, EffectId, Event, Micros, Seq, Tokens, TurnId, TurnOutcome};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -35,7 +36,7 @@ impl Owner {
         let secrets = self.house.catalog.current().secrets.clone();
         // Masked before it is cut, since a cut could go through a key.
         let first_words = || prompt.as_ref().map(|prompt| title_of(&secrets.mask(&prompt.text)));
-        self.profile.title = title.map(|title| secrets.masked(title)).or_else(first_words);
+        self.profile.title = title.map(|title| titled(&title, &secrets)).transpose()?.or_else(first_words);
         if prompt.is_some() {
             self.read_instructions().await;
         }
@@ -49,7 +50,7 @@ impl Owner {
     }
 
     pub(super) async fn prompt(&mut self, prompt: Prompt, once: Option<Once>) -> Result<Acknowledged, Problem> {
-        let mut before = self.rebase().await?;
+        let mut before = self.rebase_if_possible().await?;
         if self.state.turn.is_none() {
             self.read_instructions().await;
         }
@@ -92,7 +93,8 @@ impl Owner {
                 why = Some(outfit.default_why.clone());
                 outfit.settings.default_model.clone()
             });
-            let fact = self.prompt_fact(prompt)?;
+            // Where it goes is written down, so that what was acknowledged is what happens.
+            let fact = self.prompt_fact(Prompt { model: asked.clone(), ..prompt })?;
             turn = fact.event.turn();
             // A prompt that joins a running turn goes to that turn's model.
             model = asked.filter(|_| !matches!(fact.event, Event::PromptSteered { .. }));
@@ -157,12 +159,7 @@ impl Owner {
 
     /// Calls the session something else.
     pub(super) async fn title(&mut self, title: String) -> Result<SessionView, Problem> {
-        let title = title.trim();
-        if title.is_empty() || title.chars().count() > LONGEST_TITLE_CHARS {
-            let detail = format!("a title has 1 to {LONGEST_TITLE_CHARS} characters");
-            return Err(Problem::new(Code::InvalidRequest, detail));
-        }
-        let title = self.house.catalog.current().secrets.mask(title).into_owned();
+        let title = titled(&title, &self.house.catalog.current().secrets)?;
         let before = self.profile.title.replace(title.clone());
         let outcome = self.happen(vec![self.titled(title)], None).await;
         if outcome.is_err() {
@@ -216,6 +213,16 @@ impl Once {
             expires: Micros(now.0 + ANSWER_MICROS),
         }
     }
+}
+
+/// A title that somebody gave, without keys.
+pub(super) fn titled(title: &str, secrets: &Secrets) -> Result<String, Problem> {
+    let title = title.trim();
+    if title.is_empty() || title.chars().count() > LONGEST_TITLE_CHARS {
+        let detail = format!("a title has 1 to {LONGEST_TITLE_CHARS} characters");
+        return Err(Problem::new(Code::InvalidRequest, detail).remedy("say it in fewer words"));
+    }
+    Ok(secrets.mask(title).into_owned())
 }
 
 /// The first words of a prompt.

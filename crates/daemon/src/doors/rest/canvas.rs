@@ -7,6 +7,7 @@ use agent::Seq;
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
+use std::collections::BTreeSet;
 use wire::RelPath;
 use wire::operation;
 use wire::rest::{AcceptRequest, HunkChoice, RewindRequest, Selection};
@@ -100,7 +101,13 @@ pub(super) fn chosen(paths: Option<Vec<String>>, hunks: Option<HunkChoice>) -> R
         (None, Some(hunks)) if hunks.files.iter().all(|file| file.take.is_empty()) => {
             Err(bad("no hunk is chosen".to_owned()))
         }
-        (None, Some(hunks)) => Ok(Chosen::Hunks(hunks)),
+        (None, Some(hunks)) => {
+            let paths: BTreeSet<&RelPath> = hunks.files.iter().map(|file| &file.path).collect();
+            if paths.len() < hunks.files.len() {
+                return Err(bad("a file stands twice in the choice of hunks".to_owned()));
+            }
+            Ok(Chosen::Hunks(hunks))
+        }
         (None, None) => Ok(Chosen::All),
         (paths, None) => Ok(Chosen::Paths(selected(&Selection { paths })?)),
     }

@@ -1,4 +1,4 @@
-//! REVIEW of issue 4, the heart: each test shows a fault and fails until it is mended. To be moved to `edges.rs` then.
+//! Where a tool for every day is under pressure: refused starts beside lost accepts, full caches, slow hooks, long titles.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by ending")]
 
