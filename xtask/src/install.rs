@@ -28,8 +28,8 @@ pub(crate) struct Options {
 /// Where things go.
 #[derive(Debug, PartialEq, Eq)]
 struct Places {
-    /// The directory of programs.
-    bin: PathBuf,
+    /// Cargo's root of programs, which lie in its `bin`.
+    programs: PathBuf,
     /// What is shared by programs: the manual, completions of bash and zsh.
     data: PathBuf,
     /// Configuration: completions of fish.
@@ -42,25 +42,25 @@ pub(crate) fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
     let places = Places::of(chosen.as_deref(), &|name| std::env::var_os(name))?;
     let mut build = vec!["install".into(), "--locked".into(), "--force".into(), "--path".into()];
     build.push(OsString::from(root.join("crates/tinkerbell")));
-    if let Some(chosen) = &chosen {
-        build.extend(["--root".into(), OsString::from(chosen)]);
-    }
+    // Said always: a configuration of cargo's may name another root, where we would look for the binary in vain.
+    build.extend(["--root".into(), OsString::from(&places.programs)]);
     ensure!(
         Program::cargo(root, BUILD_LIMIT).args(build).run()?.success(),
         "the build failed, so nothing was installed"
     );
-    let binary = places.bin.join("tinkerbell");
+    let bin = places.programs.join("bin");
+    let binary = bin.join("tinkerbell");
     let written = complete(&binary, &places)?;
     println!("\ninstalled:");
     for file in &written {
         println!("  {}", file.display());
     }
-    println!("\nto undo: cargo uninstall tinkerbell{}; rm", root_option(chosen.as_deref()));
+    println!("\nto undo: cargo uninstall tinkerbell --root {}; rm", places.programs.display());
     for file in &written[1..] {
         println!("  {}", file.display());
     }
-    if !is_in_path(&places.bin) {
-        println!("\n{} is not in PATH; add it to use `tinkerbell` by its name", places.bin.display());
+    if !is_in_path(&bin) {
+        println!("\n{} is not in PATH; add it to use `tinkerbell` by its name", bin.display());
     }
     Ok(true)
 }
@@ -97,21 +97,17 @@ impl Places {
     /// Below the root that was chosen, else where cargo and the desktop's rules (XDG) put them.
     fn of(root: Option<&Path>, variable: &dyn Fn(&str) -> Option<OsString>) -> anyhow::Result<Places> {
         if let Some(root) = root {
-            return Ok(Places { bin: root.join("bin"), data: root.join("share"), config: root.join("config") });
+            return Ok(Places { programs: root.to_owned(), data: root.join("share"), config: root.join("config") });
         }
         let set = |name: &str| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
         let home = set("HOME").context("HOME is not set, so there is no place to install to; name one with --root")?;
         let cargo = set("CARGO_INSTALL_ROOT").or_else(|| set("CARGO_HOME")).unwrap_or_else(|| home.join(".cargo"));
         Ok(Places {
-            bin: cargo.join("bin"),
+            programs: cargo,
             data: set("XDG_DATA_HOME").unwrap_or_else(|| home.join(".local/share")),
             config: set("XDG_CONFIG_HOME").unwrap_or_else(|| home.join(".config")),
         })
     }
-}
-
-fn root_option(root: Option<&Path>) -> String {
-    root.map_or_else(String::new, |root| format!(" --root {}", root.display()))
 }
 
 fn is_in_path(bin: &Path) -> bool {
@@ -168,7 +164,7 @@ esac
         let home = |name: &str| (name == "HOME").then(|| "/h".into());
         let places = Places::of(None, &home).unwrap();
         let expected =
-            Places { bin: "/h/.cargo/bin".into(), data: "/h/.local/share".into(), config: "/h/.config".into() };
+            Places { programs: "/h/.cargo".into(), data: "/h/.local/share".into(), config: "/h/.config".into() };
         assert_eq!(places, expected);
         assert!(Places::of(None, &|_| None).is_err());
     }

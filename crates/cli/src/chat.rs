@@ -8,6 +8,7 @@
 //! Everything that the command line can do is done by it: a slash command is the command, for this session.
 
 mod act;
+mod asking;
 mod complete;
 mod conversation;
 mod draw;

@@ -78,7 +78,8 @@ fn command(program: &Program) -> Command {
     command
 }
 
-/// Whether a variable's name says that it holds a secret.
+/// Whether a variable's name says that it holds a secret. A variable of another name that the configuration takes a key
+/// from is not known here: the configuration is the daemon's, and its keys never come to the command line.
 fn is_secret(name: &str) -> bool {
     let name = name.to_uppercase();
     let is_ours = name.starts_with("TINKERBELL_") && (name.contains("KEY") || name.contains("TOKEN"));

@@ -9,6 +9,7 @@ use crate::question;
 use crate::render::{Transcript, View};
 use crate::request::Request;
 use crate::screen::{FAINT, HEAD, NOTE, Screen};
+use crate::terminal;
 use crate::update::{EventUpdate, Update};
 use crate::wait;
 use agent::{EffectId, Event, Question, Seq, SessionId, TurnId, TurnOutcome};
@@ -254,6 +255,7 @@ impl Follower<'_> {
 
     fn show_question(&mut self) -> Result<(), Error> {
         let Some((_, question)) = self.questions.front() else { return Ok(()) };
+        terminal::forget_typed(io::stdin().as_fd());
         self.screen.end_lines()?;
         let aside = self.screen.aside()?;
         let keys = aside.paint(HEAD, &question::keys(*question));

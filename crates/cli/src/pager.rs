@@ -18,6 +18,9 @@ use std::rc::Rc;
 /// Variables that name the pager, the first that is set first.
 const VARIABLES: [&str; 2] = ["TINKERBELL_PAGER", "PAGER"];
 
+/// How far the stops of a terminal's tabs are apart.
+const TAB_CELLS: usize = 8;
+
 /// Whether output may go through a pager.
 #[derive(Debug, Clone, Copy, Default, clap::Args)]
 pub(crate) struct Paging {
@@ -75,9 +78,16 @@ fn pager(variable: &dyn Fn(&str) -> Option<String>) -> Option<Program> {
     }
 }
 
+/// How many cells a line takes, its tabs as far as the terminal's next stop.
+fn cells(line: &str) -> usize {
+    let mut pieces = line.split('\t').map(crate::columns::width);
+    let first = pieces.next().unwrap_or(0);
+    pieces.fold(first, |cells, piece| (cells / TAB_CELLS + 1) * TAB_CELLS + piece)
+}
+
 /// Whether a text can be seen whole, with a line left for the next prompt.
 fn fits(text: &str, size: Size) -> bool {
-    let rows = |line: &str| crate::columns::width(&strip(line)).div_ceil(size.columns).max(1);
+    let rows = |line: &str| cells(&strip(line)).div_ceil(size.columns).max(1);
     let mut left = size.rows.saturating_sub(1);
     text.lines().all(|line| {
         let needed = rows(line);
@@ -124,6 +134,7 @@ mod tests {
         let size = Size { columns: 10, rows: 4 };
         assert!(fits("1\n2\n3\n", size) && !fits("1\n2\n3\n4\n", size));
         assert!(!fits("12345678901\n2\n3\n", size), "a long line takes two rows");
+        assert!(!fits("a\tbcd\n2\n3\n", size) && fits("a\tbc\n2\n3\n", size), "a tab goes to the next stop");
         assert!(fits("\u{1b}[31m1234567890\u{1b}[0m\n2\n3\n", size), "colours take no room");
     }
 }

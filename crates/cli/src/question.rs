@@ -31,6 +31,20 @@ pub(crate) fn keys(question: Question) -> String {
     shown.join(", ")
 }
 
+/// The same where a key answers without Enter, but for answers that need it.
+pub(crate) fn keys_at_once(question: Question) -> String {
+    let shown = choices(question).iter().map(|(key, answer)| {
+        let enter = if needs_enter(*answer) { " Enter" } else { "" };
+        format!("[{key}{enter}] {}", answer.word())
+    });
+    shown.collect::<Vec<_>>().join(", ")
+}
+
+/// Whether a key is not enough for an answer: it gives up what was asked for.
+pub(crate) fn needs_enter(answer: Answer) -> bool {
+    answer == Answer::Abandon
+}
+
 /// The answer that somebody typed: the key or the word, in any case, or `yes` and `no` for them.
 pub(crate) fn typed(question: Question, line: &str) -> Option<Answer> {
     let line = line.trim().to_lowercase();

@@ -53,14 +53,14 @@ pub(crate) struct Transcript {
     attempts: Attempts,
     /// Files that were read along with the last model call.
     reads: Vec<String>,
-    /// Prompts that were typed where this is shown, and need not be told there.
+    /// Prompts and accepts that were typed where this is shown, and need not be told there.
     typed_here: BTreeSet<Seq>,
     /// Questions that were answered where this is shown.
     answered_here: BTreeSet<EffectId>,
     /// Prompts that wait for their turn.
     waiting: BTreeMap<TurnId, String>,
-    /// What can be done with what a turn changed.
-    what_next: &'static str,
+    /// What can be done with what a turn changed: with one change, and with several.
+    what_next: [&'static str; 2],
 }
 
 impl Transcript {
@@ -77,17 +77,22 @@ impl Transcript {
             typed_here: BTreeSet::new(),
             answered_here: BTreeSet::new(),
             waiting: BTreeMap::new(),
-            what_next: "",
+            what_next: [""; 2],
         }
     }
 
     /// The same, saying after each turn what can be done with what it changed.
-    pub(crate) fn with_next(self, what_next: &'static str) -> Transcript {
+    pub(crate) fn with_next(self, what_next: [&'static str; 2]) -> Transcript {
         Transcript { what_next, ..self }
     }
 
     /// This prompt was typed where the transcript is shown.
     pub(crate) fn was_typed_here(&mut self, seq: Seq) {
+        self.typed_here.insert(seq);
+    }
+
+    /// This end of an accept was told where the transcript is shown.
+    pub(crate) fn was_told_here(&mut self, seq: Seq) {
         self.typed_here.insert(seq);
     }
 
@@ -214,6 +219,11 @@ impl Transcript {
             Event::BudgetExhausted { scope, .. } => {
                 let why = because(update.body::<body::Exhausted>().map(|exhausted| exhausted.message));
                 remark(screen, NOTE, &format!("! the budget of the {} is exhausted{why}", scope.word()))
+            }
+            Event::AcceptFinished { .. } | Event::AcceptUndone { .. }
+                if self.typed_here.contains(&update.header.seq) =>
+            {
+                Ok(())
             }
             _ => canvas_event(screen, update),
         }
@@ -352,7 +362,10 @@ impl Transcript {
         let steps = words::count(u64::from(*steps), "step");
         let changed = match (self.view, changed) {
             (View::Turn(_), _) | (_, 0) => String::new(),
-            (_, changed) => format!("; {} on the canvas{}", words::count((*changed).into(), "change"), self.what_next),
+            (_, changed) => {
+                let next = self.what_next[usize::from(*changed > 1)];
+                format!("; {} on the canvas{next}", words::count((*changed).into(), "change"))
+            }
         };
         remark(screen, FAINT, &format!("{steps}, {}{changed}", words::usage(usage, *cost_microusd)))
     }

@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::screen::Screen;
 use crate::start::Starter;
 use crate::terminal;
+use agent::Seq;
 use std::process::ExitCode;
 use wire::places::Places;
 use wire::{Code, Problem};
@@ -32,8 +33,11 @@ pub(crate) struct Context {
     pub(crate) globals: Globals,
     /// Where output goes.
     pub(crate) screen: Screen,
-    /// Whether whoever runs this command looks after the signals that end the process.
-    pub(crate) ends_are_watched: bool,
+    /// Whether a conversation runs this command: it looks after the signals that end the process, and what is to be
+    /// typed next is typed there.
+    pub(crate) in_chat: bool,
+    /// The end of the accept that this command asked for and told of.
+    pub(crate) accepted: Option<Seq>,
 }
 
 /// Whether a command may start the daemon.
@@ -46,6 +50,11 @@ pub(crate) enum Starting {
 }
 
 impl Context {
+    /// What a command has that is run by itself.
+    pub(crate) fn new(screen: Screen, globals: Globals) -> Context {
+        Context { globals, screen, in_chat: false, accepted: None }
+    }
+
     /// Where things lie.
     pub(crate) fn places(&self) -> Result<Places, Problem> {
         Places::from_env(&|name| std::env::var_os(name), self.globals.socket.clone()).map_err(|error| {
@@ -79,7 +88,7 @@ impl Context {
 pub fn run(invocation: Invocation) -> ExitCode {
     let Invocation { globals, verb } = invocation;
     let json = globals.json;
-    let mut context = Context { screen: Screen::standard(globals.color), globals, ends_are_watched: false };
+    let mut context = Context::new(Screen::standard(globals.color), globals);
     let result = dispatch(verb, &mut context);
     // What was printed before an error belongs before it.
     let flushed = context.screen.flush();

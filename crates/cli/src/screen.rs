@@ -154,6 +154,15 @@ impl Screen {
         aside.line(&painted)
     }
 
+    /// Writes a line beside the result that is there to be copied: only the terminal breaks it, which a copy does not
+    /// show.
+    pub(crate) fn copyable(&mut self, style: Style, text: &str) -> Result<(), Error> {
+        self.end_lines()?;
+        let aside = self.aside()?;
+        let painted = aside.paint(style, text);
+        aside.line(&painted)
+    }
+
     /// Shows all that was written.
     pub(crate) fn flush(&mut self) -> Result<(), Error> {
         self.out.flush()

@@ -5,7 +5,8 @@
 //! the last of them. Deliberately absent: editing of lines, which `chat` has.
 
 use crate::wait;
-use rustix::termios::{self, LocalModes, OptionalActions, Termios};
+use rustix::process::getpgrp;
+use rustix::termios::{self, LocalModes, OptionalActions, QueueSelector, Termios};
 use signal_hook::SigId;
 use signal_hook::consts::{SIGHUP, SIGTERM};
 use signal_hook::flag;
@@ -42,6 +43,17 @@ fn size_of(terminal: BorrowedFd<'_>) -> Option<Size> {
     }
     let told = termios::tcgetwinsize(terminal).ok().filter(|size| size.ws_col > 0 && size.ws_row > 0);
     Some(told.map_or(USUAL, |size| Size { columns: size.ws_col.into(), rows: size.ws_row.into() }))
+}
+
+/// Forgets what was typed and not read yet, where it is a terminal's: a question that is shown now is not answered by
+/// what was typed before.
+pub(crate) fn forget_typed(terminal: BorrowedFd<'_>) {
+    // In the background the system would stop us for this, and nobody's keys reach us.
+    let is_in_background = termios::tcgetpgrp(terminal).is_ok_and(|group| group != getpgrp());
+    if !is_in_background {
+        // What is no terminal has nothing to forget.
+        let _ = termios::tcflush(terminal, QueueSelector::IFlush);
+    }
 }
 
 /// Replaces the last line that somebody at the terminal was told on standard error; nothing is said elsewhere.
@@ -254,6 +266,15 @@ mod tests {
         let mut keyboard = Keyboard::new(inner.as_fd()).unwrap();
         let keys = [keyboard.key().unwrap(), keyboard.key().unwrap(), keyboard.key().unwrap()];
         assert_eq!(keys, [Key::Char('y'), Key::Char('n'), Key::Enter]);
+    }
+
+    #[test]
+    fn what_was_typed_before_a_question_is_forgotten() {
+        let (mut outer, inner) = terminal();
+        outer.write_all(b"y\n").unwrap();
+        assert_eq!(wait::readable([Some(inner.as_fd())], None).unwrap(), [true]);
+        forget_typed(inner.as_fd());
+        assert_eq!(wait::readable([Some(inner.as_fd())], Some(Duration::ZERO)).unwrap(), [false]);
     }
 
     #[test]

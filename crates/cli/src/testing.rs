@@ -34,7 +34,7 @@ pub(crate) fn daemon(bodies: &[&str]) -> FakeDaemon {
 pub(crate) fn context(daemon: &FakeDaemon) -> (Context, Written, Written) {
     let (screen, out, aside) = testing::screen(false);
     let globals = Globals { socket: Some(daemon.socket()), no_start: true, ..Globals::default() };
-    (Context { globals, screen, ends_are_watched: false }, out, aside)
+    (Context::new(screen, globals), out, aside)
 }
 
 /// Runs what is typed after `tinkerbell`.

@@ -4,8 +4,8 @@
 //! Where keys overlap, all of what they cover goes. Text that comes in pieces passes a [`Stream`], which holds back no more than a tail that could
 //! still become a key. What stands in a key's place is `[key NAME]`.
 //!
-//! Deliberately absent: guessing what may be a key by its looks, which masks words and lets keys through; and keys of less
-//! than eight bytes, the dummies of local servers, which would mask ordinary words.
+//! Deliberately absent: guessing what may be a key by its looks, which masks words and lets keys through; and the dummies of
+//! local servers, which would mask ordinary words: `models` knows them.
 
 mod forms;
 
@@ -17,7 +17,7 @@ use std::fmt;
 use std::sync::Arc;
 use wire::Contents;
 
-/// Shorter keys are no secrets.
+/// A shorter form or part of a key may be any word.
 const SHORTEST_BYTES: usize = 8;
 
 /// All keys that are known, ready to be looked for. Cheap to clone.
@@ -51,7 +51,7 @@ impl Secrets {
     /// Knows these keys. Names need not be unique.
     pub fn new(keys: impl IntoIterator<Item = (String, Secret)>) -> Secrets {
         let mut known = Known::default();
-        for (name, secret) in keys.into_iter().filter(|(_, secret)| secret.text().len() >= SHORTEST_BYTES) {
+        for (name, secret) in keys.into_iter().filter(|(_, secret)| secret.is_secret()) {
             let mask = known.masks.len();
             known.masks.push(format!("[key {name}]"));
             known.names.push(name);
@@ -322,7 +322,7 @@ mod tests {
 
     #[test]
     fn no_keys_is_no_work() {
-        let secrets = secrets(&[("local", "ollama")]);
+        let secrets = secrets(&[("local", "ollama"), ("studio", "lm-studio"), ("llama", "sk-no-key-required")]);
         assert!(secrets.is_empty() && Secrets::default().is_empty());
         assert_eq!(secrets.mask("ollama"), "ollama");
         let mut stream = secrets.stream();

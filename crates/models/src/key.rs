@@ -7,9 +7,12 @@ use std::fmt;
 /// The longest key that is taken, in bytes.
 const MAX_KEY_BYTES: usize = 16 * 1024;
 
-/// Keys shorter than this are the dummies that local servers ask for (`none`, `ollama`). They are no secrets, and
-/// masking them would mask ordinary words out of every message.
+/// Keys shorter than this are the dummies that local servers ask for. They are no secrets, and masking them would mask
+/// ordinary words out of every message.
 const SHORTEST_SECRET_BYTES: usize = 8;
+
+/// Dummies that are written down in the documentation of servers and clients, in small letters.
+const DUMMIES: [&str; 7] = ["lm-studio", "not-needed", "sk-no-key-required", "password", "ollama", "dummy", "none"];
 
 /// What stands in a message where the key stood.
 const MASK: &str = "[key]";
@@ -44,6 +47,12 @@ impl Key {
         }
     }
 
+    /// Whether it is a secret at all, and so must be masked wherever it would be shown. What local servers ask for because
+    /// they must ask for something is none: a well-known dummy, or anything of less than eight bytes.
+    pub fn is_secret(&self) -> bool {
+        self.0.len() >= SHORTEST_SECRET_BYTES && !DUMMIES.iter().any(|dummy| self.0.eq_ignore_ascii_case(dummy))
+    }
+
     /// The value of the `Authorization` header, for this room only.
     pub(crate) fn bearer(&self) -> String {
         format!("Bearer {}", self.0)
@@ -56,7 +65,7 @@ impl Key {
 
     /// The same text without the key in it.
     pub(crate) fn mask(&self, text: &str) -> String {
-        if self.0.len() < SHORTEST_SECRET_BYTES { text.to_owned() } else { text.replace(&self.0, MASK) }
+        if self.is_secret() { text.replace(&self.0, MASK) } else { text.to_owned() }
     }
 
     /// How many bytes at a cut end of a text may be the beginning of the key.
@@ -99,6 +108,9 @@ mod tests {
 
     #[test]
     fn a_dummy_key_leaves_words_alone() {
-        assert_eq!(Key::new("none").unwrap().mask("none of it"), "none of it");
+        for dummy in DUMMIES.into_iter().chain(["x", "EMPTY", "Not-Needed"]) {
+            let text = format!("{dummy} of it");
+            assert_eq!(Key::new(dummy).unwrap().mask(&text), text);
+        }
     }
 }

@@ -40,7 +40,7 @@ const CASES: &[Case] = &[
         spoil: |world| world.home.configure(&server("http://127.0.0.1:1", "key = { env = \"NO_SUCH_KEY\" }")),
         arguments: &["ask", HELLO],
         code: 1,
-        words: &["environment has no NO_SUCH_KEY", "export it"],
+        words: &["environment has no NO_SUCH_KEY", "export NO_SUCH_KEY first"],
     },
     Case {
         name: "key file missing",
@@ -258,7 +258,9 @@ fn malformed_requests_get_problem_documents() {
     ] {
         refused(&client, &path, client.send(method, &path, &[], b""), status);
     }
-    refused(&client, "ten times too large", too_large(&world, &prompts, 40 << 20), 413);
+    let accept = prompts.replace("prompts", "canvas/accept");
+    refused(&client, "ten times too large", too_large(&world, &accept, 40 << 20), 413);
+    refused(&client, "a prompt with more than its images may have", too_large(&world, &prompts, 49 << 20), 413);
     let relative = client.post("/v1/sessions", &serde_json::json!({ "workspace": "here" }));
     refused(&client, "relative workspace", relative, 422);
     let events = world::journal(&client, created["session"].as_str().unwrap());

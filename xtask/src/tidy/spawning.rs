@@ -29,10 +29,7 @@ const TASKS: &[Permit] = &[
 /// Where processes begin.
 const PROCESSES: &[Permit] = &[
     Permit { path: "crates/cli/src/child.rs", why: "a pager, the viewer of manual pages, git for its version" },
-    Permit {
-        path: "crates/canvas/src/commit/run.rs",
-        why: "the user's own git, for a commit that was asked for",
-    },
+    Permit { path: "crates/canvas/src/commit/run.rs", why: "the user's own git, for a commit that was asked for" },
     Permit { path: "crates/cli/src/start.rs", why: "starts the daemon where it is not running" },
     Permit { path: "crates/daemon/src/config/editor.rs", why: "the user's editor, from the command line" },
     Permit { path: "crates/daemon/src/children.rs", why: "children that die with the daemon" },

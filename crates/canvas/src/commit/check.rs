@@ -31,14 +31,20 @@ pub(super) struct Ground {
 }
 
 /// Whether a commit of these paths could be made now, were they in the work tree as planned. Changes nothing. To be
-/// asked before an accept starts; [`commit`](super::commit()) asks again.
+/// asked before an accept starts: what the work tree has otherwise than HEAD is then the user's own, and git, which
+/// commits whole files, would commit it too. [`commit`](super::commit()) asks the rest again.
 pub fn check_commit(
     workspace: &Path,
     paths: &[RelPath],
     message: &str,
     options: &CommitOptions,
 ) -> Result<(), CommitError> {
-    check(&Git { workspace, options }, paths, message).map(drop)
+    let git = Git { workspace, options };
+    let ground = check(&git, paths, message)?;
+    match git.changed(&ground.base, paths)?.into_iter().next() {
+        Some(path) => Err(CommitError::Changed { path }),
+        None => Ok(()),
+    }
 }
 
 pub(super) fn check(git: &Git<'_>, paths: &[RelPath], message: &str) -> Result<Ground, CommitError> {

@@ -52,6 +52,14 @@ pub enum CommitError {
         /// The first of them.
         path: String,
     },
+    /// The user has changed something there himself, or git does not know his file yet.
+    #[error(
+        "{path} has changes of your own that are not committed; commit or stash them first, or accept without --commit"
+    )]
+    Changed {
+        /// The first of them.
+        path: String,
+    },
     /// Git is told not to know the path.
     #[error("{path} is ignored by git; accept it without a commit, or change .gitignore")]
     Ignored {

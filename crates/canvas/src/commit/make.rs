@@ -89,6 +89,11 @@ impl Standing {
 }
 
 impl Git<'_> {
+    /// Those of the paths, and of what lies below them, that the work tree has otherwise than `base`.
+    pub(super) fn changed(&self, base: &str, paths: &[RelPath]) -> Result<BTreeSet<String>, CommitError> {
+        Ok(self.standing(base, paths)?.changed)
+    }
+
     fn standing(&self, base: &str, paths: &[RelPath]) -> Result<Standing, CommitError> {
         let question = ["ls-files", "-z"];
         let index = self.ask_about("looking for paths in the index", &question, paths.iter().map(literal))?;

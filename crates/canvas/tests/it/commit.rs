@@ -120,11 +120,11 @@ fn a_workspace_below_the_root_commits_what_lies_in_it() {
     repo.git(&["add", "a"]);
     let inner = repo.at().join("dir");
     let tree = WorkTree::open(&inner).unwrap();
+    check_commit(&inner, &[path("c"), path("a")], "m", &repo.options).unwrap();
     std::fs::write(inner.join("c"), "C\n").unwrap();
     std::fs::write(inner.join("a"), "another a\n").unwrap();
     assert_eq!(tree.at(), inner);
     let paths = [path("c"), path("a")];
-    check_commit(&inner, &paths, "m", &repo.options).unwrap();
     let made = commit(&inner, &paths, "inner", &repo.options).unwrap();
     assert_eq!(made.notes, Vec::<String>::new());
     assert_eq!(repo.files_of_head(), ["A dir/a", "M dir/c"]);

@@ -229,3 +229,20 @@ fn a_commit_that_was_made_before_something_failed_is_made() {
     assert_eq!(repo.git(&["status", "--short"]), "");
     repo.is_sound();
 }
+
+/// An accept of one hunk would else commit the user's own lines beside it.
+#[test]
+fn what_the_user_changed_himself_is_not_committed_for_him() {
+    let repo = Repo::new();
+    repo.world.save("a", "his own\n");
+    repo.world.save("mine", "untracked\n");
+    std::fs::remove_file(repo.at().join("dir/c")).unwrap();
+    for name in ["a", "mine", "dir/c"] {
+        let error = repo.check(&["b", name]).unwrap_err();
+        assert!(matches!(&error, CommitError::Changed { path } if path == name), "{error}");
+    }
+    let expected =
+        "a has changes of your own that are not committed; commit or stash them first, or accept without --commit";
+    assert_eq!(repo.check(&["a"]).unwrap_err().to_string(), expected);
+    assert!(repo.check(&["b", "new"]).is_ok());
+}

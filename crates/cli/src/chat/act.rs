@@ -222,9 +222,12 @@ impl Conversation<'_> {
         };
         self.screen().flush()?;
         self.tty.cooked().map_err(no_terminal)?;
-        self.context.ends_are_watched = true;
+        self.context.in_chat = true;
         let done = run::dispatch(invocation.verb, self.context);
-        self.context.ends_are_watched = false;
+        self.context.in_chat = false;
+        if let Some(seq) = self.context.accepted.take() {
+            self.transcript.was_told_here(seq);
+        }
         let flushed = self.screen().flush();
         self.tty.raw().map_err(no_terminal)?;
         // Ctrl-C was meant for the command.

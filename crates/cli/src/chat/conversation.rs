@@ -9,10 +9,9 @@ use crate::error::Error;
 use crate::feed::{Broke, Feed, SILENCE_LIMIT};
 use crate::follow::fetch_blob;
 use crate::http::{HttpError, ServerEvent};
-use crate::question;
 use crate::render::{Transcript, View};
 use crate::run::{Context, Exit};
-use crate::screen::{FAINT, HEAD, Screen};
+use crate::screen::{FAINT, Screen};
 use crate::update::{EventUpdate, Update};
 use crate::wait;
 use agent::{EffectId, Event, Question, Seq, SessionId, TurnId};
@@ -25,14 +24,13 @@ use wire::{Code, Problem};
 
 /// An escape that nothing follows for so long is a key of its own.
 const ESCAPE_PAUSE: Duration = Duration::from_millis(40);
-/// A letter that comes sooner after a question was shown was typed before it was read: it is no answer.
-const READING_TIME: Duration = if cfg!(test) { Duration::ZERO } else { Duration::from_millis(400) };
 /// The name of the file of what was typed, in the state directory.
 const HISTORY_FILE: &str = "chat_history";
 /// Somebody ended the process, as a shell reports it.
 const ENDED: Exit = Exit(143);
 /// What can be done with what a turn changed.
-pub(super) const WHAT_NEXT: &str = ": /diff shows it, /accept writes it to your files";
+pub(super) const WHAT_NEXT: [&str; 2] =
+    [": /diff shows it, /accept writes it to your files", ": /diff shows them, /accept writes them to your files"];
 
 /// What a conversation begins with.
 #[derive(Debug)]
@@ -62,6 +60,8 @@ pub(crate) struct Conversation<'a> {
     pub(super) transcript: Transcript,
     pub(super) editor: Editor,
     decoder: Decoder,
+    /// Until when an escape that has come may still be the beginning of another key.
+    escape_until: Option<Instant>,
     pub(super) session: SessionId,
     pub(super) directory: PathBuf,
     pub(super) workspace: String,
@@ -79,14 +79,16 @@ pub(crate) struct Conversation<'a> {
     pub(super) is_untouched: bool,
     /// Why the model was chosen, as it was told last.
     pub(super) why: Option<String>,
-    shown: Shown,
+    pub(super) shown: Shown,
+    /// The question below which the line that is being typed was begun.
+    pub(super) line_answers: Option<EffectId>,
     /// How it ends, once it does.
     pub(super) left: Option<Exit>,
 }
 
 /// What stands at the end of the screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Shown {
+pub(super) enum Shown {
     /// The transcript.
     Transcript,
     /// The question that is asked first, and since when.
@@ -126,6 +128,7 @@ impl<'a> Conversation<'a> {
             transcript: Transcript::new(View::Live).with_next(WHAT_NEXT),
             editor: Editor::new(history, directory.clone()),
             decoder: Decoder::default(),
+            escape_until: None,
             session,
             directory,
             workspace,
@@ -138,6 +141,7 @@ impl<'a> Conversation<'a> {
             is_untouched: is_new,
             why: None,
             shown: Shown::Transcript,
+            line_answers: None,
             left: None,
         })
     }
@@ -173,7 +177,8 @@ impl<'a> Conversation<'a> {
 
     fn wait(&self) -> Result<Came, Error> {
         let feed = (!self.holds()).then(|| self.feed.as_fd());
-        let limit = if self.decoder.waits() { ESCAPE_PAUSE } else { SILENCE_LIMIT };
+        let until = |until: Instant| until.saturating_duration_since(Instant::now());
+        let limit = self.escape_until.map_or(SILENCE_LIMIT, until);
         let tty = &self.tty;
         let [keys, updates, interrupt, resized, ends, stops, continued] = wait::readable(
             [
@@ -192,9 +197,14 @@ impl<'a> Conversation<'a> {
     }
 
     fn handle(&mut self, came: &Came) -> Result<(), Error> {
+        let waited_for_escape = self.escape_until.is_some();
+        if !came.keys {
+            // By its own clock: updates may come all the time.
+            self.end_escape()?;
+        }
         let signalled = came.interrupt || came.resized || came.ends || came.stops || came.continued;
         if !came.keys && !came.updates && !signalled {
-            return self.nothing_came();
+            return if waited_for_escape { Ok(()) } else { self.nothing_came() };
         }
         if came.ends && self.tty.ends().take() {
             self.left = Some(ENDED);
@@ -204,13 +214,13 @@ impl<'a> Conversation<'a> {
             self.resized();
         }
         if came.continued && self.tty.continued().take() {
-            self.tty.raw().map_err(no_terminal)?;
+            self.tty.raw_again().map_err(no_terminal)?;
         }
         if came.stops && self.tty.stops().take() {
             self.stop()?;
         }
         if came.interrupt && self.client.interrupt().is_some_and(|interrupt| interrupt.take() > 0) {
-            self.key(Key::Interrupt)?;
+            self.key(Key::Interrupt, true)?;
         }
         if came.keys {
             self.keys()?;
@@ -222,13 +232,23 @@ impl<'a> Conversation<'a> {
         Ok(())
     }
 
-    /// The time is over: an escape was a key, or the stream is silent.
-    fn nothing_came(&mut self) -> Result<(), Error> {
-        if self.decoder.waits() {
-            let keys = self.decoder.give_up();
-            return keys.into_iter().try_for_each(|key| self.key(key));
+    /// An escape that nothing followed in time was a key.
+    fn end_escape(&mut self) -> Result<(), Error> {
+        if self.escape_until.is_none_or(|until| Instant::now() < until) {
+            return Ok(());
         }
-        // Not even a heartbeat; but nobody listens while somebody types.
+        let keys = self.decoder.give_up();
+        self.await_escape();
+        // It waited for others, so a letter among them is not alone.
+        keys.into_iter().try_for_each(|key| self.key(key, false))
+    }
+
+    fn await_escape(&mut self) {
+        self.escape_until = self.decoder.waits().then(|| Instant::now() + ESCAPE_PAUSE);
+    }
+
+    /// The stream is silent, not even a heartbeat comes; but nobody listens while somebody types.
+    fn nothing_came(&mut self) -> Result<(), Error> {
         let broke = (!self.holds()).then_some(Broke::Lost);
         self.mend(broke)
     }
@@ -256,28 +276,27 @@ impl<'a> Conversation<'a> {
             self.left = Some(ENDED);
             return Ok(());
         }
-        for key in self.decoder.feed(&bytes) {
-            self.key(key)?;
-        }
-        Ok(())
+        let keys = self.decoder.feed(&bytes);
+        self.await_escape();
+        keys.into_iter().try_for_each(|key| self.key(key, bytes.len() == 1))
     }
 
-    fn key(&mut self, key: Key) -> Result<(), Error> {
+    /// Takes a key; `alone` says that no other came with it.
+    fn key(&mut self, key: Key, alone: bool) -> Result<(), Error> {
         if self.left.is_some() {
             return Ok(());
         }
-        if let (Some((effect, question)), Key::Char(letter), true) =
-            (self.questions.front().copied(), &key, self.editor.is_empty())
-            && let Some(answer) = question::typed(question, &letter.to_string())
-            && matches!(self.shown, Shown::Question(shown, since) if shown == effect && since.elapsed() >= READING_TIME)
-        {
+        if let Some((effect, question, answer)) = self.answer_of_key(&key, alone) {
             return self.answer(effect, question, answer);
         }
         match self.editor.key(key) {
             Action::Edited => Ok(()),
             Action::Submit(text) => {
                 self.hide()?;
-                self.submit(text)
+                match self.answer_of_line(&text) {
+                    Some((effect, question, answer)) => self.answer(effect, question, answer),
+                    None => self.submit(text),
+                }
             }
             Action::Interrupt => {
                 self.hide()?;
@@ -369,12 +388,6 @@ impl<'a> Conversation<'a> {
         self.open.insert(turn);
     }
 
-    /// A question that could not be answered is asked again.
-    pub(super) fn ask_again(&mut self, effect: EffectId, question: Question) {
-        self.questions.push_front((effect, question));
-        self.shown = Shown::Transcript;
-    }
-
     /// Puts at the end of the screen what belongs there: the editor, a question, or nothing.
     fn arrange(&mut self) -> Result<(), Error> {
         self.screen().flush()?;
@@ -383,18 +396,7 @@ impl<'a> Conversation<'a> {
             return self.show_editor();
         }
         self.hide()?;
-        match self.questions.front().copied() {
-            Some((effect, question)) if !matches!(self.shown, Shown::Question(shown, _) if shown == effect) => {
-                self.screen().end_lines()?;
-                let out = self.screen().out();
-                let keys = out.paint(HEAD, &question::keys(question));
-                out.put(&format!("  {keys}: "))?;
-                self.screen().flush()?;
-                self.shown = Shown::Question(effect, Instant::now());
-                Ok(())
-            }
-            _ => Ok(()),
-        }
+        self.show_question()
     }
 
     fn show_editor(&mut self) -> Result<(), Error> {

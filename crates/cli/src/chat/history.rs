@@ -12,7 +12,9 @@ use std::path::{Path, PathBuf};
 const MAX_ENTRIES: usize = 1_000;
 /// The longest text that is kept, in bytes.
 const MAX_ENTRY_BYTES: usize = 16 * 1024;
-/// The largest file that is read; of a larger one its end counts.
+/// How much text is kept, in bytes.
+const MAX_TEXT_BYTES: usize = 1024 * 1024;
+/// The largest file that is read; of a larger one its end counts, and the rest is left out of it.
 const MAX_FILE_BYTES: u64 = 2 * 1024 * 1024;
 /// How keys of providers begin.
 const KEY_BEGINNINGS: [&str; 12] =
@@ -37,9 +39,9 @@ impl History {
     pub(super) fn open(file: PathBuf) -> History {
         let mut entries: Vec<String> =
             read(&file).unwrap_or_default().lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
-        let surplus = entries.len().saturating_sub(MAX_ENTRIES);
-        entries.drain(..surplus);
-        if surplus > MAX_ENTRIES {
+        let surplus = bound(&mut entries);
+        let is_large = file.metadata().is_ok_and(|about| about.len() > MAX_FILE_BYTES);
+        if surplus > MAX_ENTRIES || is_large {
             // It has grown to twice its size: what is too old is left out. Should that fail, it goes on growing a while.
             let _ = rewrite(&file, &entries);
         }
@@ -55,12 +57,11 @@ impl History {
             return Ok(());
         }
         self.entries.push(text.to_owned());
-        if self.entries.len() > MAX_ENTRIES {
-            self.entries.remove(0);
-        }
-        let Some(file) = &self.file else { return Ok(()) };
-        let mut file = private(file, true)?;
-        file.write_all(line(text).as_bytes())
+        bound(&mut self.entries);
+        let Some(path) = &self.file else { return Ok(()) };
+        let mut file = private(path, true)?;
+        file.write_all(line(text).as_bytes())?;
+        if file.metadata()?.len() > MAX_FILE_BYTES { rewrite(path, &self.entries) } else { Ok(()) }
     }
 
     /// The entry before the one that is shown; `draft` is what is being typed.
@@ -98,6 +99,18 @@ impl History {
         self.at = Some(at);
         self.entries[at].clone()
     }
+}
+
+/// Leaves out the oldest entries, so that neither their number nor their bytes are more than is kept; how many.
+fn bound(entries: &mut Vec<String>) -> usize {
+    let mut bytes = 0;
+    let fitting = entries.iter().rev().take(MAX_ENTRIES).take_while(|entry| {
+        bytes += entry.len();
+        bytes <= MAX_TEXT_BYTES
+    });
+    let surplus = entries.len() - fitting.count();
+    entries.drain(..surplus);
+    surplus
 }
 
 fn read(path: &Path) -> io::Result<String> {
@@ -165,5 +178,20 @@ mod tests {
         let history = History::open(path.clone());
         assert_eq!(history.entries.len(), MAX_ENTRIES);
         assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), MAX_ENTRIES);
+    }
+
+    #[test]
+    fn long_texts_are_bounded_in_memory_and_in_the_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("chat_history");
+        let mut history = History::open(path.clone());
+        for n in 0..200 {
+            history.add(&format!("{n} {}", "x".repeat(MAX_ENTRY_BYTES - 10))).unwrap();
+        }
+        let kept = |history: &History| history.entries.iter().map(String::len).sum::<usize>();
+        assert!(kept(&history) <= MAX_TEXT_BYTES && path.metadata().unwrap().len() <= MAX_FILE_BYTES);
+        let again = History::open(path);
+        assert!(again.entries.last().unwrap().starts_with("199 ") && kept(&again) <= MAX_TEXT_BYTES);
+        assert!(kept(&again) > MAX_TEXT_BYTES / 2, "no more is left out than must be");
     }
 }

@@ -230,11 +230,25 @@ fn pasted(bytes: &[u8]) -> Found {
     let end = bytes.windows(PASTE_END.len()).position(|window| window == PASTE_END);
     let (text, taken) = match end {
         Some(end) => (&bytes[..end], end + PASTE_END.len()),
-        None if bytes.len() > MAX_PASTE_BYTES => (&bytes[..MAX_PASTE_BYTES], MAX_PASTE_BYTES),
+        None if bytes.len() > MAX_PASTE_BYTES => {
+            let cut = cut(bytes);
+            (&bytes[..cut], cut)
+        }
         None => return Found::Unfinished,
     };
     let text = String::from_utf8_lossy(text).replace("\r\n", "\n").replace('\r', "\n");
     Found::Key(Key::Paste(crate::plain::strip(&text)), taken)
+}
+
+/// Where a paste that is too long for one piece is cut: not within a character or a line end, nor within what may become
+/// the mark of its end.
+fn cut(bytes: &[u8]) -> usize {
+    let tail = MAX_PASTE_BYTES + 1 - PASTE_END.len();
+    if let Some(escape) = bytes[tail..MAX_PASTE_BYTES].iter().position(|byte| *byte == 0x1b) {
+        return tail + escape;
+    }
+    let begins = |at: &usize| !matches!(bytes[*at], 0x80..=0xbf) && (bytes[*at - 1], bytes[*at]) != (b'\r', b'\n');
+    (tail..=MAX_PASTE_BYTES).rev().find(begins).unwrap_or(MAX_PASTE_BYTES)
 }
 
 #[cfg(test)]
@@ -260,6 +274,28 @@ mod tests {
             assert_eq!(keys, expected(), "cut at {cut}");
         }
         println!("{} keys, cut at each of {} bytes, 0 lost", expected().len(), TYPED.len());
+    }
+
+    #[test]
+    fn a_long_paste_is_cut_beside_its_end_mark_and_its_characters() {
+        for last in ["x", "日", "\r\n"] {
+            for short in 0..=PASTE_END.len() + last.len() {
+                let text = "y".repeat(MAX_PASTE_BYTES - short) + last;
+                let mut decoder = Decoder::default();
+                assert!(decoder.feed(b"\x1b[200~").is_empty());
+                let bytes = [text.as_bytes(), PASTE_END].concat();
+                // All but the last byte of the mark first, so that the piece is cut while it is unfinished.
+                let mut keys = decoder.feed(&bytes[..bytes.len() - 1]);
+                keys.extend(decoder.feed(&bytes[bytes.len() - 1..]));
+                keys.extend(decoder.feed(b"z"));
+                assert_eq!(keys.pop(), Some(Key::Char('z')), "{last:?}, {short} before the end");
+                let pasted = keys.iter().map(|key| match key {
+                    Key::Paste(text) => text.as_str(),
+                    other => panic!("{other:?}"),
+                });
+                assert!(pasted.collect::<String>() == text.replace("\r\n", "\n"), "{last:?}, {short} before the end");
+            }
+        }
     }
 
     #[test]

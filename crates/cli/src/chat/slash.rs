@@ -92,7 +92,7 @@ pub(super) fn parse(typed: &str, session: &str) -> Result<Slash, String> {
         "context" => line(&["context", "show"]),
         "title" => {
             let title = needed("a title")?;
-            Ok(Slash::Typed(["sessions", "title", "-s", session, &title].map(str::to_owned).into()))
+            Ok(Slash::Typed(["sessions", "title", "-s", session, "--", &title].map(str::to_owned).into()))
         }
         "new" => Ok(Slash::New),
         "cancel" => Ok(Slash::Cancel),
@@ -179,7 +179,7 @@ mod tests {
         };
         assert_eq!(typed("accept src --commit \"two words\""), "accept|-s|ses_1|src|--commit|two words");
         assert_eq!(typed("undo"), "accept|--undo|-s|ses_1");
-        assert_eq!(typed("title a b"), "sessions|title|-s|ses_1|a b");
+        assert_eq!(typed("title -x b"), "sessions|title|-s|ses_1|--|-x b");
         assert_eq!(typed("context"), "context|show|-s|ses_1");
         assert_eq!(parse("steer go on", ""), Ok(Slash::Steer("go on".into())));
         assert!(parse("accept \"open", "").is_err() && parse("steer", "").is_err());

@@ -21,6 +21,8 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+mod answers;
+
 const SESSION: &str = "ses_01kav9ft000000000000000007";
 const HEAD: &str = r#""at":"2025-11-23T09:00:00.000000Z","session":"ses_01kav9ft000000000000000007""#;
 const USAGE: &str = r#""usage":{"input_tokens":10,"output_tokens":2},"cost_microusd":0"#;
@@ -131,6 +133,10 @@ fn serve(stream: UnixStream, tell: &SyncSender<(String, String)>, updates: &mut 
             )
         } else if line.contains("/cancel") {
             r#"{"turn":"trn_1","seq":9}"#.to_owned()
+        } else if line.contains("/canvas/log") {
+            answers::LOG.to_owned()
+        } else if line.contains("/canvas/undo") {
+            r#"{"outcome":"done","seq":5,"files":[]}"#.to_owned()
         } else {
             "{}".to_owned()
         };
@@ -178,7 +184,7 @@ impl Talk {
         let thread = std::thread::spawn(move || {
             let screen = testing::on_terminal(output.try_clone().unwrap().into());
             let globals = Globals { socket: Some(socket), no_start: true, ..Globals::default() };
-            let mut context = Context { screen, globals, ends_are_watched: false };
+            let mut context = Context::new(screen, globals);
             converse(&mut context, Client::new(places, None), (input, output), directory)
         });
         let (tell, seen) = sync_channel(MAX_WAITING);
@@ -251,7 +257,7 @@ fn converse(context: &mut Context, client: Client, terminal: (OwnedFd, OwnedFd),
     conversation.run().unwrap()
 }
 
-fn terminal() -> (OwnedFd, OwnedFd) {
+pub(super) fn terminal() -> (OwnedFd, OwnedFd) {
     let outer = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&outer).unwrap();
     unlockpt(&outer).unwrap();
@@ -275,13 +281,16 @@ fn a_prompt_is_sent_as_it_was_typed_and_its_reply_is_set() {
     talk.shows("some bold");
     talk.daemon.delta(26, "ds\n");
     talk.daemon.end_turn(6, "# Title\n\nsome **bold** words\n");
-    talk.until("the editor again", |text| text.contains("to your files") && text.trim_end().ends_with('›'));
+    talk.until("the editor again", |text| text.contains("/accept") && text.trim_end().ends_with('›'));
     let text = talk.leave();
     for line in ["> hällo", "> wörld!日本", "model offline: nothing else is there", "Title", "some bold words"] {
         assert!(text.contains(line), "{line:?} is not on the screen:\n{text}");
     }
     let flowing = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(flowing.contains("1 step, 10 tokens in, 2 out, $0.00; 2 changes on the canvas: /diff"), "{text}");
+    assert!(
+        flowing.contains("1 step, 10 tokens in, 2 out, $0.00; 2 changes on the canvas: /diff shows them"),
+        "{text}"
+    );
 }
 
 #[test]

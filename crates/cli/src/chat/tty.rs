@@ -11,6 +11,7 @@ use rustix::process::{
 use rustix::termios::{self, InputModes, LocalModes, OptionalActions, Termios};
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGTERM, SIGTSTP, SIGWINCH};
 use signal_hook::low_level::pipe;
+use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -27,6 +28,8 @@ pub(super) struct Tty {
     input: File,
     output: File,
     before: Termios,
+    /// Whether the terminal was told to mark pastes.
+    marks_pastes: Cell<bool>,
     resized: Waker,
     ends: Waker,
     stops: Waker,
@@ -67,6 +70,7 @@ impl Tty {
             input: input.into(),
             output: output.into(),
             before,
+            marks_pastes: Cell::new(false),
             resized: Waker::of(&[SIGWINCH])?,
             ends: Waker::of(&[SIGTERM, SIGHUP])?,
             stops: Waker::of(&[SIGTSTP])?,
@@ -79,7 +83,16 @@ impl Tty {
     /// Keys come as they are pressed.
     pub(super) fn raw(&self) -> io::Result<()> {
         self.set(LocalModes::empty())?;
-        (&self.output).write_all(PASTES[0])
+        if !self.marks_pastes.replace(true) {
+            (&self.output).write_all(PASTES[0])?;
+        }
+        Ok(())
+    }
+
+    /// The same after somebody else had the terminal, and may have told it anything.
+    pub(super) fn raw_again(&self) -> io::Result<()> {
+        self.marks_pastes.set(false);
+        self.raw()
     }
 
     /// Ctrl-C and Ctrl-Z are signals. Keys are kept for later.
@@ -89,6 +102,7 @@ impl Tty {
 
     /// The terminal as it was.
     pub(super) fn cooked(&self) -> io::Result<()> {
+        self.marks_pastes.set(false);
         (&self.output).write_all(PASTES[1])?;
         termios::tcsetattr(&self.input, OptionalActions::Now, &self.before).map_err(io::Error::from)
     }
@@ -177,5 +191,25 @@ impl Drop for Tty {
     fn drop(&mut self) {
         // A terminal that has gone needs nothing back.
         let _ = self.cooked();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::terminal;
+    use super::*;
+
+    #[test]
+    fn pastes_are_asked_for_once_until_somebody_else_had_the_terminal() {
+        let (outer, inner) = terminal();
+        let tty = Tty::take(inner.try_clone().unwrap(), inner).unwrap();
+        tty.patient().unwrap();
+        tty.raw().unwrap();
+        tty.cooked().unwrap();
+        tty.raw().unwrap();
+        tty.raw().unwrap();
+        let mut told = [0; 64];
+        let length = File::from(outer).read(&mut told).unwrap();
+        assert_eq!(told[..length], [PASTES[0], PASTES[1], PASTES[0]].concat());
     }
 }

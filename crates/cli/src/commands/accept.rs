@@ -16,6 +16,8 @@ use wire::{Code, Problem, RelPath, operation};
 
 /// How many characters of a commit's id are shown.
 const COMMIT_CHARS: usize = 10;
+/// What programs are told where nothing was chosen, so that nothing was asked of the daemon.
+const NOTHING: &[u8] = br#"{"outcome":"nothing"}"#;
 
 /// Writes what the session changed into your files: all, some paths, or chosen hunks
 ///
@@ -71,6 +73,26 @@ pub(crate) struct Asked {
     pub(crate) commit: bool,
 }
 
+/// How what can be done next is named to whoever asked.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Hints<'a> {
+    /// How commands name the session, such as ` -s 0a1b2c3d`.
+    pub(crate) which: &'a str,
+    /// Whether it is typed after a slash.
+    pub(crate) in_chat: bool,
+}
+
+impl Hints<'_> {
+    /// A command with what it is given, which begins with a blank.
+    fn command(self, name: &str, given: &str) -> String {
+        if self.in_chat { format!("/{name}{given}") } else { format!("tinkerbell {name}{}{given}", self.which) }
+    }
+
+    fn undo(self) -> String {
+        if self.in_chat { "/undo".to_owned() } else { self.command("accept", " --undo") }
+    }
+}
+
 impl Accept {
     /// Runs it.
     pub(crate) fn run(self, context: &mut Context) -> Result<Exit, Error> {
@@ -105,7 +127,10 @@ impl Accept {
         }
         let which = self.which.session.as_ref().map(|name| format!(" -s {name}")).unwrap_or_default();
         let asked = Asked { way, commit: self.commit.is_some() };
-        tell(&mut context.screen, &answer.read()?, asked, &which, json)
+        let accepted: Accepted = answer.read()?;
+        context.accepted = Some(accepted.seq);
+        let hints = Hints { which: &which, in_chat: context.in_chat };
+        tell(&mut context.screen, &accepted, asked, hints, json)
     }
 
     fn choose(
@@ -118,7 +143,7 @@ impl Accept {
         if !self.patch {
             return Ok(Choice::All);
         }
-        let watched = context.ends_are_watched;
+        let watched = context.in_chat;
         let screen = &mut context.screen;
         let (words, exit) = match choose::choose(client, screen, current.id, paths, watched)? {
             Chosen::Hunks(hunks) => return Ok(Choice::Hunks(hunks)),
@@ -126,7 +151,11 @@ impl Accept {
             Chosen::NoChange => ("nothing is on the canvas that is not in your files", Exit::GOOD),
             Chosen::Aborted => ("nothing was done", Exit::CANCELLED),
         };
-        screen.remark(FAINT, words)?;
+        if context.globals.json {
+            context.print_json(NOTHING)?;
+        } else {
+            screen.remark(FAINT, words)?;
+        }
         Ok(Choice::Nothing(exit))
     }
 }
@@ -165,17 +194,17 @@ pub(crate) fn tell(
     screen: &mut Screen,
     accepted: &Accepted,
     asked: Asked,
-    which: &str,
+    hints: Hints<'_>,
     json: bool,
 ) -> Result<Exit, Error> {
     match accepted.outcome {
         AcceptOutcome::Done => {
             if !json {
-                tell_done(screen, accepted, asked.way, which)?;
+                tell_done(screen, accepted, asked.way, hints)?;
             }
             match (&accepted.commit, &accepted.message) {
                 (None, Some(_)) if asked.commit && json => Ok(Exit::BAD),
-                (None, Some(why)) if asked.commit => not_committed(screen, why, which),
+                (None, Some(why)) if asked.commit => not_committed(screen, why, hints),
                 (_, Some(note)) if !json => {
                     screen.remark(NOTE, &format!("note: {}", plain::strip(note)))?;
                     Ok(Exit::GOOD)
@@ -183,7 +212,7 @@ pub(crate) fn tell(
                 _ => Ok(Exit::GOOD),
             }
         }
-        AcceptOutcome::Conflict => Err(conflict(accepted, which).into()),
+        AcceptOutcome::Conflict => Err(conflict(accepted, hints).into()),
         AcceptOutcome::Failed => {
             let why = accepted.message.as_deref().unwrap_or("no reason was given");
             let detail = format!("nothing was accepted, every file is as it was: {why}");
@@ -194,7 +223,7 @@ pub(crate) fn tell(
     }
 }
 
-fn tell_done(screen: &mut Screen, accepted: &Accepted, way: Way, which: &str) -> Result<(), Error> {
+fn tell_done(screen: &mut Screen, accepted: &Accepted, way: Way, hints: Hints<'_>) -> Result<(), Error> {
     screen.end_lines()?;
     let heading = match way {
         Way::Forth => "Written to your files:",
@@ -213,30 +242,34 @@ fn tell_done(screen: &mut Screen, accepted: &Accepted, way: Way, which: &str) ->
         screen.out().line(&format!("Committed as {id} {place}"))?;
     }
     let next = match way {
-        Way::Forth => format!("next: tinkerbell accept{which} --undo takes it back"),
-        Way::Back => format!("next: tinkerbell diff{which}; the changes are on the canvas again"),
+        Way::Forth => format!("next: {} takes it back", hints.undo()),
+        Way::Back => format!("next: {}; the changes are on the canvas again", hints.command("diff", "")),
     };
     screen.remark(FAINT, &next)
 }
 
 /// The files are written and the commit was not made: both are said, with the words of what refused it.
-fn not_committed(screen: &mut Screen, why: &str, which: &str) -> Result<Exit, Error> {
+fn not_committed(screen: &mut Screen, why: &str, hints: Hints<'_>) -> Result<Exit, Error> {
     screen.end_lines()?;
     screen.remark(BAD, "error: accepted, but not committed:")?;
     for line in plain::strip(why).lines() {
         screen.remark(Style::new(), &format!("  {line}"))?;
     }
-    let remedy =
-        format!("  try: mend that and commit with git, or take the files back with `tinkerbell accept{which} --undo`");
+    let remedy = format!("  try: mend that and commit with git, or take the files back with `{}`", hints.undo());
     screen.remark(Style::new(), &remedy)?;
     Ok(Exit::BAD)
 }
 
-fn conflict(accepted: &Accepted, which: &str) -> Problem {
+fn conflict(accepted: &Accepted, hints: Hints<'_>) -> Problem {
     let path = accepted.path.as_ref().map_or_else(|| "a file".to_owned(), |path| path.to_string());
     let why = accepted.message.as_deref().unwrap_or("it is not what the session saw");
-    Problem::new(Code::Conflict, format!("{path} stands in the way: {why}. Nothing was accepted, every file is as it was"))
-        .remedy(format!("look with `tinkerbell diff{which} --stat`; `tinkerbell accept{which} --overwrite {path}` takes the session's version, `tinkerbell reject{which} {path}` keeps yours"))
+    let detail = format!("{path} stands in the way: {why}. Nothing was accepted, every file is as it was");
+    Problem::new(Code::Conflict, detail).remedy(format!(
+        "look with `{}`; `{}` takes the session's version, `{}` keeps yours",
+        hints.command("diff", " --stat"),
+        hints.command("accept", &format!(" --overwrite {path}")),
+        hints.command("reject", &format!(" {path}"))
+    ))
 }
 
 #[cfg(test)]
@@ -246,6 +279,7 @@ mod tests {
     use crate::testing::{SESSION, daemon, run, session_view};
     use wire::rest::CommitView;
 
+    const HERE: Hints<'static> = Hints { which: "", in_chat: false };
     const ASKED: Asked = Asked { way: Way::Forth, commit: true };
 
     fn accepted(outcome: AcceptOutcome) -> Accepted {
@@ -262,7 +296,7 @@ mod tests {
         let accepted =
             Accepted { message: Some("it was changed meanwhile".into()), path, ..accepted(AcceptOutcome::Conflict) };
         let (mut screen, _, _) = testing::screen(false);
-        let Err(Error::Problem(problem)) = tell(&mut screen, &accepted, ASKED, "", false) else { panic!() };
+        let Err(Error::Problem(problem)) = tell(&mut screen, &accepted, ASKED, HERE, false) else { panic!() };
         assert_eq!(problem.code, Code::Conflict);
         assert!(problem.detail.contains("src/a.rs stands in the way: it was changed meanwhile"), "{problem}");
         let remedy = problem.remedy.unwrap();
@@ -275,10 +309,21 @@ mod tests {
         let commit = Some(CommitView { id: "0123456789abcdef".into(), branch: Some("main".into()) });
         let accepted = Accepted { commit, ..accepted(AcceptOutcome::Done) };
         let (mut screen, out, aside) = testing::screen(false);
-        tell(&mut screen, &accepted, ASKED, " -s 00ab", false).unwrap();
+        tell(&mut screen, &accepted, ASKED, Hints { which: " -s 00ab", ..HERE }, false).unwrap();
         assert!(out.text().starts_with("Written to your files:\n"), "{}", out.text());
         assert!(out.text().ends_with("Committed as 0123456789 on main\n"), "{}", out.text());
         assert_eq!(aside.text(), "next: tinkerbell accept -s 00ab --undo takes it back\n");
+    }
+
+    #[test]
+    fn in_a_conversation_it_is_taken_back_with_a_slash() {
+        let hints = Hints { which: " -s 00ab", in_chat: true };
+        let (mut screen, _, aside) = testing::screen(false);
+        tell(&mut screen, &accepted(AcceptOutcome::Done), ASKED, hints, false).unwrap();
+        tell(&mut screen, &accepted(AcceptOutcome::Done), Asked { way: Way::Back, ..ASKED }, hints, false).unwrap();
+        assert_eq!(aside.text(), "next: /undo takes it back\nnext: /diff; the changes are on the canvas again\n");
+        let remedy = conflict(&accepted(AcceptOutcome::Conflict), hints).remedy.unwrap();
+        assert!(remedy.contains("`/reject a file`") && !remedy.contains("tinkerbell"), "{remedy}");
     }
 
     #[test]
@@ -287,12 +332,12 @@ mod tests {
         let accepted = Accepted { message, ..accepted(AcceptOutcome::Done) };
         let (mut screen, _, aside) = testing::screen(false);
         let asked = Asked { commit: false, ..ASKED };
-        assert_eq!(tell(&mut screen, &accepted, asked, "", false).unwrap(), Exit::GOOD);
+        assert_eq!(tell(&mut screen, &accepted, asked, HERE, false).unwrap(), Exit::GOOD);
         assert!(aside.text().ends_with("note: a temporary file x was left beside a\n"), "{}", aside.text());
         let (mut screen, _, aside) = testing::screen(false);
         let commit = Some(CommitView { id: "0123456789abcdef".into(), branch: None });
         let message = Some("a hook added to the commit: b".to_owned());
-        tell(&mut screen, &Accepted { commit, message, ..accepted }, ASKED, "", false).unwrap();
+        tell(&mut screen, &Accepted { commit, message, ..accepted }, ASKED, HERE, false).unwrap();
         assert!(aside.text().ends_with("note: a hook added to the commit: b\n"), "{}", aside.text());
     }
 
@@ -301,7 +346,7 @@ mod tests {
         let message = Some("the hook pre-commit refused:\n\u{1b}[31mno tests\nin src".into());
         let accepted = Accepted { message, ..accepted(AcceptOutcome::Done) };
         let (mut screen, out, aside) = testing::screen(false);
-        assert_eq!(tell(&mut screen, &accepted, ASKED, "", false).unwrap(), Exit::BAD);
+        assert_eq!(tell(&mut screen, &accepted, ASKED, HERE, false).unwrap(), Exit::BAD);
         assert!(out.text().starts_with("Written to your files:\n"), "{}", out.text());
         let refusal = "error: accepted, but not committed:\n  the hook pre-commit refused:\n  no tests\n  in src\n";
         assert!(aside.text().contains(refusal), "{}", aside.text());
@@ -335,5 +380,10 @@ mod tests {
             &["accept", "-p", "-s", SESSION, "-C", "/"],
         );
         assert_eq!((got.exit, got.heard.len()), (Some(Exit::GOOD), 2), "and nothing is accepted");
+        let got = run(
+            daemon(&[&session_view("a", "idle"), "{\"context_lines\":3,\"files\":[]}"]),
+            &["accept", "-p", "-s", SESSION, "-C", "/", "--json"],
+        );
+        assert_eq!((got.out.as_str(), got.aside.as_str()), ("{\"outcome\":\"nothing\"}\n", ""));
     }
 }

@@ -179,7 +179,7 @@ impl Ask {
                 &mut context.screen,
                 &answer.read()?,
                 accept::Asked { way: accept::Way::Forth, commit: false },
-                which,
+                accept::Hints { which, in_chat: false },
                 json,
             );
         }

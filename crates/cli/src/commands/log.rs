@@ -62,7 +62,7 @@ impl Log {
             plain::name(&log.repository.display().to_string()),
             plain::name(&log.reference)
         );
-        context.screen.remark(FAINT, &git)?;
+        context.screen.copyable(FAINT, &git)?;
         Ok(Exit::GOOD)
     }
 }

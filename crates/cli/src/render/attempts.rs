@@ -5,6 +5,7 @@
 
 use super::{because, remark};
 use crate::error::Error;
+use crate::plain;
 use crate::screen::{NOTE, Screen};
 use agent::{EffectId, Failure, ModelName};
 
@@ -27,11 +28,12 @@ impl Attempts {
     pub(super) fn started(&mut self, screen: &mut Screen, effect: EffectId, model: &ModelName) -> Result<(), Error> {
         let before = self.model.replace(model.clone());
         let failure = self.untold.take();
+        let name = plain::name(model.as_str());
         let is_other = before.is_some_and(|before| before != *model);
         let next = if is_other && effect.attempt > 1 {
-            format!("going on with {model}")
+            format!("going on with {name}")
         } else {
-            format!("trying again with {model} (attempt {})", effect.attempt)
+            format!("trying again with {name} (attempt {})", effect.attempt)
         };
         match failure {
             // The same failure again needs no more words.
@@ -54,7 +56,7 @@ impl Attempts {
         pause_ms: Option<u64>,
         message: Option<String>,
     ) -> Result<(), Error> {
-        let who = self.model.as_ref().map_or_else(|| "the model call".to_owned(), ToString::to_string);
+        let who = self.model.as_ref().map_or_else(|| "the model call".to_owned(), |model| plain::name(model.as_str()));
         let words = format!("{who} failed ({}){}", failure.word(), because(message));
         match pause_ms.filter(|pause| *pause >= LONG_PAUSE_MS) {
             Some(pause) => {
@@ -83,7 +85,10 @@ impl Attempts {
             }
             (Some(failure), true) if told.as_ref() != Some(&failure) => Ok(message.or(Some(failure))),
             // What the turn says of its end may be what was said of the last attempt.
-            (_, true) => Ok(message.filter(|message| !told.is_some_and(|told| told.ends_with(message.trim())))),
+            (_, true) => {
+                let was_told = |message: &str| told.is_some_and(|told| told.ends_with(&plain::strip(message.trim())));
+                Ok(message.filter(|message| !was_told(message)))
+            }
             (None, false) => Ok(message),
         }
     }

@@ -195,6 +195,10 @@ fn another_model_that_takes_over_is_told_in_the_same_line() {
     let updates: Vec<&str> = updates.iter().map(String::as_str).collect();
     let (all, _) = shown(View::Turn(TurnId(1)), &updates);
     assert_eq!(all, "! big failed (unreachable): 529; going on with small\n");
+    let odd = [started(1, "b\\u001b[2Jig", ""), failed(1, "529"), started(2, "b\\u001b[2Jig", "")];
+    let odd: Vec<&str> = odd.iter().map(String::as_str).collect();
+    let (all, _) = shown(View::Turn(TurnId(1)), &odd);
+    assert!(all.contains("trying again") && !all.contains('\u{1b}'), "a name does nothing to the terminal: {all:?}");
 }
 
 #[test]

@@ -9,13 +9,13 @@ use super::meaning::Config;
 use rustix::fs::{Mode, OFlags};
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// Reads a file; `None` where there is none.
 pub(super) fn read(path: &Path) -> Result<Option<String>, ConfigError> {
     let unreadable = |error| ConfigError::Unreadable { path: path.to_owned(), error };
-    let file = match File::open(path) {
+    let file = match open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(unreadable(error)),
@@ -26,6 +26,17 @@ pub(super) fn read(path: &Path) -> Result<Option<String>, ConfigError> {
         return Err(ConfigError::TooLarge { path: path.to_owned() });
     }
     Ok(Some(text))
+}
+
+/// Opens a plain file, or a device such as `/dev/null`. A pipe would keep the daemon waiting for whoever writes to it.
+fn open(path: &Path) -> io::Result<File> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
+    let kind = file.metadata()?.file_type();
+    if kind.is_file() || kind.is_char_device() {
+        return Ok(file);
+    }
+    Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no plain file"))
 }
 
 /// The configuration file as something to look into and to change, without a daemon.
@@ -121,4 +132,23 @@ pub(super) fn write_new(path: &Path, text: &str, mode: u32) -> io::Result<()> {
 pub(super) fn remove(path: &Path) {
     // What cannot be removed does no harm: it is ours, hidden, and written over by its next user.
     let _ = std::fs::remove_file(path);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::fs::{CWD, FileType, mknodat};
+
+    #[test]
+    fn a_pipe_or_a_directory_is_refused_and_waits_for_nobody() {
+        let home = tempfile::tempdir().unwrap();
+        let pipe = home.path().join("pipe");
+        mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        for strange in [pipe.as_path(), home.path()] {
+            let said = read(strange).unwrap_err().to_string();
+            assert!(said.contains("no plain file"), "{said}");
+        }
+        assert_eq!(read(Path::new("/dev/null")).unwrap().as_deref(), Some(""));
+        assert_eq!(read(&home.path().join("none")).unwrap(), None);
+    }
 }

@@ -134,7 +134,9 @@ fn key_place(item: &Item) -> Result<(), String> {
     match (entries.next(), entries.next()) {
         (Some((word, place)), None) => match (word, place.as_str()) {
             ("env", Some(name)) if is_variable(name) => Ok(()),
-            ("env", Some(_)) => Err("what follows `env` is no name of an environment variable".to_owned()),
+            ("env", Some(_)) => {
+                Err("what follows `env` is no name of an environment variable, of A to Z, 0 to 9 and _".to_owned())
+            }
             ("file", Some(path)) if path.starts_with('/') => Ok(()),
             ("file", Some(_)) => Err("what follows `file` must be an absolute path".to_owned()),
             ("keyring" | "kept", Some(name)) => {
@@ -146,10 +148,10 @@ fn key_place(item: &Item) -> Result<(), String> {
     }
 }
 
-/// Whether a shell could export a variable of this name.
+/// Whether this names a variable as people write them, in capital letters: a key in its place has small ones.
 fn is_variable(name: &str) -> bool {
     const MAX_VARIABLE_BYTES: usize = 128;
-    let fits = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let fits = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
     (1..=MAX_VARIABLE_BYTES).contains(&name.len())
         && name.chars().all(fits)
         && !name.starts_with(|c: char| c.is_ascii_digit())

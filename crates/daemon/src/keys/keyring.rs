@@ -2,9 +2,10 @@
 //!
 //! An entry has the attributes `service = tinkerbell` and `username = NAME`, which is what `secret-tool store --label
 //! NAME service tinkerbell username NAME` writes, and the keyring libraries of other languages. The connection is made
-//! when the first key is asked for, and what was read once is remembered. A keyring may show a dialogue and wait for a person, and a bus may not answer at
-//! all, so each conversation runs on a thread of its own and is waited for within a limit; a thread that is still stuck
-//! after it holds nothing of ours and ends with the bus.
+//! when the first key is asked for, and what was read once is remembered. A keyring may show a dialogue and wait for a
+//! person, and a bus may not answer at all, so each conversation runs on a thread of its own and is waited for within a
+//! limit; a thread that is still stuck after it holds nothing of ours and ends with the bus. Until it does, no other is
+//! begun.
 
 use super::name::KeyName;
 use super::secret::Secret;
@@ -15,6 +16,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// How long a person has for the keyring's dialogue.
@@ -30,7 +32,12 @@ const SERVICE: &str = "tinkerbell";
 #[derive(Clone, Default)]
 pub(super) struct Keyring {
     answers: Arc<Mutex<BTreeMap<KeyName, Answer>>>,
+    stuck: Stuck,
 }
+
+/// Conversations that were not over within the limit: as many at most as were waited for at the same time.
+#[derive(Clone, Default)]
+struct Stuck(Arc<Mutex<Vec<JoinHandle<()>>>>);
 
 /// What the keyring answered, and when.
 #[derive(Clone)]
@@ -70,7 +77,7 @@ impl Keyring {
         if let Some(known) = known.filter(|known| matches!(known.key, Ok(Some(_))) || known.at.elapsed() < BELIEVED) {
             return known.key;
         }
-        let key = read(name);
+        let key = read(&self.stuck, name);
         self.answers().insert(name.clone(), Answer { at: Instant::now(), key: key.clone() });
         key
     }
@@ -82,7 +89,7 @@ impl Keyring {
 
     /// Puts a key into the keyring; one of the same name is replaced.
     pub(super) fn write(&self, name: &KeyName, secret: &Secret) -> Result<(), KeyringError> {
-        let written = write(name, secret);
+        let written = write(&self.stuck, name, secret);
         // Afterwards, so that the old key is not remembered by whoever read it meanwhile.
         self.answers().remove(name);
         written
@@ -90,7 +97,7 @@ impl Keyring {
 
     /// Takes a key out of the keyring; that there was none is as good.
     pub(super) fn remove(&self, name: &KeyName) -> Result<(), KeyringError> {
-        let removed = remove(name);
+        let removed = remove(&self.stuck, name);
         self.answers().remove(name);
         removed
     }
@@ -101,14 +108,32 @@ impl Keyring {
     }
 }
 
+impl Stuck {
+    /// Whether there is still one.
+    fn is_any(&self) -> bool {
+        let mut threads = self.threads();
+        threads.retain(|thread| !thread.is_finished());
+        !threads.is_empty()
+    }
+
+    fn add(&self, thread: JoinHandle<()>) {
+        self.threads().push(thread);
+    }
+
+    fn threads(&self) -> MutexGuard<'_, Vec<JoinHandle<()>>> {
+        // Nothing under this lock can panic half-way.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl fmt::Debug for Keyring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Keyring").finish_non_exhaustive()
     }
 }
 
-fn read(name: &KeyName) -> Result<Option<Secret>, KeyringError> {
-    let found = converse(name.clone(), |service, name| {
+fn read(stuck: &Stuck, name: &KeyName) -> Result<Option<Secret>, KeyringError> {
+    let found = converse(stuck, name.clone(), |service, name| {
         Box::pin(async move {
             let collection = unlocked(service).await?;
             match collection.search_items(attributes(&name)).await?.first() {
@@ -122,9 +147,9 @@ fn read(name: &KeyName) -> Result<Option<Secret>, KeyringError> {
     Secret::new(&text).map(Some).map_err(KeyringError::NoKey)
 }
 
-fn write(name: &KeyName, secret: &Secret) -> Result<(), KeyringError> {
+fn write(stuck: &Stuck, name: &KeyName, secret: &Secret) -> Result<(), KeyringError> {
     let secret = secret.clone();
-    converse(name.clone(), move |service, name| {
+    converse(stuck, name.clone(), move |service, name| {
         Box::pin(async move {
             let label = format!("tinkerbell: {name}");
             let collection = unlocked(service).await?;
@@ -134,8 +159,8 @@ fn write(name: &KeyName, secret: &Secret) -> Result<(), KeyringError> {
     })
 }
 
-fn remove(name: &KeyName) -> Result<(), KeyringError> {
-    converse(name.clone(), |service, name| {
+fn remove(stuck: &Stuck, name: &KeyName) -> Result<(), KeyringError> {
+    converse(stuck, name.clone(), |service, name| {
         Box::pin(async move {
             let collection = unlocked(service).await?;
             let items = collection.search_items(attributes(&name)).await?;
@@ -153,17 +178,25 @@ fn attributes<'a, M: FromIterator<(&'a str, &'a str)>>(name: &'a KeyName) -> M {
 
 async fn unlocked<'a>(service: &'a SecretService<'_>) -> Result<Collection<'a>, Error> {
     let collection = service.get_any_collection().await?;
-    collection.ensure_unlocked().await.or(collection.unlock().await)?;
+    match collection.ensure_unlocked().await {
+        Ok(()) => {}
+        Err(Error::Locked) => collection.unlock().await?,
+        Err(error) => return Err(error),
+    }
     Ok(collection)
 }
 
 type Talk<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + 'a>>;
 
-/// Has a conversation with the keyring, within the limit.
+/// Has a conversation with the keyring, within the limit. While an earlier one is stuck there is none: it would be stuck too.
 fn converse<T: Send + 'static>(
+    stuck: &Stuck,
     name: KeyName,
     talk: impl for<'a> FnOnce(&'a SecretService<'a>, KeyName) -> Talk<'a, T> + Send + 'static,
 ) -> Result<T, KeyringError> {
+    if stuck.is_any() {
+        return Err(KeyringError::Silent);
+    }
     // One answer, which must find room even when nobody waits for it any more.
     let (answer, answered) = sync_channel(1);
     let conversation = move || {
@@ -181,10 +214,13 @@ fn converse<T: Send + 'static>(
         let _ = answer.send(result);
     };
     let thread = std::thread::Builder::new().name("keyring".to_owned()).spawn(conversation);
-    thread.map_err(|error| KeyringError::Failed(error.to_string()))?;
+    let thread = thread.map_err(|error| KeyringError::Failed(error.to_string()))?;
     match answered.recv_timeout(LIMIT) {
         Ok(result) => result,
-        Err(RecvTimeoutError::Timeout) => Err(KeyringError::Silent),
+        Err(RecvTimeoutError::Timeout) => {
+            stuck.add(thread);
+            Err(KeyringError::Silent)
+        }
         Err(RecvTimeoutError::Disconnected) => {
             Err(KeyringError::Failed("the conversation ended without an answer".to_owned()))
         }
@@ -198,5 +234,27 @@ fn worded(error: Error) -> KeyringError {
         // No bus, or nobody on it who owns the name.
         Error::Zbus(_) | Error::ZbusFdo(_) => KeyringError::Absent,
         other => KeyringError::Failed(other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_waits_behind_a_conversation_that_is_stuck() {
+        let keyring = Keyring::default();
+        let (end, ended) = sync_channel::<()>(0);
+        // It ends when the sender is dropped.
+        keyring.stuck.add(std::thread::spawn(move || drop(ended.recv())));
+        let name = KeyName::new("work").unwrap();
+        let secret = Secret::new("sk-a-key-of-a-test").unwrap();
+        assert!(matches!(keyring.read(&name), Err(KeyringError::Silent)));
+        assert!(matches!(keyring.write(&name, &secret), Err(KeyringError::Silent)));
+        assert!(matches!(keyring.remove(&name), Err(KeyringError::Silent)));
+        let stuck = std::mem::take(&mut *keyring.stuck.threads());
+        drop(end);
+        stuck.into_iter().for_each(|thread| thread.join().unwrap());
+        assert!(!keyring.stuck.is_any());
     }
 }

@@ -21,6 +21,11 @@ impl Secret {
         self.key.clone()
     }
 
+    /// Whether it is a secret at all, and no dummy for a server that asks for any key.
+    pub(crate) fn is_secret(&self) -> bool {
+        self.key.is_secret()
+    }
+
     /// The text, for what stores it and what masks it.
     pub(crate) fn text(&self) -> &str {
         &self.text

@@ -291,18 +291,21 @@ fn committed(workspace: &Path, plan: &AcceptPlan, mut executed: Executed, secret
     let paths: Vec<RelPath> = plan.files.iter().map(|file| file.change.path.clone()).collect();
     let options = CommitOptions::of_environment(std::env::vars_os());
     let made = match killed.then(|| canvas::committed_already(workspace, &paths, message, &options)) {
-        Some(Ok(Some(id))) => Ok(CommitView { id, branch: None }),
+        Some(Ok(Some(id))) => Ok((CommitView { id, branch: None }, Vec::new())),
         Some(Err(error)) => Err(error),
-        Some(Ok(None)) | None => canvas::commit(workspace, &paths, message, &options).map(|made| {
-            executed.end.message = (!made.notes.is_empty()).then(|| made.notes.join("; "));
-            CommitView { id: made.id, branch: made.branch }
-        }),
+        Some(Ok(None)) | None => canvas::commit(workspace, &paths, message, &options)
+            .map(|made| (CommitView { id: made.id, branch: made.branch }, made.notes)),
     };
+    // What the accept itself had to say stays: it may name a file of the user's that was saved beside.
+    let mut said: Vec<String> = executed.end.message.take().into_iter().collect();
     match made {
-        Ok(made) => executed.end.commit = Some(made),
-        Err(error) => executed.end.message = Some(format!("the files are accepted, but not committed: {error}")),
+        Ok((made, notes)) => {
+            executed.end.commit = Some(made);
+            said.extend(notes);
+        }
+        Err(error) => said.push(format!("the files are accepted, but not committed: {error}")),
     }
-    executed.end.message = executed.end.message.map(|message| secrets.masked(message));
+    executed.end.message = (!said.is_empty()).then(|| secrets.masked(said.join("; ")));
     executed
 }
 

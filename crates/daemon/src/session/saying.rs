@@ -86,7 +86,8 @@ impl Owner {
             return Ok(known);
         }
         let mut facts = before;
-        let (mut turn, mut model, mut why) = (None, None, None);
+        let (mut turn, mut why) = (None, None);
+        let model;
         if let Some(prompt) = prompt {
             let outfit = self.house.catalog.current();
             let asked = prompt.model.clone().or_else(|| {
@@ -99,6 +100,11 @@ impl Owner {
             // A prompt that joins a running turn goes to that turn's model.
             model = asked.filter(|_| !matches!(fact.event, Event::PromptSteered { .. }));
             facts.push(fact);
+        } else {
+            // Nobody has asked yet; whoever does without naming a model will go there.
+            let outfit = self.house.catalog.current();
+            model = outfit.settings.default_model.clone();
+            why = Some(outfit.default_why.clone());
         }
         let seq = self.seq_of(facts.len() - 1);
         let acknowledged = Acknowledged { session: self.id, seq, turn, model: model.clone(), why };

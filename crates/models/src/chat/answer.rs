@@ -5,6 +5,7 @@
 //! stream early (a crash, a proxy, a reset, an error object) comes before that.
 
 use super::assemble::Assembler;
+use super::carry;
 use super::chunk::{self, Choice, Chunk};
 use super::sse::EventStream;
 use crate::backend::{Partial, Reply, Sink};
@@ -20,6 +21,7 @@ const DONE: &[u8] = b"[DONE]";
 pub(super) struct ChatAnswer {
     form: Form,
     said: Said,
+    model: String,
     limits: StreamLimits,
     received: usize,
     done: bool,
@@ -40,6 +42,8 @@ struct Said {
     sink: Sink,
     text: String,
     reasoning: String,
+    /// What of the reasoning came under the name by which some models want it back.
+    reasoning_content: String,
     calls: Assembler,
     stop: Option<Stop>,
     usage: Option<Usage>,
@@ -49,19 +53,20 @@ struct Said {
 }
 
 impl ChatAnswer {
-    /// Nothing has come yet.
-    pub(super) fn new(limits: StreamLimits, sink: Sink, request_bytes: usize) -> ChatAnswer {
+    /// Nothing has come yet from this model.
+    pub(super) fn new(model: &str, limits: StreamLimits, sink: Sink, request_bytes: usize) -> ChatAnswer {
         let said = Said {
             sink,
             text: String::new(),
             reasoning: String::new(),
+            reasoning_content: String::new(),
             calls: Assembler::new(limits.calls),
             stop: None,
             usage: None,
             request_bytes,
             progress: 0,
         };
-        ChatAnswer { form: Form::Unknown, said, limits, received: 0, done: false }
+        ChatAnswer { form: Form::Unknown, said, model: model.to_owned(), limits, received: 0, done: false }
     }
 
     fn form_of(&self, bytes: &[u8]) -> Result<Form, Fault> {
@@ -163,7 +168,8 @@ impl Answer for ChatAnswer {
                     Stop::End | Stop::ToolCalls => Stop::ToolCalls,
                     cut => cut,
                 };
-                Ok(Reply { text: partial.text, reasoning: partial.reasoning, calls, stop, usage, request, carry: None })
+                let carry = carry::carry(&self.model, &self.said.reasoning_content, &calls);
+                Ok(Reply { text: partial.text, reasoning: partial.reasoning, calls, stop, usage, request, carry })
             }
         }
     }
@@ -210,6 +216,7 @@ impl Said {
             return Err(Fault::said(error));
         }
         if let Some(piece) = choice.piece() {
+            self.reasoning_content.push_str(piece.reasoning_content());
             for thinking in piece.thinking() {
                 self.say(DeltaKind::Reasoning, thinking);
             }

@@ -5,7 +5,7 @@
 //! does not contradict; a piece that contradicts all begins a new one.
 
 use super::chunk::FunctionPiece;
-
+use super::extent::Extent;
 use crate::backend::ReplyCall;
 use crate::http::{Fault, is_object, own_id};
 use std::collections::BTreeSet;
@@ -16,6 +16,9 @@ struct Open {
     id: Option<String>,
     name: String,
     arguments: String,
+    extent: Extent,
+    /// Whether the arguments are a whole object, and so nothing more belongs to them.
+    ended: bool,
 }
 
 /// The calls of one reply while they stream.
@@ -54,7 +57,7 @@ impl Assembler {
         if call.name.is_empty() {
             name.clone_into(&mut call.name);
         }
-        call.arguments.push_str(&arguments);
+        call.write(&arguments);
         Ok(true)
     }
 
@@ -91,6 +94,14 @@ impl Assembler {
 }
 
 impl Open {
+    /// Takes a piece of the arguments. They are parsed once, when their last brace has come, and not with every piece.
+    fn write(&mut self, piece: &str) {
+        let closed_before = self.extent.is_closed();
+        self.arguments.push_str(piece);
+        self.extent.push(piece);
+        self.ended = self.extent.is_closed() && (if closed_before { self.ended } else { is_object(&self.arguments) });
+    }
+
     fn continues(&self, index: Option<u64>, id: Option<&str>, name: &str, arguments: &str) -> bool {
         let agrees = |ours: Option<&str>, theirs: Option<&str>| ours.is_none() || theirs.is_none() || ours == theirs;
         if self.index.is_some() && index.is_some() && self.index != index {
@@ -103,7 +114,7 @@ impl Open {
             return true;
         }
         // A name that comes again says nothing while the arguments are open; with an ended call it begins the next.
-        let next_begins = !arguments.is_empty() && is_object(&self.arguments);
+        let next_begins = !arguments.is_empty() && self.ended;
         self.name == name && !next_begins
     }
 }

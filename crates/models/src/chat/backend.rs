@@ -36,7 +36,7 @@ impl Backend for OpenAiChat {
         let (courier, manner) = (self.courier.clone(), self.manner);
         Box::pin(async move {
             let body = render(&request, manner);
-            let answer = ChatAnswer::new(courier.limits(), sink, prompt_bytes(&request, body.len()));
+            let answer = ChatAnswer::new(&request.model, courier.limits(), sink, prompt_bytes(&request, body.len()));
             // The conversation is not needed any more while the answer streams, which may take minutes.
             drop(request);
             courier.call(body, answer, stop).await

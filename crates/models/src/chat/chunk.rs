@@ -84,6 +84,11 @@ impl Piece {
         let field = if self.reasoning_content.text.is_empty() { &self.reasoning } else { &self.reasoning_content };
         [&field.text, &self.content.thinking]
     }
+
+    /// What of it came under the name that some models want it back by.
+    pub(super) fn reasoning_content(&self) -> &str {
+        &self.reasoning_content.text
+    }
 }
 
 impl CallPiece {

@@ -43,6 +43,8 @@ pub enum OutputLimit {
 
 /// The host of OpenAI itself.
 const OPENAI: &str = "api.openai.com";
+/// The host of Mistral.
+const MISTRAL: &str = "api.mistral.ai";
 
 /// What is rendered in one way for one server and in another for the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,16 +53,25 @@ pub(crate) struct Manner {
     pub(crate) output_limit: OutputLimit,
     /// Whether it is OpenAI itself, which reads documents and whose newer models refuse a temperature.
     pub(crate) openai: bool,
+    /// Whether it is Mistral, which takes ids of nine letters and digits alone, no empty message and no fields that it
+    /// does not know, and wants a word of the assistant between results of tools and the user.
+    pub(crate) mistral: bool,
 }
 
 impl Manner {
     /// What every compatible server understands.
-    pub(crate) const PLAIN: Manner = Manner { output_limit: OutputLimit::MaxTokens, openai: false };
+    pub(crate) const PLAIN: Manner = Manner { output_limit: OutputLimit::MaxTokens, openai: false, mistral: false };
 
     /// What this server is known to want.
     pub(super) fn of(endpoint: &Endpoint, output_limit: Option<OutputLimit>) -> Manner {
         let openai = endpoint.is_host(OPENAI);
         let usual = if openai { OutputLimit::MaxCompletionTokens } else { OutputLimit::MaxTokens };
-        Manner { output_limit: output_limit.unwrap_or(usual), openai }
+        let mistral = endpoint.is_host(MISTRAL);
+        Manner { output_limit: output_limit.unwrap_or(usual), openai, mistral }
+    }
+
+    /// Whether a model may get back what it thought before it called tools: everywhere but where it is refused.
+    pub(super) fn takes_reasoning(self) -> bool {
+        !self.openai && !self.mistral
     }
 }

@@ -3,9 +3,11 @@
 //! Fields are written in the order they stand here. A schema is written in the order of its JSON value. What a request does
 //! not have leaves no trace in its bytes.
 
+use super::carry::reasoning_content;
 use super::config::{Manner, OutputLimit};
+use super::ids::call_id;
 use crate::backend::{Attachment, Message, ReplyCall, Request};
-use crate::http::{base64_of, is_object, left_out, read_by_tools};
+use crate::http::{NOTHING_SAID, base64_of, is_object, left_out, read_by_tools};
 use serde::Serialize;
 use serde_json::Value;
 use std::borrow::Cow;
@@ -60,11 +62,14 @@ enum Rendered<'a> {
     Assistant {
         /// Null beside calls when nothing was said, which is how the dialect writes it.
         content: Option<&'a str>,
+        /// What the same model thought before these calls, where it may want it back.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reasoning_content: Option<String>,
         #[serde(skip_serializing_if = "Vec::is_empty")]
         tool_calls: Vec<Call<'a>>,
     },
     Tool {
-        tool_call_id: &'a str,
+        tool_call_id: Cow<'a, str>,
         content: &'a str,
     },
 }
@@ -98,7 +103,7 @@ struct File<'a> {
 
 #[derive(Serialize)]
 struct Call<'a> {
-    id: &'a str,
+    id: Cow<'a, str>,
     r#type: &'static str,
     function: CalledFunction<'a>,
 }
@@ -154,16 +159,30 @@ fn messages(request: &Request, manner: Manner) -> Vec<Rendered<'_>> {
         rendered.push(Rendered::System { content: &request.system });
     }
     for (at, message) in request.messages.iter().enumerate() {
-        rendered.push(self::message(message, manner));
+        if manner.mistral && follows_results(message, rendered.last()) {
+            rendered.push(silence());
+        }
+        rendered.push(self::message(message, &request.model, manner));
         let read = read_by_tools(&request.messages, at);
         if !read.is_empty() {
+            rendered.extend(manner.mistral.then(silence));
             rendered.push(Rendered::User { content: with_parts("This is what the tools read.", read, manner) });
         }
     }
     rendered
 }
 
-fn message(message: &Message, manner: Manner) -> Rendered<'_> {
+/// Whether a user speaks right after results of tools.
+fn follows_results(message: &Message, before: Option<&Rendered<'_>>) -> bool {
+    matches!(message, Message::User { .. }) && matches!(before, Some(Rendered::Tool { .. }))
+}
+
+/// An assistant that says nothing, where it must be its turn.
+fn silence() -> Rendered<'static> {
+    Rendered::Assistant { content: Some(NOTHING_SAID), reasoning_content: None, tool_calls: Vec::new() }
+}
+
+fn message<'a>(message: &'a Message, model: &str, manner: Manner) -> Rendered<'a> {
     match message {
         Message::User { text, attachments } => Rendered::User {
             content: if attachments.is_empty() {
@@ -172,11 +191,14 @@ fn message(message: &Message, manner: Manner) -> Rendered<'_> {
                 with_parts(text, attachments.iter().collect(), manner)
             },
         },
-        Message::Assistant { text, calls, .. } => Rendered::Assistant {
+        Message::Assistant { text, calls, .. } if text.is_empty() && calls.is_empty() && manner.mistral => silence(),
+        Message::Assistant { text, calls, carry } => Rendered::Assistant {
             content: if text.is_empty() && !calls.is_empty() { None } else { Some(text) },
-            tool_calls: calls.iter().map(call).collect(),
+            reasoning_content: reasoning_content(carry.as_ref(), model)
+                .filter(|_| manner.takes_reasoning() && !calls.is_empty()),
+            tool_calls: calls.iter().map(|asked| call(asked, manner)).collect(),
         },
-        Message::Tool { call_id, text, .. } => Rendered::Tool { tool_call_id: call_id, content: text },
+        Message::Tool { call_id: id, text, .. } => Rendered::Tool { tool_call_id: call_id(id, manner), content: text },
     }
 }
 
@@ -202,14 +224,15 @@ fn with_parts<'a>(text: &'a str, attachments: Vec<&'a Attachment>, manner: Manne
 
 /// Arguments that are not a JSON object are sent as `{}`: templates of real servers parse them and answer 500 when they
 /// cannot, which would make one bad call poison every later request. The tool's result says what was wrong.
-fn call(call: &ReplyCall) -> Call<'_> {
+fn call(call: &ReplyCall, manner: Manner) -> Call<'_> {
     let arguments = if is_object(&call.arguments) { &call.arguments } else { "{}" };
-    Call { id: &call.id, r#type: "function", function: CalledFunction { name: &call.name, arguments } }
+    Call { id: call_id(&call.id, manner), r#type: "function", function: CalledFunction { name: &call.name, arguments } }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backend::Carry;
     use agent::{Access, Tokens};
     use wire::{BlobHash, MediaType, ToolSpec};
 
@@ -267,7 +290,7 @@ mod tests {
 
     #[test]
     fn the_same_request_gives_the_same_hash_and_another_limit_another() {
-        let hash = |output_limit| BlobHash::of(&render(&request(), Manner { output_limit, openai: false }));
+        let hash = |output_limit| BlobHash::of(&render(&request(), Manner { output_limit, ..Manner::PLAIN }));
         assert_eq!(hash(OutputLimit::MaxTokens), hash(OutputLimit::MaxTokens));
         assert_ne!(hash(OutputLimit::MaxTokens), hash(OutputLimit::MaxCompletionTokens));
     }
@@ -293,7 +316,7 @@ mod tests {
             r#"[{"type":"text","text":"look"},{"type":"text","text":"a.png:"},"#,
             r#"{"type":"image_url","image_url":{"url":"data:image/png;base64,//79"}},"#
         );
-        let openai = Manner { output_limit: OutputLimit::MaxCompletionTokens, openai: true };
+        let openai = Manner { output_limit: OutputLimit::MaxCompletionTokens, openai: true, ..Manner::PLAIN };
         let file = r#"{"type":"file","file":{"filename":"b.pdf","file_data":"data:application/pdf;base64,//79"}}]"#;
         assert_eq!(user(openai), format!("{start}{file}"));
         let words = r#"{"type":"text","text":"[b.pdf is application/pdf, which this server does not take: you do not see it]"}]"#;
@@ -318,6 +341,55 @@ mod tests {
                 r#"{"type":"image_url","image_url":{"url":"data:image/png;base64,//79"}}]}"#
             )
         );
+    }
+
+    #[test]
+    fn what_was_thought_before_calls_goes_back_where_it_is_taken() {
+        let mut request = request();
+        let carry = |from: &str| Some(Carry { from: from.into(), data: r#""so be it""#.into() });
+        let calls = vec![ReplyCall { id: "c1".into(), name: "f".into(), arguments: "{}".into() }];
+        let mut rendered = |from: &str, manner: Manner| {
+            request.messages = vec![Message::Assistant { text: "Hm".into(), calls: calls.clone(), carry: carry(from) }];
+            between(&request, manner, r#"{"role":"assistant","content":"Hm","#, r#""tool_calls""#)
+        };
+        assert_eq!(rendered("chat m", Manner::PLAIN), r#""reasoning_content":"so be it","#);
+        assert_eq!(rendered("chat n", Manner::PLAIN), "");
+        assert_eq!(rendered("chat m", Manner { openai: true, ..Manner::PLAIN }), "");
+        assert_eq!(rendered("chat m", Manner { mistral: true, ..Manner::PLAIN }), "");
+    }
+
+    #[test]
+    fn mistral_has_no_empty_message_and_a_word_between_results_and_the_user() {
+        let mut request = request();
+        let call = ReplyCall { id: "c1".into(), name: "f".into(), arguments: "{}".into() };
+        let result = |attachments| Message::Tool {
+            call_id: "c1".into(),
+            name: "f".into(),
+            text: "an image".into(),
+            attachments,
+        };
+        let asked = || Message::Assistant { text: String::new(), calls: vec![call.clone()], carry: None };
+        let user = || Message::User { text: "hi".into(), attachments: vec![] };
+        request.messages = vec![
+            user(),
+            Message::Assistant { text: String::new(), calls: vec![], carry: None },
+            user(),
+            asked(),
+            result(vec![attachment("a.png", MediaType::Png)]),
+            asked(),
+            result(vec![]),
+            user(),
+        ];
+        let body: Value = serde_json::from_slice(&render(&request, Manner { mistral: true, ..Manner::PLAIN })).unwrap();
+        let messages = &body["messages"].as_array().unwrap()[1..];
+        let roles: Vec<_> = messages.iter().map(|one| one["role"].as_str().unwrap()).collect();
+        let step = ["assistant", "tool", "assistant", "user"];
+        assert_eq!(roles, [&["user", "assistant", "user"], &step[..], &step[..]].concat());
+        for silent in [1, 5, 9] {
+            assert_eq!(messages[silent]["content"], NOTHING_SAID);
+        }
+        let id = messages[3]["tool_calls"][0]["id"].as_str().unwrap();
+        assert_eq!((id.len(), messages[4]["tool_call_id"].as_str()), (9, Some(id)));
     }
 
     #[test]

@@ -34,7 +34,7 @@ enum Ending {
 
 fn read<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, ending: Ending) -> Result<Reply, (Fault, Partial)> {
     let (sink, heard) = sink();
-    let mut answer = ChatAnswer::new(StreamLimits::default(), sink, 400);
+    let mut answer = ChatAnswer::new("m", StreamLimits::default(), sink, 400);
     for piece in pieces {
         if answer.is_done() {
             break;
@@ -106,6 +106,8 @@ fn assert_whole(reply: &Reply) {
     assert_eq!((reply.text.as_str(), reply.reasoning.as_str()), ("Hello wörld", "think "));
     assert_eq!(calls(reply), BOTH);
     assert_eq!((reply.stop, reply.request), (Stop::ToolCalls, HASH));
+    let carry = reply.carry.as_ref().map(|carry| (carry.from.as_str(), carry.data.as_str()));
+    assert_eq!(carry, Some(("chat m", r#""think ""#)), "what was thought before calls goes back");
 }
 
 #[test]
@@ -272,7 +274,7 @@ fn what_is_no_answer_is_told_apart() {
 #[test]
 fn limits_have_names_and_large_arguments_below_them_pass() {
     let limits = StreamLimits { event_bytes: 100, stream_bytes: 250, ..StreamLimits::default() };
-    let answer = || ChatAnswer::new(limits, sink().0, 0);
+    let answer = || ChatAnswer::new("m", limits, sink().0, 0);
     assert_eq!(answer().push(&[b'd'; 101]), Err(Fault::EventTooLong { limit: 100 }));
     assert_eq!(answer().push(&[b'{'; 101]), Err(Fault::EventTooLong { limit: 100 }));
     let mut long = answer();

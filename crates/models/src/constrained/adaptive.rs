@@ -2,17 +2,21 @@
 
 use super::backend::Constrained;
 use crate::backend::{Backend, Description, Ended, Message, Partial, PendingCall, Request, Sink};
+use crate::http::Missed;
 use crate::key::Key;
 use crate::local::{Probe, Tooling, tooling};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 /// How long the question may take. A server that has no better way answers two prompts for it, perhaps after loading the
 /// model.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long a server whose answer could not be read is not asked again: it would delay every call of the model.
+const UNKNOWN_FOR: Duration = Duration::from_secs(5 * 60);
 
 /// A server on this machine, called in the way that each of its models understands: with tools where the model's template
 /// has a place for them, held to a schema where it has none. Which is asked before the first call that needs tools, and
@@ -28,7 +32,15 @@ pub struct Adaptive {
 struct Question {
     probe: Probe,
     is_ollama: bool,
-    known: Mutex<BTreeMap<String, Tooling>>,
+    known: Mutex<BTreeMap<String, Known>>,
+}
+
+/// What is known of a model.
+#[derive(Clone, Copy)]
+struct Known {
+    tooling: Tooling,
+    /// Until when; for ever where the server answered.
+    until: Option<Instant>,
 }
 
 impl fmt::Debug for Adaptive {
@@ -50,22 +62,28 @@ impl Adaptive {
 }
 
 impl Question {
-    /// How a model calls tools. What could not be found out is asked again at the next call.
+    /// How a model calls tools. A server that did not answer, or not yet since it loads the model, is asked again at the
+    /// next call; one whose answer cannot be read, some minutes later.
     async fn ask(&self, model: &str) -> Tooling {
-        let known = |known: &Mutex<BTreeMap<String, Tooling>>| {
-            known.lock().unwrap_or_else(PoisonError::into_inner).get(model).copied()
-        };
-        if let Some(found) = known(&self.known) {
-            return found;
+        if let Some(tooling) = self.remembered(model) {
+            return tooling;
         }
-        match tooling(&self.probe, self.is_ollama, model).await {
-            Ok(found) => {
-                tracing::debug!(model, ?found, "how a model calls tools");
-                self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(model.to_owned(), found);
-                found
+        let found = tooling(&self.probe, self.is_ollama, model).await;
+        tracing::debug!(model, ?found, "how a model calls tools");
+        let known = match found {
+            Ok(tooling) => Known { tooling, until: None },
+            Err(Missed::Unreachable | Missed::TimedOut | Missed::Refused(_)) => return Tooling::Unknown,
+            Err(Missed::TooLong | Missed::NotJson) => {
+                Known { tooling: Tooling::Unknown, until: Some(Instant::now() + UNKNOWN_FOR) }
             }
-            Err(_) => Tooling::Unknown,
-        }
+        };
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(model.to_owned(), known);
+        known.tooling
+    }
+
+    fn remembered(&self, model: &str) -> Option<Tooling> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(model).copied()?;
+        known.until.is_none_or(|until| Instant::now() < until).then_some(known.tooling)
     }
 }
 

@@ -10,6 +10,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio_util::sync::CancellationToken;
 use wire::{DeltaKind, ToolSpec};
 
+/// What stands in place of an answer that its limit cut before it said anything.
+const CUT: &str = "(the answer was cut before it ended)";
+
 /// Gives tools to a backend whose server decodes by a JSON schema. Cloning shares the backend.
 #[derive(Clone)]
 pub struct Constrained {
@@ -74,12 +77,12 @@ fn translated(ended: Ended, hearing: &Hearing, tools: &[ToolSpec], sink: &Sink, 
 }
 
 fn finished(reply: Reply, hearing: &Hearing, tools: &[ToolSpec], sink: &Sink, from: &Description) -> Ended {
-    let cut = reply.stop != Stop::End;
+    let cut = matches!(reply.stop, Stop::Length | Stop::Filtered);
     if cut && hearing.is_in_words() {
-        // Words that the length limit cut are still what the model said; a call would be lost with its end.
-        return Ended::Finished(Reply { text: hearing.heard().to_owned(), calls: Vec::new(), carry: None, ..reply });
+        return said_until_cut(reply, hearing, sink);
     }
     match read(&reply.text, tools) {
+        Err(_) if cut => said_until_cut(reply, hearing, sink),
         Ok(Outcome::Call(call)) if reply.calls.is_empty() => Ended::Finished(Reply {
             text: String::new(),
             calls: vec![call],
@@ -99,6 +102,19 @@ fn finished(reply: Reply, hearing: &Hearing, tools: &[ToolSpec], sink: &Sink, fr
         }
         Err(error) => broken(error.to_string(), hearing, reply.reasoning, reply.usage, from),
     }
+}
+
+/// Words that a limit cut are still what the model said. A call is lost with its end, and since the likeliest answer would be
+/// cut at the same place again, it is no failure that invites another attempt.
+fn said_until_cut(reply: Reply, hearing: &Hearing, sink: &Sink) -> Ended {
+    let text = match hearing.heard() {
+        "" => {
+            sink(DeltaKind::Message, CUT);
+            CUT
+        }
+        heard => heard,
+    };
+    Ended::Finished(Reply { text: text.to_owned(), calls: Vec::new(), carry: None, ..reply })
 }
 
 fn broken(what: String, hearing: &Hearing, reasoning: String, usage: Usage, from: &Description) -> Ended {

@@ -13,9 +13,6 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use wire::ToolSpec;
 
-/// What stands where a message must not be empty.
-pub(super) const NOTHING_SAID: &str = "(nothing was said)";
-
 /// A name that the library can read no wish out of.
 const NEUTRAL_MODEL: &str = "model";
 
@@ -51,7 +48,7 @@ struct Canonical<'a> {
 pub(super) fn render(dialect: Dialect, request: &Request) -> Rendered {
     let from = carry::from(dialect, &request.model);
     let (field, conversation) = match dialect {
-        Dialect::Gemini => ("contents", gemini::contents(&request.messages, &from)),
+        Dialect::Gemini => ("contents", gemini::contents(&request.messages, &from, &request.model)),
         Dialect::Responses => ("input", responses::input(&request.messages, &from)),
         Dialect::Anthropic | Dialect::Chat | Dialect::Ollama => {
             ("messages", anthropic::messages(&request.messages, &from))

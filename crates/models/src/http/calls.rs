@@ -10,7 +10,7 @@ pub(crate) fn own_id(taken: &BTreeSet<String>, from: usize) -> String {
 
 /// Whether a text is one whole JSON object.
 pub(crate) fn is_object(text: &str) -> bool {
-    // The cheap test first: this is asked of every piece whose name comes again.
+    // The cheap test first: most that is no object does not look like one.
     text.trim_start().starts_with('{')
         && text.trim_end().ends_with('}')
         && serde_json::from_str::<Value>(text).is_ok_and(|value| value.is_object())

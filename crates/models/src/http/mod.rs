@@ -17,6 +17,7 @@ mod fetch;
 mod picture;
 pub(crate) mod refusal;
 pub(crate) mod retry_after;
+mod words;
 
 pub use config::{ConfigError, StreamLimits, Timeouts};
 
@@ -27,3 +28,4 @@ pub(crate) use courier::{Courier, Dialect};
 pub(crate) use fault::Fault;
 pub(crate) use fetch::{Missed, fetch};
 pub(crate) use picture::{base64_of, left_out, prompt_bytes, read_by_tools};
+pub(crate) use words::NOTHING_SAID;

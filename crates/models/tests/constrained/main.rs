@@ -83,9 +83,18 @@ async fn what_is_cut_or_of_no_form_is_never_a_call() {
     let mut tried = 0;
     let whole = r#"{"tool":"write_file","path":"a","mode":7}"#;
     for at in 0..whole.len() {
-        let server = writing(&[&whole[..at]], if at % 2 == 0 { "length" } else { "stop" }).await;
-        let (failure, ..) = failed(call(&server, asking("hi")).await.0);
-        assert_eq!(failure, Failure::Broken, "cut at {at}");
+        if at % 2 == 0 {
+            // By its limit: said and not tried again, since it would be cut at the same place.
+            let server = writing(&[&whole[..at]], "length").await;
+            let (ended, heard, _) = call(&server, asking("hi")).await;
+            let reply = finished(ended);
+            assert_eq!((reply.calls.len(), reply.stop, &reply.text), (0, Stop::Length, &heard), "cut at {at}");
+            assert!(heard.contains("cut before it ended"), "cut at {at}: {heard}");
+        } else {
+            let server = writing(&[&whole[..at]], "stop").await;
+            let (failure, ..) = failed(call(&server, asking("hi")).await.0);
+            assert_eq!(failure, Failure::Broken, "cut at {at}");
+        }
         tried += 1;
     }
     for odd in [
@@ -146,18 +155,23 @@ async fn the_model_sees_plain_turns_and_a_schema() {
     assert!(system.contains("Writes a file: {\"tool\":\"write_file\",\"path\":\"...\"}\n"), "{system}");
     assert!(system.contains("{\"tool\":\"run\",\"arguments\":{\"path\":\"...\"}}"), "{system}");
     let roles: Vec<_> = body["messages"].as_array().unwrap().iter().map(|one| one["role"].as_str().unwrap()).collect();
-    assert_eq!(roles, ["system", "user", "assistant", "user", "assistant", "user"], "the sides take turns");
+    let taking_turns = ["user", "assistant"].repeat(3);
+    assert_eq!(roles, [&["system"], &taking_turns[..], &["user"]].concat(), "the sides take turns");
     assert_eq!(
-        body["messages"][2]["content"],
+        body["messages"][2]["content"], r#"{"tool":"write_file","path":"a.txt","content":"one"}"#,
+        "an example stands before the first prompt"
+    );
+    assert_eq!(
+        body["messages"][4]["content"],
         "{\"tool\":\"write_file\",\"path\":\"a\"}\n{\"tool\":\"write_file\",\"path\":\"a\"}"
     );
     assert!(
-        body["messages"][3]["content"]
+        body["messages"][5]["content"]
             .as_str()
             .unwrap()
             .contains("Created a.\n\nResult of write_file:\na is there.\n\nSay in words")
     );
-    assert_eq!(body["messages"][4]["content"], r#"{"reply":"Done."}"#);
+    assert_eq!(body["messages"][6]["content"], r#"{"reply":"Done."}"#);
     let forms = &body["response_format"]["json_schema"]["schema"]["anyOf"];
     let first: Vec<_> = forms[0]["properties"].as_object().unwrap().keys().collect();
     assert_eq!((first[0].as_str(), &forms[0]["required"]), ("tool", &json!(["tool", "path"])));
@@ -189,6 +203,21 @@ async fn whether_tools_are_native_is_asked_once() {
         // Where no tools play a part nothing is asked and nothing is held.
         assert_eq!(finished(adaptive.call(request("hi"), deaf(), CancellationToken::new()).await).text, "native");
     }
+}
+
+#[tokio::test]
+async fn an_answer_that_cannot_be_read_is_not_asked_for_again_at_once() {
+    let server = Server::choosing(move |request| match request {
+        request if request.starts_with("POST /apply-template ") => vec![plain("200 OK", "text/html", "", "<html>")],
+        _ => good("native"),
+    })
+    .await;
+    let adaptive = Adaptive::new(chat(&server), None);
+    for _ in 0..3 {
+        assert_eq!(finished(adaptive.call(asking("hi"), deaf(), CancellationToken::new()).await).text, "native");
+    }
+    let asked = server.requests().iter().filter(|request| request.starts_with("POST /apply-template ")).count();
+    assert_eq!((asked, server.requests().len()), (1, 4));
 }
 
 #[tokio::test]

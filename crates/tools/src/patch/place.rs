@@ -62,7 +62,10 @@ impl<'a, 'h> Placer<'a, 'h> {
 
     /// Where lines come that stand beside no others.
     fn insertion(&mut self, hunk: &Hunk) -> Result<Spot, Refusal> {
-        let start = match (self.stated(hunk, self.drift), hunk.anchors.is_empty()) {
+        // A place that is stated with old lines is that of lines which are not here, so it says nothing.
+        let counts = hunk.stated.is_some_and(|stated| stated.old_lines == 0);
+        let stated = self.stated(hunk, self.drift).filter(|_| counts);
+        let start = match (stated, hunk.anchors.is_empty()) {
             _ if hunk.ends_file => self.lines.len(),
             (_, false) => self.anchored(hunk)? + 1,
             (Some(stated), true) => stated,

@@ -203,6 +203,11 @@ fn a_patch_that_does_not_wholly_apply_changes_nothing() {
             "hunk 1 of src/lib.rs stands below a line \"fn three\" (after @@), which is not in the file from line 1 on",
         ),
         (
+            // The place is that of an old line, which is not in the hunk.
+            "*** Update File: a.txt\n@@ -2 +2,2 @@\n+x",
+            "hunk 1 of a.txt only adds lines and does not say where; put lines of the file around them, with a blank before each",
+        ),
+        (
             "*** Update File: a.txt\n-two\n-four\n+x",
             "hunk 1 of a.txt is not in the file: line 3 is \"three\", where the patch has \"four\". The nearest place:\n\
              1| 1\n2| two\n3| three",

@@ -21,7 +21,10 @@ pub(super) async fn create(State(registry): House, headers: HeaderMap, body: Byt
     let request: CreateSession = read(&body)?;
     let prompt = match request.prompt {
         Some(prompt) => Some(checked(&registry, prompt).await?),
-        None => None,
+        None => {
+            registry.house().catalog.default().await;
+            None
+        }
     };
     let operation = &operation::SESSION_CREATE;
     once(&registry, operation, None, &headers, &body, async |once| {

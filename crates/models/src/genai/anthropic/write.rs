@@ -2,8 +2,8 @@
 
 use crate::backend::{Attachment, Message};
 use crate::genai::carry::{Woven, weave};
-use crate::genai::render::{NOTHING_SAID, arguments};
-use crate::http::{base64_of, own_id};
+use crate::genai::render::arguments;
+use crate::http::{NOTHING_SAID, base64_of, own_id};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
