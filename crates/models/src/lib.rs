@@ -31,11 +31,13 @@ mod local;
 mod offline;
 mod ollama;
 
-pub use backend::{Attachment, Backend, Carry, Description, Ended, Message, Partial, PendingCall, Reply, ReplyCall, Request, Sink};
+pub use backend::{
+    Attachment, Backend, Carry, Description, Ended, Message, Partial, PendingCall, Reply, ReplyCall, Request, Sink,
+};
 pub use chat::{ChatConfig, OpenAiChat, OutputLimit};
-pub use genai::{Dialect, GenAi, GenAiConfig, GenAiConfigError, GenAiProvider, ProviderInfo, provider, providers};
 pub use constrained::{Adaptive, Constrained};
 pub use examine::{Examination, Finding, Outcome, examine};
+pub use genai::{Dialect, GenAi, GenAiConfig, GenAiConfigError, GenAiProvider, ProviderInfo, provider, providers};
 pub use http::{ConfigError, StreamLimits, Timeouts};
 pub use key::{Key, KeyError};
 pub use known::{Known, known};

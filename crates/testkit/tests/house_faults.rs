@@ -72,7 +72,12 @@ async fn begin(registry: &Arc<Registry>, workspace: &Path) -> SessionId {
             let known: Value = serde_json::from_str(&known.answer).unwrap();
             return known["session"].as_str().unwrap().parse().unwrap();
         }
-        let prompt = Prompt { text: SCRIPT.to_owned(), model: None, while_running: WhileRunning::Queue, attachments: Vec::new() };
+        let prompt = Prompt {
+            text: SCRIPT.to_owned(),
+            model: None,
+            while_running: WhileRunning::Queue,
+            attachments: Vec::new(),
+        };
         let workspace = workspace.to_str().unwrap();
         match registry.create(workspace, None, Some(prompt), Some(once.clone())).await {
             Ok(acknowledged) => return acknowledged.session,

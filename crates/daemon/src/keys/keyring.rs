@@ -245,8 +245,10 @@ mod tests {
     fn nobody_waits_behind_a_conversation_that_is_stuck() {
         let keyring = Keyring::default();
         let (end, ended) = sync_channel::<()>(0);
-        // It ends when the sender is dropped.
-        keyring.stuck.add(std::thread::spawn(move || drop(ended.recv())));
+        keyring.stuck.add(std::thread::spawn(move || {
+            // An error says that the sender was dropped, which is the end.
+            let _ = ended.recv();
+        }));
         let name = KeyName::new("work").unwrap();
         let secret = Secret::new("sk-a-key-of-a-test").unwrap();
         assert!(matches!(keyring.read(&name), Err(KeyringError::Silent)));

@@ -7,7 +7,8 @@ use wire::BlobHash;
 /// The letters and digits of an id that Mistral takes.
 const MISTRAL_LETTERS: usize = 9;
 
-/// An id of a call. One that Mistral would refuse, because another provider or we made it, becomes the same one each time.
+/// An id of a call. One that Mistral would refuse, because another provider or we made it, becomes another, and the same
+/// one each time.
 pub(super) fn call_id(id: &str, manner: Manner) -> Cow<'_, str> {
     let fits = id.len() == MISTRAL_LETTERS && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
     if !manner.mistral || fits {

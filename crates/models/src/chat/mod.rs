@@ -1,8 +1,8 @@
 //! The chat dialect of OpenAI as the world's servers really speak it.
 //!
 //! Owns the rendering of a request and the stream parser; the way there and back is the courier's. The parser is ours
-//! because unknown servers leave out indexes, repeat them, send empty ids, send arguments as objects and end streams with
-//! errors, and a tool call lost or doubled over that is worse than no call.
+//! because unknown servers leave out indexes, repeat them, send empty ids, send arguments as objects and end streams
+//! with errors, and a tool call lost or doubled over that is worse than no call.
 //!
 //! Deliberately absent: other dialects, and everything about sockets.
 

@@ -175,7 +175,8 @@ mod tests {
     #[test]
     fn reasoning_that_nothing_follows_stays_here() {
         assert_eq!(weave("", &[], Some(&given()), "anthropic m"), []);
-        let pieces = [Piece::Text { bytes: 2, sign: None }, Piece::Block(json!(1)), Piece::Text { bytes: 1, sign: None }];
+        let pieces =
+            [Piece::Text { bytes: 2, sign: None }, Piece::Block(json!(1)), Piece::Text { bytes: 1, sign: None }];
         let cut = carry("x".into(), &pieces).unwrap();
         assert_eq!(weave("Hi\n", &[], Some(&cut), "x"), [Woven::Text("Hi", None)]);
     }

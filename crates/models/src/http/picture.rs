@@ -39,7 +39,11 @@ fn attachments(message: &Message) -> &[Attachment] {
 /// What the model reads in place of an attachment that its server takes in no form. The daemon sends none of these; if
 /// one comes all the same, the model must not believe that it saw it.
 pub(crate) fn left_out(attachment: &Attachment) -> String {
-    format!("[{} is {}, which this server does not take: you do not see it]", attachment.name, attachment.media_type.word())
+    format!(
+        "[{} is {}, which this server does not take: you do not see it]",
+        attachment.name,
+        attachment.media_type.word()
+    )
 }
 
 /// What tools read, in the place where dialects without attachments in results can have it: behind the last of the

@@ -16,7 +16,10 @@ pub(super) async fn find(probe: &Probe, root: &str) -> Option<Server> {
     let mut version = None;
     // A server of several models loads one when it is asked about it; without a status there is one model, which is loaded.
     let is_loaded = |entry: &Value| entry.pointer("/status/value").is_none_or(|status| status == "loaded");
-    if is_llama && entries.iter().all(is_loaded) && let Ok(props) = probe.get("/props").await {
+    if is_llama
+        && entries.iter().all(is_loaded)
+        && let Ok(props) = probe.get("/props").await
+    {
         version = props.get("build_info").and_then(Value::as_str).map(str::to_owned);
         // These are the properties of the one model that is loaded.
         if let [model] = models.as_mut_slice() {

@@ -38,7 +38,8 @@ impl<'a> Heard<'a> {
             "move_file" => first.starts_with("moved "),
             "delete_file" => first.starts_with("deleted "),
             "read_file" => {
-                page(text).is_some() || [": binary, ", ": image/", ": application/pdf"].iter().any(|word| first.contains(word))
+                page(text).is_some()
+                    || [": binary, ", ": image/", ": application/pdf"].iter().any(|word| first.contains(word))
             }
             _ => first.rsplit(": ").next().is_some_and(|count| count.starts_with(|c: char| c.is_ascii_digit())),
         };

@@ -111,7 +111,8 @@ async fn many_calls_run_at_once(backend: Arc<dyn Backend>) {
 async fn the_same_request_has_the_same_hash(backend: &dyn Backend) {
     let (first, again, other) = (call(backend, WORDS).await, call(backend, WORDS).await, call(backend, WORK).await);
     assert!(first.request == again.request && first.request != other.request);
-    let longer = Request { messages: vec![Message::User { text: WORDS.into(), attachments: vec![] }; 2], ..asking(WORDS) };
+    let longer =
+        Request { messages: vec![Message::User { text: WORDS.into(), attachments: vec![] }; 2], ..asking(WORDS) };
     assert_ne!(finished(backend.call(longer, deaf(), CancellationToken::new()).await).request, first.request);
 }
 

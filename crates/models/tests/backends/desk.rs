@@ -61,7 +61,12 @@ impl Desk {
             }
             for call in reply.calls {
                 let text = self.run(&call.name, &serde_json::from_str(&call.arguments).unwrap());
-                messages.push(Message::Tool { call_id: call.id.clone(), name: call.name.clone(), text, attachments: vec![] });
+                messages.push(Message::Tool {
+                    call_id: call.id.clone(),
+                    name: call.name.clone(),
+                    text,
+                    attachments: vec![],
+                });
                 turn.calls.push(call);
             }
         }

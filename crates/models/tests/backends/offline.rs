@@ -155,7 +155,12 @@ fn calls_of_another_model_do_not_confuse_it() {
     let mut messages = vec![
         Message::User { text: "show README.md".into(), attachments: vec![] },
         Message::Assistant { text: String::new(), calls: vec![other], carry: None },
-        Message::Tool { call_id: "call_0".into(), name: "read_file".into(), text: "nonsense".into(), attachments: vec![] },
+        Message::Tool {
+            call_id: "call_0".into(),
+            name: "read_file".into(),
+            text: "nonsense".into(),
+            attachments: vec![],
+        },
     ];
     let request = models::Request { messages: messages.clone(), ..crate::server::request("") };
     assert!(answer(&request).text.contains("the tool read_file is not offered"), "no tools were offered");

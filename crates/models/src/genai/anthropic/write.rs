@@ -22,7 +22,9 @@ pub(crate) fn messages(messages: &[Message], from: &str) -> Vec<Value> {
                 let woven = weave(text, calls, carry.as_ref(), from).into_iter();
                 ("assistant", woven.filter_map(|woven| said(woven, &mut ids)).collect())
             }
-            Message::Tool { call_id, text, attachments, .. } => ("user", vec![result(ids.shown(call_id), text, attachments)]),
+            Message::Tool { call_id, text, attachments, .. } => {
+                ("user", vec![result(ids.shown(call_id), text, attachments)])
+            }
         };
         match turns.last_mut() {
             Some((last, said)) if *last == role => said.extend(blocks),
@@ -81,9 +83,9 @@ fn said(woven: Woven<'_>, ids: &mut Ids) -> Option<Value> {
     match woven {
         Woven::Block(block) => Some(block),
         Woven::Text(text, _) => (!text.trim().is_empty()).then(|| words(text)),
-        Woven::Call(call, _) => {
-            Some(json!({"type": "tool_use", "id": ids.begin(&call.id), "name": call.name, "input": arguments(&call.arguments)}))
-        }
+        Woven::Call(call, _) => Some(
+            json!({"type": "tool_use", "id": ids.begin(&call.id), "name": call.name, "input": arguments(&call.arguments)}),
+        ),
     }
 }
 

@@ -8,7 +8,7 @@ use wire::rest::*;
 
 pub(super) fn samples() -> Vec<Written> {
     let instruction = |path: &str, cut| InstructionView {
-        path: wire::RelPath::new(path).unwrap(),
+        path: wire::RelPath::new(path).expect("a path"),
         blob: BlobHash::of(path.as_bytes()),
         tokens: Tokens(300),
         cut,

@@ -1,4 +1,4 @@
-//! Prints what the easel costs: `cargo run -p canvas --example figures`.
+//! Prints what the easel costs: `cargo run -p canvas --example easel_figures`.
 
 use agent::{EffectId, EffectKind, Event, Micros, Seq, SessionId, Tokens, ToolOutcome, TurnId};
 use canvas::{Binary, Blobs, Fold, Picture, Selection, StatCache, WorkTree, compare, diff, execute, plan};
