@@ -15,22 +15,28 @@ const AFTER_WRITING: &str = "Say in words what was done: {\"reply\":\"...\"}";
 /// Exchanges that stand before the first prompt, for those of these tools that there are. Models so small sway with every
 /// word that they read, the path of the workspace included; shown twice what is wanted, they do it. With the system
 /// prompt of the daemon and nothing before the first prompt, 1 of 24 plain requests for a file became the right call.
-const EXAMPLES: [(&str, &str, &str); 2] = [
-    ("Create a file a.txt that contains the word one.", "write_file", r#"{"path":"a.txt","content":"one"}"#),
-    ("Read the file b.md.", "read_file", r#"{"path":"b.md"}"#),
+const EXAMPLES: [Example; 2] = [
+    Example {
+        prompt: "Create a file a.txt that contains the word one.",
+        tool: "write_file",
+        arguments: r#"{"path":"a.txt","content":"one"}"#,
+        end: Some(("wrote a.txt: 1 line, 3 bytes (new file)", "I created a.txt, which contains the word one.")),
+    },
+    Example { prompt: "Read the file b.md.", tool: "read_file", arguments: r#"{"path":"b.md"}"#, end: None },
 ];
+
+/// A prompt, the call that answers it, and perhaps its result with what is said then.
+struct Example {
+    prompt: &'static str,
+    tool: &'static str,
+    arguments: &'static str,
+    end: Option<(&'static str, &'static str)>,
+}
 
 /// The same request without tools.
 pub(super) fn without_tools(request: &Request) -> Request {
     let tools = &request.tools;
-    let mut messages = Vec::with_capacity(request.messages.len() + 2 * EXAMPLES.len());
-    for (prompt, tool, arguments) in EXAMPLES {
-        if tools.iter().any(|known| known.name == tool) {
-            tell(&mut messages, prompt, &[]);
-            let call = ReplyCall { id: String::new(), name: tool.to_owned(), arguments: arguments.to_owned() };
-            messages.push(Message::Assistant { text: written_call(&call, tools), calls: Vec::new(), carry: None });
-        }
-    }
+    let mut messages = examples(tools);
     for (at, message) in request.messages.iter().enumerate() {
         match message {
             Message::User { text, attachments } => tell(&mut messages, text, attachments),
@@ -60,6 +66,24 @@ pub(super) fn without_tools(request: &Request) -> Request {
         max_output_tokens: request.max_output_tokens,
         schema,
     }
+}
+
+fn examples(tools: &[ToolSpec]) -> Vec<Message> {
+    let mut messages = Vec::new();
+    let says = |text: String| Message::Assistant { text, calls: Vec::new(), carry: None };
+    for Example { prompt, tool, arguments, end } in EXAMPLES {
+        if tools.iter().any(|known| known.name == tool) {
+            tell(&mut messages, prompt, &[]);
+            let call = ReplyCall { id: String::new(), name: tool.to_owned(), arguments: arguments.to_owned() };
+            messages.push(says(written_call(&call, tools)));
+            if let Some((result, reply)) = end {
+                tell(&mut messages, &format!("Result of {tool}:\n{result}"), &[]);
+                tell(&mut messages, AFTER_WRITING, &[]);
+                messages.push(says(written(reply, &[], tools)));
+            }
+        }
+    }
+    messages
 }
 
 fn system(system: &str, tools: &[ToolSpec]) -> String {

@@ -155,23 +155,23 @@ async fn the_model_sees_plain_turns_and_a_schema() {
     assert!(system.contains("Writes a file: {\"tool\":\"write_file\",\"path\":\"...\"}\n"), "{system}");
     assert!(system.contains("{\"tool\":\"run\",\"arguments\":{\"path\":\"...\"}}"), "{system}");
     let roles: Vec<_> = body["messages"].as_array().unwrap().iter().map(|one| one["role"].as_str().unwrap()).collect();
-    let taking_turns = ["user", "assistant"].repeat(3);
+    let taking_turns = ["user", "assistant"].repeat(4);
     assert_eq!(roles, [&["system"], &taking_turns[..], &["user"]].concat(), "the sides take turns");
     assert_eq!(
         body["messages"][2]["content"], r#"{"tool":"write_file","path":"a.txt","content":"one"}"#,
         "an example stands before the first prompt"
     );
     assert_eq!(
-        body["messages"][4]["content"],
+        body["messages"][6]["content"],
         "{\"tool\":\"write_file\",\"path\":\"a\"}\n{\"tool\":\"write_file\",\"path\":\"a\"}"
     );
     assert!(
-        body["messages"][5]["content"]
+        body["messages"][7]["content"]
             .as_str()
             .unwrap()
             .contains("Created a.\n\nResult of write_file:\na is there.\n\nSay in words")
     );
-    assert_eq!(body["messages"][6]["content"], r#"{"reply":"Done."}"#);
+    assert_eq!(body["messages"][8]["content"], r#"{"reply":"Done."}"#);
     let forms = &body["response_format"]["json_schema"]["schema"]["anyOf"];
     let first: Vec<_> = forms[0]["properties"].as_object().unwrap().keys().collect();
     assert_eq!((first[0].as_str(), &forms[0]["required"]), ("tool", &json!(["tool", "path"])));

@@ -2,6 +2,7 @@
 
 use crate::world::project;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
@@ -66,12 +67,13 @@ impl Stub {
             .filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok()?.to_str().map(str::to_owned))
             .collect();
         let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+        // The kernel may give a row twice, when the table changes while it is read.
         let rows = table.lines().skip(1).map(|line| line.split_whitespace().collect::<Vec<_>>());
-        rows.filter(|row| {
+        let ours = rows.filter(|row| {
             row[3] == "01" && port(row[2]) == self.port && inodes.contains(&format!("socket:[{}]", row[9]))
-        })
-        .map(|row| port(row[1]))
-        .collect()
+        });
+        let ports: BTreeSet<u16> = ours.map(|row| port(row[1])).collect();
+        ports.into_iter().collect()
     }
 }
 
