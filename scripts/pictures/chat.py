@@ -337,12 +337,12 @@ class Story:
         terminal = self.terminal
         self.clear()
         terminal.say("/accept")
-        terminal.sees("3 files accepted")
+        terminal.sees("next: /undo takes it back")
         terminal.idle()
         with open(os.path.join(self.demo, "src/greet.rs")) as file:
             check("Ciao" in file.read(), "what was accepted is not in the file")
         check(not os.path.exists(os.path.join(self.demo, "notes/old.txt")), "what was deleted is still there")
-        self.picture("accepted", "> /accept", "D notes/old.txt", "M src/greet.rs", "A tests/greet.rs", "3 files accepted")
+        self.picture("accepted", "> /accept", "D notes/old.txt", "M src/greet.rs", "A tests/greet.rs", "next: /undo takes it back")
 
     def two_windows(self):
         terminal = self.terminal
