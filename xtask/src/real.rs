@@ -20,6 +20,8 @@ const CANNOT_HAVE: i32 = 77;
 pub(crate) enum Counterpart {
     /// llama.cpp's own server, with a scripted model.
     Llama,
+    /// A desktop's keyring, on a message bus of its own.
+    Keyring,
     /// A small real language model.
     Smollm2,
     /// strace, for faults at the Nth system call.
@@ -30,12 +32,14 @@ pub(crate) enum Counterpart {
 
 impl Counterpart {
     /// What tests need.
-    pub(crate) const FOR_TESTS: [Counterpart; 3] = [Counterpart::Llama, Counterpart::Smollm2, Counterpart::Strace];
+    pub(crate) const FOR_TESTS: [Counterpart; 4] =
+        [Counterpart::Keyring, Counterpart::Llama, Counterpart::Smollm2, Counterpart::Strace];
 
     /// The name of its script and of its directory in the cache.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Counterpart::Llama => "llama",
+            Counterpart::Keyring => "keyring",
             Counterpart::Smollm2 => "smollm2",
             Counterpart::Strace => "strace",
             Counterpart::Codex => "codex",
@@ -46,6 +50,7 @@ impl Counterpart {
     fn sources(self) -> &'static [&'static str] {
         match self {
             Counterpart::Llama => &["llama.sh", "make_model.py", "llama_server.py", "check_llama.py"],
+            Counterpart::Keyring => &["keyring.sh"],
             Counterpart::Smollm2 => &["smollm2.sh"],
             Counterpart::Strace => &["strace.sh"],
             Counterpart::Codex => &["codex.sh"],

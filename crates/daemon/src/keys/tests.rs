@@ -224,6 +224,13 @@ fn real_keyring_keeps_a_key() {
     if std::env::var_os(INSIDE).is_some() {
         return within_a_session();
     }
+    let there = |program: &str| {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        std::env::split_paths(&path).any(|directory| directory.join(program).exists())
+    };
+    if !there("dbus-run-session") || !there("gnome-keyring-daemon") {
+        return println!("skipped: there is no dbus-run-session or no gnome-keyring-daemon");
+    }
     let script = "printf '' | gnome-keyring-daemon --unlock --components=secrets >/dev/null && exec \"$@\"";
     let home = tempfile::tempdir().unwrap();
     let this = std::env::current_exe().unwrap();
@@ -236,7 +243,7 @@ fn real_keyring_keeps_a_key() {
         .env("XDG_DATA_HOME", home.path())
         .env("XDG_RUNTIME_DIR", home.path())
         .status()
-        .expect("dbus-run-session is there: apt-get install dbus gnome-keyring");
+        .expect("dbus-run-session is there");
     assert!(status.success());
 }
 
