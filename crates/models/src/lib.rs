@@ -22,6 +22,9 @@
 mod backend;
 mod chat;
 mod constrained;
+#[cfg(test)]
+#[path = "../tests/shared/damage.rs"]
+mod damage;
 mod examine;
 mod genai;
 mod http;

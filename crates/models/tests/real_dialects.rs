@@ -2,52 +2,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by ending")]
 
+#[path = "shared/llama.rs"]
+mod llama;
+
 use agent::{Access, Stop, Tokens};
+use llama::Llama;
 use models::{Backend, Ended, GenAi, GenAiConfig, GenAiProvider, Message, Reply, Request, Sink};
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use wire::ToolSpec;
-
-/// The server. It ends when its standard input closes.
-struct Llama {
-    child: Child,
-    url: String,
-}
-
-impl Llama {
-    /// Starts it with the scripted model, or says why it cannot be had.
-    fn start() -> Result<Llama, String> {
-        let real =
-            std::env::var_os("TINKERBELL_REAL").ok_or("TINKERBELL_REAL is not set; run `cargo xtask test --real`")?;
-        let place = PathBuf::from(real).join("llama");
-        let (python, model) = (place.join("venv/bin/python"), place.join("write_file.gguf"));
-        if !python.exists() || !model.exists() {
-            return Err(format!("there is no llama.cpp server in {}", place.display()));
-        }
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/real/llama_server.py");
-        let mut child = Command::new(python)
-            .arg(script)
-            .arg(model)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .map_err(|error| error.to_string())?;
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let url = lines.map_while(Result::ok).find_map(|line| line.strip_prefix("listening ").map(str::to_owned));
-        Ok(Llama { child, url: url.expect("the server says where it listens") })
-    }
-}
-
-impl Drop for Llama {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 fn asking(messages: Vec<Message>) -> Request {
     let string = serde_json::json!({"type": "string"});
@@ -75,7 +38,7 @@ async fn ask(backend: &GenAi, messages: Vec<Message>) -> Reply {
 #[tokio::test]
 #[ignore = "real: needs a llama.cpp server"]
 async fn real_llama_is_understood_in_two_dialects_that_it_bends() {
-    let llama = match Llama::start() {
+    let llama = match Llama::start("llama/write_file.gguf", &[]) {
         Ok(llama) => llama,
         Err(reason) => return println!("skipped: {reason}"),
     };

@@ -3,63 +3,28 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by ending")]
 
+#[path = "shared/llama.rs"]
+mod llama;
+
 use agent::{Access, Stop, Tokens};
+use llama::Llama;
 use models::{
     Adaptive, Backend, ChatConfig, Constrained, Ended, Message, OpenAiChat, Outcome, Place, Reply, ReplyCall, Request,
     ServerKind, Tooling, discover, examine,
 };
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use wire::ToolSpec;
 
-/// The server. It ends when its standard input closes.
-struct Server {
-    child: Child,
-    url: String,
+/// Starts the server with a model, or says why it cannot be had.
+fn start(model: &str) -> Result<Llama, String> {
+    Llama::start(model, &["--context", "4096", "--parallel", "1", "--alias", "real"])
 }
 
-impl Server {
-    /// Starts it with a model below `$TINKERBELL_REAL`, or says why it cannot be had.
-    fn start(model: &str) -> Result<Server, String> {
-        let real =
-            std::env::var_os("TINKERBELL_REAL").ok_or("TINKERBELL_REAL is not set; run `cargo xtask test --real`")?;
-        let real = PathBuf::from(real);
-        let (python, model) = (real.join("llama/venv/bin/python"), real.join(model));
-        for needed in [&python, &model] {
-            if !needed.exists() {
-                return Err(format!("there is no {}", needed.display()));
-            }
-        }
-        let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../scripts/real/llama_server.py");
-        let mut child = Command::new(python)
-            .arg(script)
-            .arg(model)
-            .args(["--context", "4096", "--parallel", "1", "--alias", "real"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .map_err(|error| error.to_string())?;
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let url = lines.map_while(Result::ok).find_map(|line| line.strip_prefix("listening ").map(str::to_owned));
-        Ok(Server { child, url: url.expect("the server says where it listens") })
-    }
-
-    fn chat(&self) -> Arc<dyn Backend> {
-        Arc::new(OpenAiChat::new(ChatConfig::new(format!("{}/v1", self.url))).unwrap())
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+fn chat(server: &Llama) -> Arc<dyn Backend> {
+    Arc::new(OpenAiChat::new(ChatConfig::new(format!("{}/v1", server.url))).unwrap())
 }
 
 fn tool(name: &str, description: &str, required: &[&str]) -> ToolSpec {
@@ -122,7 +87,7 @@ fn call(reply: &Reply) -> (&str, Value) {
 #[tokio::test]
 #[ignore = "real: needs a llama.cpp server and SmolLM2"]
 async fn real_smollm2_calls_tools_that_it_was_never_taught() {
-    let server = match Server::start("smollm2/model.gguf") {
+    let server = match start("smollm2/model.gguf") {
         Ok(server) => server,
         Err(why) => return println!("skipped: {why}"),
     };
@@ -133,7 +98,7 @@ async fn real_smollm2_calls_tools_that_it_was_never_taught() {
     assert_eq!((model.name.as_str(), model.context_tokens), ("real", Some(Tokens(4096))));
     assert_eq!((model.abilities.tools, model.abilities.images), (Tooling::Constrained, Some(false)));
 
-    let adaptive = Adaptive::new(server.chat(), None);
+    let adaptive = Adaptive::new(chat(&server), None);
     let prompt = "Create a file hello.txt that contains the word hi.";
     let (reply, heard) = ask(&adaptive, asking(prompt)).await;
     assert_eq!(call(&reply), ("write_file", json!({"path": "hello.txt", "content": "hi"})), "{reply:?}");
@@ -149,7 +114,7 @@ async fn real_smollm2_calls_tools_that_it_was_never_taught() {
     }
 
     // Offered in the usual way, the server leaves the tools out and the model knows nothing of them.
-    let (plain, _) = ask(&*server.chat(), asking(prompt)).await;
+    let (plain, _) = ask(&*chat(&server), asking(prompt)).await;
     assert!(plain.calls.is_empty(), "{plain:?}");
 
     // The next step of the turn: the result is read, and the answer is one of the forms.
@@ -158,7 +123,7 @@ async fn real_smollm2_calls_tools_that_it_was_never_taught() {
     next.messages.push(Message::Assistant { text: String::new(), calls: reply.calls.clone(), carry: None });
     let ReplyCall { id, name, .. } = reply.calls[0].clone();
     next.messages.push(Message::Tool { call_id: id, name, text: result.into(), attachments: vec![] });
-    let (reply, heard) = ask(&Constrained::new(server.chat()), next).await;
+    let (reply, heard) = ask(&Constrained::new(chat(&server)), next).await;
     assert!(reply.calls.is_empty() && !reply.text.is_empty() && heard.concat() == reply.text, "{reply:?}");
     println!("SmolLM2: 3 sentences became the right calls; after the result it said {:?}", reply.text);
 }
@@ -166,12 +131,12 @@ async fn real_smollm2_calls_tools_that_it_was_never_taught() {
 #[tokio::test]
 #[ignore = "real: needs a llama.cpp server and SmolLM2"]
 async fn real_smollm2_is_examined() {
-    let server = match Server::start("smollm2/model.gguf") {
+    let server = match start("smollm2/model.gguf") {
         Ok(server) => server,
         Err(why) => return println!("skipped: {why}"),
     };
-    let plain = examine(&*server.chat(), "real", Some(Tokens(4096))).await;
-    let held = examine(&Constrained::new(server.chat()), "real", Some(Tokens(8192))).await;
+    let plain = examine(&*chat(&server), "real", Some(Tokens(4096))).await;
+    let held = examine(&Constrained::new(chat(&server)), "real", Some(Tokens(8192))).await;
     for finding in plain.findings.iter().chain(&held.findings) {
         println!("{:20} {:?} {} ({} ms)", finding.name, finding.outcome, finding.detail, finding.took_ms);
     }
@@ -194,13 +159,13 @@ async fn real_smollm2_is_examined() {
 #[tokio::test]
 #[ignore = "real: needs a llama.cpp server"]
 async fn real_llama_with_a_template_for_tools_is_called_natively() {
-    let server = match Server::start("llama/write_file.gguf") {
+    let server = match start("llama/write_file.gguf") {
         Ok(server) => server,
         Err(why) => return println!("skipped: {why}"),
     };
     let found = discover(&[Place::new(&server.url).unwrap()], Duration::from_secs(5)).await;
     assert_eq!(found[0].models[0].abilities.tools, Tooling::Native, "{found:?}");
-    let (reply, _) = ask(&Adaptive::new(server.chat(), None), asking("Write the note.")).await;
+    let (reply, _) = ask(&Adaptive::new(chat(&server), None), asking("Write the note.")).await;
     assert_eq!((reply.text.as_str(), call(&reply).0), ("I will write it. ", "write_file"), "{reply:?}");
     println!("llama.cpp with a scripted model: tools are native, and native they were called");
 }

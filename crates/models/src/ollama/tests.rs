@@ -3,6 +3,7 @@
 
 use super::answer::OllamaAnswer;
 use crate::backend::{Partial, Reply, Sink};
+use crate::damage::{Random, damaged};
 use crate::http::{Answer, Fault, StreamLimits};
 use agent::{Failure, Stop, Tokens};
 use serde::Deserialize;
@@ -211,19 +212,6 @@ fn odd_lines_are_read_or_refused_but_never_guessed() {
     assert_eq!(short.push(&[b' '; 11]), Err(Fault::StreamTooLong { limit: 10 }));
 }
 
-/// A small generator of its own, so that a printed seed gives the same streams for ever.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((mixed ^ (mixed >> 31)) % bound as u64) as usize
-    }
-}
-
 const SPICE: &[&str] = &[
     "{",
     "}",
@@ -251,27 +239,6 @@ const SPICE: &[&str] = &[
     "\u{1f600}",
 ];
 
-fn damaged(random: &mut Random, base: &[u8]) -> Vec<u8> {
-    let mut bytes = base.to_vec();
-    for _ in 0..=random.below(3) {
-        let at = random.below(bytes.len() + 1);
-        let to = (at + random.below(40)).min(bytes.len());
-        match random.below(6) {
-            0 => drop(bytes.drain(at..to)),
-            1 => bytes.truncate(at),
-            2 => bytes.splice(at..at, SPICE[random.below(SPICE.len())].bytes()).for_each(drop),
-            3 if at < bytes.len() => bytes[at] = random.below(256) as u8,
-            4 => {
-                let copy = bytes[at..to].to_vec();
-                let into = random.below(bytes.len() + 1);
-                bytes.splice(into..into, copy).for_each(drop);
-            }
-            _ => bytes.splice(at..to, SPICE[random.below(SPICE.len())].bytes()).for_each(drop),
-        }
-    }
-    bytes
-}
-
 #[test]
 fn damaged_answers_end_the_same_in_any_cutting_and_have_no_open_call() {
     let seed = std::env::var("TINKERBELL_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(20_261_124);
@@ -281,7 +248,7 @@ fn damaged_answers_end_the_same_in_any_cutting_and_have_no_open_call() {
     let (trials, mut replies, mut returned) = (20_000, 0, 0);
     for trial in 0..trials {
         let base = &bases[random.below(bases.len())];
-        let stream = damaged(&mut random, base.as_bytes());
+        let stream = damaged(&mut random, base.as_bytes(), SPICE);
         let whole = read([stream.as_slice()]);
         let size = 1 + random.below(60);
         let pieces = read(stream.chunks(size));

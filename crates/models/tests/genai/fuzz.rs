@@ -1,24 +1,12 @@
 //! Damaged streams: whatever comes, the call ends, and what leaves is whole.
 
+use crate::damage::{Random, damaged};
 use crate::scripts::*;
 use crate::server::*;
 use models::{Backend, Ended, GenAiProvider};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
-
-/// A small generator of its own, so that a printed seed gives the same streams for ever.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((mixed ^ (mixed >> 31)) % bound as u64) as usize
-    }
-}
 
 const SPICE: &[&str] = &[
     "{",
@@ -50,27 +38,6 @@ const SPICE: &[&str] = &[
     "\u{1f600}",
 ];
 
-fn damaged(random: &mut Random, base: &[u8]) -> Vec<u8> {
-    let mut bytes = base.to_vec();
-    for _ in 0..=random.below(3) {
-        let at = random.below(bytes.len() + 1);
-        let to = (at + random.below(40)).min(bytes.len());
-        match random.below(6) {
-            0 => drop(bytes.drain(at..to)),
-            1 => bytes.truncate(at),
-            2 => bytes.splice(at..at, SPICE[random.below(SPICE.len())].bytes()).for_each(drop),
-            3 if at < bytes.len() => bytes[at] = random.below(256) as u8,
-            4 => {
-                let copy = bytes[at..to].to_vec();
-                let into = random.below(bytes.len() + 1);
-                bytes.splice(into..into, copy).for_each(drop);
-            }
-            _ => bytes.splice(at..to, SPICE[random.below(SPICE.len())].bytes()).for_each(drop),
-        }
-    }
-    bytes
-}
-
 fn chunked(bytes: &[u8]) -> Vec<Step> {
     let chunk = [format!("{:x}\r\n", bytes.len()).as_bytes(), bytes, b"\r\n0\r\n\r\n"].concat();
     if bytes.is_empty() { vec![head(), end()] } else { vec![head(), Step::Send(chunk)] }
@@ -86,7 +53,7 @@ async fn fuzz(provider: GenAiProvider, seed: u64, trials: usize) -> (usize, usiz
     let base = rich(provider).concat().into_bytes();
     let (mut replies, mut returned) = (0, 0);
     for trial in 0..trials {
-        *next.lock().unwrap() = damaged(&mut random, &base);
+        *next.lock().unwrap() = damaged(&mut random, &base, SPICE);
         let (sink, heard) = keeping();
         let call = backend.call(request("hi"), sink, CancellationToken::new());
         let ended = tokio::time::timeout(Duration::from_secs(20), call).await;

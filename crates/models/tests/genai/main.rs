@@ -6,6 +6,8 @@
 #[path = "../backends/contract.rs"]
 mod contract;
 mod cuts;
+#[path = "../shared/damage.rs"]
+mod damage;
 mod faults;
 mod fuzz;
 mod messages;
