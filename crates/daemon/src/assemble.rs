@@ -7,7 +7,7 @@ use crate::house::House;
 use crate::keys::KeyStore;
 use crate::pictures::Pictures;
 use crate::registry::Registry;
-use crate::status::VOCABULARY;
+use crate::search::VOCABULARY;
 use crate::tasks::Tasks;
 use crate::toolbox::{ExtraTool, Toolbox};
 use agent::{Epoch, Event, Generation, ModelName, ModelSpec, Seq};

@@ -22,6 +22,7 @@ mod log;
 mod pictures;
 mod registry;
 mod run;
+mod search;
 pub mod secrets;
 mod session;
 mod status;

@@ -78,6 +78,11 @@ impl Fold {
         self.below(None).map(|(path, tracked)| tracked.change(path)).collect()
     }
 
+    /// How many paths it knows: those that the session touched.
+    pub fn known_paths(&self) -> usize {
+        self.paths.len()
+    }
+
     /// The pending change of one path.
     pub fn pending_at(&self, path: &RelPath) -> Option<Change> {
         self.paths.get(path).filter(|tracked| tracked.is_dirty()).map(|tracked| tracked.change(path))

@@ -106,16 +106,17 @@ impl Catalog {
     }
 
     /// Makes sure that the models which a name stands for are known, as far as that can be: a route, a model of the
-    /// configuration, one of a local server, or `provider::model`.
+    /// configuration, one of a local server, or `provider::model`. Of a route one is enough, since it passes over others.
     pub(crate) async fn learn(self: &Arc<Catalog>, name: &ModelName) -> Result<(), Problem> {
-        let named = match self.base.routes.get(name) {
-            Some(route) => route.clone(),
-            None => vec![name.clone()],
-        };
-        for model in &named {
-            self.learn_one(model).await?;
+        let Some(route) = self.base.routes.get(name) else { return self.learn_one(name).await };
+        let mut learned = Err(self.unknown(name));
+        for model in route {
+            match self.learn_one(model).await {
+                Ok(()) => learned = Ok(()),
+                Err(problem) => learned = learned.or(Err(problem)),
+            }
         }
-        Ok(())
+        learned
     }
 
     async fn learn_one(self: &Arc<Catalog>, name: &ModelName) -> Result<(), Problem> {
@@ -147,7 +148,7 @@ impl Catalog {
     }
 
     /// Makes sure that there is a default: what is configured, else what a look finds, else the offline model.
-    pub(crate) async fn default(self: &Arc<Catalog>) -> (ModelName, String) {
+    pub(crate) async fn default(self: &Arc<Catalog>) -> ModelName {
         let configured = self.config.default_model.clone();
         match configured {
             Some(name) => {
@@ -163,9 +164,7 @@ impl Catalog {
             }
             None => {}
         }
-        let outfit = self.current();
-        let default = outfit.settings.default_model.clone().unwrap_or_else(|| ModelName::new(OFFLINE));
-        (default, outfit.default_why.clone())
+        self.current().settings.default_model.clone().unwrap_or_else(|| ModelName::new(OFFLINE))
     }
 
     /// Looks which servers run on this machine, unless that was done no longer ago than `fresh`.

@@ -13,7 +13,7 @@ impl Owner {
         if self.state.turn.is_none() {
             self.read_instructions().await;
         }
-        let (default, _) = self.house.catalog.default().await;
+        let default = self.house.catalog.default().await;
         let named = self.state.turn.as_ref().and_then(|turn| turn.model.clone()).unwrap_or(default);
         self.house.catalog.learn(&named).await?;
         let outfit = self.house.catalog.current();
@@ -47,7 +47,7 @@ fn shown(instruction: &Instruction) -> InstructionView {
     InstructionView {
         path: instruction.path.clone(),
         blob: instruction.blob.hash(),
-        tokens: instruction.tokens(),
+        tokens: instruction.tokens,
         cut: instruction.cut,
     }
 }

@@ -21,6 +21,8 @@ pub(super) struct Instruction {
     pub(super) text: String,
     pub(super) blob: Blob,
     pub(super) cut: bool,
+    /// Its size in a context.
+    pub(super) tokens: Tokens,
 }
 
 impl Instruction {
@@ -30,9 +32,11 @@ impl Instruction {
         body::Instruction { path: self.path.clone(), blob: self.blob.hash(), bytes, cut: self.cut }
     }
 
-    /// Its size in a context.
-    pub(super) fn tokens(&self) -> Tokens {
-        Tokens::estimate(self.shown().len())
+    fn new(path: RelPath, text: String, cut: bool) -> Instruction {
+        let blob = Blob::new(text.as_bytes());
+        let mut instruction = Instruction { path, text, blob, cut, tokens: Tokens(0) };
+        instruction.tokens = Tokens::estimate(instruction.shown().len());
+        instruction
     }
 
     fn shown(&self) -> String {
@@ -88,8 +92,7 @@ fn read(workspace: &Path, names: &[RelPath], most: usize, secrets: &Secrets) -> 
         if shown.trim().is_empty() || instructions.iter().any(|other| other.text == shown) {
             continue;
         }
-        let (text, blob) = (shown.to_owned(), Blob::new(shown.as_bytes()));
-        instructions.push(Instruction { path: path.clone(), text, blob, cut });
+        instructions.push(Instruction::new(path.clone(), shown.to_owned(), cut));
     }
     instructions.into()
 }

@@ -238,7 +238,7 @@ impl Owner {
         (BESIDES
             + window
             + self.spoken.bytes()
-            + self.canvas.pending().len() * PER_PATH
+            + self.canvas.known_paths() * PER_PATH
             + self.canvas.steps().len() * PER_STEP) as u64
     }
 

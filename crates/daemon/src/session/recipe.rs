@@ -67,7 +67,7 @@ impl Owner {
     /// How much of a model's window is there for messages.
     pub(super) fn caps(&self, spec: &ModelSpec) -> Caps {
         let system = Tokens::estimate(system_prompt(&self.profile.workspace).len());
-        let notes = self.instructions.iter().map(Instruction::tokens).sum();
+        let notes = self.instructions.iter().map(|notes| notes.tokens).sum();
         let fixed = system + self.house.toolbox.tokens() + notes;
         Caps { context: spec.context_tokens, output: spec.max_output_tokens, fixed }
     }

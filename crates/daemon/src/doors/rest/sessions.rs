@@ -5,7 +5,7 @@ use super::answer::{Answer, Refusal, bad, json, octets};
 use super::request::{House, QueryMap, id, number, once, read, read_or_default};
 use crate::registry::Registry;
 use crate::session::{Attached, Prompt};
-use crate::status;
+use crate::{search, status};
 use agent::{EffectId, Seq};
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
@@ -42,7 +42,7 @@ pub(super) async fn view(State(registry): House, Path(session): Path<String>) ->
 }
 
 pub(super) async fn search(State(registry): House, Query(query): QueryMap) -> Answer {
-    Ok(json(&status::search(&registry, &query).await?))
+    Ok(json(&search::search(&registry, &query).await?))
 }
 
 pub(super) async fn update(State(registry): House, Path(session): Path<String>, body: Bytes) -> Answer {
