@@ -7,8 +7,7 @@
 use super::chunk::FunctionPiece;
 use super::extent::Extent;
 use crate::backend::ReplyCall;
-use crate::http::{Fault, is_object, own_id};
-use std::collections::BTreeSet;
+use crate::http::{Fault, Written, is_object, settled};
 
 #[derive(Debug, Default)]
 struct Open {
@@ -71,25 +70,10 @@ impl Assembler {
         self.calls.iter().map(|call| call.name.len() + call.arguments.len()).sum()
     }
 
-    /// The calls that ended. `cut` says that the model was stopped in the middle: then a call that did not end is left
-    /// out, and no arguments at all do not count as ended. Otherwise such a call is a fault of the whole reply.
+    /// The calls that ended, by the rule that holds for all dialects.
     pub(super) fn finish(self, cut: bool) -> Result<Vec<ReplyCall>, Fault> {
-        let mut taken = BTreeSet::new();
-        let mut ended = Vec::with_capacity(self.calls.len());
-        for call in self.calls {
-            let bare = matches!(call.arguments.trim(), "" | "null");
-            let arguments = if bare && !cut { "{}".to_owned() } else { call.arguments };
-            if call.name.is_empty() || !is_object(&arguments) {
-                if cut {
-                    continue;
-                }
-                return Err(Fault::MalformedCall { name: excerpt(&call.name) });
-            }
-            let id = call.id.filter(|id| !taken.contains(id)).unwrap_or_else(|| own_id(&taken, ended.len()));
-            taken.insert(id.clone());
-            ended.push(ReplyCall { id, name: call.name, arguments });
-        }
-        Ok(ended)
+        let written = self.calls.into_iter().map(|Open { id, name, arguments, .. }| Written { id, name, arguments });
+        Ok(settled(written, cut)?.into_iter().flatten().collect())
     }
 }
 
@@ -117,10 +101,6 @@ impl Open {
         let next_begins = !arguments.is_empty() && self.ended;
         self.name == name && !next_begins
     }
-}
-
-fn excerpt(name: &str) -> String {
-    name.chars().take(64).collect()
 }
 
 #[cfg(test)]

@@ -3,23 +3,12 @@
 //! Which piece belongs to which call is the dialect's business; that a call leaves only whole is ours.
 
 use crate::backend::ReplyCall;
-use crate::http::{Fault, is_object, own_id};
-use std::collections::BTreeSet;
-
-/// Characters of a tool's name that go into a message.
-const MAX_NAME_CHARS: usize = 64;
-
-#[derive(Debug, Default)]
-struct Open {
-    id: Option<String>,
-    name: String,
-    arguments: String,
-}
+use crate::http::{Fault, Written, settled};
 
 /// The calls, in the order in which they began.
 #[derive(Debug)]
 pub(super) struct Calls {
-    calls: Vec<Open>,
+    calls: Vec<Written>,
     max_calls: usize,
 }
 
@@ -35,7 +24,7 @@ impl Calls {
             return Err(Fault::TooManyCalls { limit: self.max_calls });
         }
         let id = id.filter(|id| !id.is_empty()).map(str::to_owned);
-        self.calls.push(Open { id, name: name.to_owned(), arguments: String::new() });
+        self.calls.push(Written { id, name: name.to_owned(), arguments: String::new() });
         Ok(self.calls.len() - 1)
     }
 
@@ -69,26 +58,9 @@ impl Calls {
         self.calls.iter().map(|call| call.name.len() + call.arguments.len()).sum()
     }
 
-    /// The calls in their places. `cut` says that the model was stopped in the middle: then a call that did not end is
-    /// left out, and no arguments at all do not count as ended. Otherwise such a call is a fault of the whole reply.
+    /// The calls in their places, by the rule that holds for all dialects.
     pub(super) fn finish(self, cut: bool) -> Result<Vec<Option<ReplyCall>>, Fault> {
-        let mut taken = BTreeSet::new();
-        let mut ended = Vec::with_capacity(self.calls.len());
-        for call in self.calls {
-            let bare = matches!(call.arguments.trim(), "" | "null");
-            let arguments = if bare && !cut { "{}".to_owned() } else { call.arguments };
-            if call.name.is_empty() || !is_object(&arguments) {
-                if !cut {
-                    return Err(Fault::MalformedCall { name: call.name.chars().take(MAX_NAME_CHARS).collect() });
-                }
-                ended.push(None);
-                continue;
-            }
-            let id = call.id.filter(|id| !taken.contains(id)).unwrap_or_else(|| own_id(&taken, taken.len()));
-            taken.insert(id.clone());
-            ended.push(Some(ReplyCall { id, name: call.name, arguments }));
-        }
-        Ok(ended)
+        settled(self.calls, cut)
     }
 }
 

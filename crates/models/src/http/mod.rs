@@ -22,7 +22,7 @@ mod words;
 pub use config::{ConfigError, StreamLimits, Timeouts};
 
 pub(crate) use answer::Answer;
-pub(crate) use calls::{is_object, own_id};
+pub(crate) use calls::{Written, is_object, malformed, own_id, settled};
 pub(crate) use config::{Endpoint, PLAUSIBLE_TOKENS};
 pub(crate) use courier::{Courier, Dialect};
 pub(crate) use fault::Fault;

@@ -5,7 +5,7 @@
 
 use super::line::{CallPiece, Line, Lines};
 use crate::backend::{Carry, Partial, Reply, ReplyCall, Sink};
-use crate::http::{Answer, Fault, StreamLimits, is_object, own_id};
+use crate::http::{Answer, Fault, StreamLimits, is_object, malformed, own_id};
 use agent::{Stop, Tokens, Usage};
 use std::collections::BTreeSet;
 use wire::{BlobHash, DeltaKind};
@@ -82,7 +82,7 @@ impl OllamaAnswer {
         }
         let (name, arguments) = (piece.name(), piece.arguments());
         if name.is_empty() || !is_object(&arguments) {
-            return Err(Fault::MalformedCall { name: name.chars().take(64).collect() });
+            return Err(malformed(name));
         }
         let given = piece.id.clone().filter(|id| !id.is_empty() && !self.ids.contains(id));
         let id = given.unwrap_or_else(|| own_id(&self.ids, self.calls.len()));
