@@ -55,7 +55,7 @@ impl Sources<'_> {
         let input = if asks_for_input || is_piped() { read_input()? } else { String::new() };
         let mut files = Vec::new();
         for path in self.files {
-            files.push((path.as_path(), read_file(path)?));
+            files.push((path.clone(), read_file(path)?));
         }
         let mentioned = mentions(&words, Path::new(""))?;
         let mut attachments = mentioned.attachments;
@@ -84,7 +84,6 @@ pub(crate) fn mentions(words: &str, base: &Path) -> Result<Said, Error> {
         }
     }
     few_enough(&said.attachments)?;
-    let files: Vec<(&Path, String)> = files.iter().map(|(path, text)| (path.as_path(), text.clone())).collect();
     said.text = compose(words, "", &files);
     Ok(said)
 }
@@ -134,9 +133,9 @@ pub(crate) fn unescaped(word: &str) -> String {
 /// An image or a document, to be sent along.
 pub(crate) fn attachment(path: &Path) -> Result<AttachmentRequest, Error> {
     let shown = path.display().to_string();
-    let file = File::open(path).map_err(|error| unreadable(&shown, &error.to_string()))?;
     let mut bytes = Vec::new();
-    file.take(MAX_ATTACHMENT_BYTES + 1)
+    open(path)?
+        .take(MAX_ATTACHMENT_BYTES + 1)
         .read_to_end(&mut bytes)
         .map_err(|error| unreadable(&shown, &error.to_string()))?;
     if bytes.len() as u64 > MAX_ATTACHMENT_BYTES {
@@ -156,9 +155,8 @@ pub(crate) fn attachment(path: &Path) -> Result<AttachmentRequest, Error> {
 /// What a file is, by its first bytes.
 fn media_of(path: &Path) -> Result<Option<MediaType>, Error> {
     let shown = path.display().to_string();
-    let file = File::open(path).map_err(|error| unreadable(&shown, &error.to_string()))?;
     let mut first = Vec::new();
-    file.take(16).read_to_end(&mut first).map_err(|error| unreadable(&shown, &error.to_string()))?;
+    open(path)?.take(16).read_to_end(&mut first).map_err(|error| unreadable(&shown, &error.to_string()))?;
     Ok(MediaType::of(&first))
 }
 
@@ -171,7 +169,7 @@ fn few_enough(attachments: &[AttachmentRequest]) -> Result<(), Error> {
 }
 
 /// Puts the parts together. Input that stands alone is the prompt itself; beside words it is a marked block.
-fn compose(words: &str, input: &str, files: &[(&Path, String)]) -> String {
+fn compose(words: &str, input: &str, files: &[(PathBuf, String)]) -> String {
     let mut parts = Vec::new();
     let input = input.trim_end_matches('\n');
     match (words.trim().is_empty(), input.is_empty()) {
@@ -207,8 +205,11 @@ fn read_input() -> Result<String, Error> {
 }
 
 fn read_file(path: &Path) -> Result<String, Error> {
-    let file = File::open(path).map_err(|error| unreadable(&path.display().to_string(), &error.to_string()))?;
-    read_bounded(file, &path.display().to_string())
+    read_bounded(open(path)?, &path.display().to_string())
+}
+
+fn open(path: &Path) -> Result<File, Problem> {
+    File::open(path).map_err(|error| unreadable(&path.display().to_string(), &error.to_string()))
 }
 
 fn read_bounded(source: impl Read, name: &str) -> Result<String, Error> {
@@ -242,7 +243,7 @@ mod tests {
         assert_eq!(compose("fix this", "", &[]), "fix this");
         assert_eq!(compose("", "from a pipe\n", &[]), "from a pipe");
         assert_eq!(compose("explain", "a\nb\n", &[]), "explain\n\n<stdin>\na\nb\n</stdin>");
-        let file = (Path::new("a.txt"), "text\n".to_owned());
+        let file = (PathBuf::from("a.txt"), "text\n".to_owned());
         assert_eq!(compose("read", "", &[file]), "read\n\n<file path=\"a.txt\">\ntext\n</file>");
     }
 

@@ -54,7 +54,7 @@ pub(crate) struct Transcript {
     /// Files that were read along with the last model call.
     reads: Vec<String>,
     /// Prompts and accepts that were typed where this is shown, and need not be told there.
-    typed_here: BTreeSet<Seq>,
+    shown_here: BTreeSet<Seq>,
     /// Questions that were answered where this is shown.
     answered_here: BTreeSet<EffectId>,
     /// Prompts that wait for their turn.
@@ -74,7 +74,7 @@ impl Transcript {
             thought: None,
             attempts: Attempts::default(),
             reads: Vec::new(),
-            typed_here: BTreeSet::new(),
+            shown_here: BTreeSet::new(),
             answered_here: BTreeSet::new(),
             waiting: BTreeMap::new(),
             what_next: [""; 2],
@@ -86,14 +86,9 @@ impl Transcript {
         Transcript { what_next, ..self }
     }
 
-    /// This prompt was typed where the transcript is shown.
-    pub(crate) fn was_typed_here(&mut self, seq: Seq) {
-        self.typed_here.insert(seq);
-    }
-
-    /// This end of an accept was told where the transcript is shown.
-    pub(crate) fn was_told_here(&mut self, seq: Seq) {
-        self.typed_here.insert(seq);
+    /// This event need not be told: its prompt was typed, or its accept was told, where the transcript is shown.
+    pub(crate) fn was_shown_here(&mut self, seq: Seq) {
+        self.shown_here.insert(seq);
     }
 
     /// This question was answered where the transcript is shown.
@@ -191,7 +186,7 @@ impl Transcript {
     /// Events that are a line of their own and change nothing here.
     fn other_event(&mut self, screen: &mut Screen, update: &EventUpdate, fetch: FetchBlob<'_>) -> Result<(), Error> {
         match &update.header.event {
-            Event::PromptAccepted { .. } | Event::PromptSteered { .. } if self.is_typed_here(update) => Ok(()),
+            Event::PromptAccepted { .. } | Event::PromptSteered { .. } if self.is_known_here(update) => Ok(()),
             Event::PromptAccepted { .. } => self.prompt(screen, "", update, fetch),
             Event::PromptQueued { turn, .. } => self.queued(screen, *turn, update, fetch),
             Event::TurnStarted { turn } => match self.waiting.remove(turn) {
@@ -221,7 +216,7 @@ impl Transcript {
                 remark(screen, NOTE, &format!("! the budget of the {} is exhausted{why}", scope.word()))
             }
             Event::AcceptFinished { .. } | Event::AcceptUndone { .. }
-                if self.typed_here.contains(&update.header.seq) =>
+                if self.shown_here.contains(&update.header.seq) =>
             {
                 Ok(())
             }
@@ -236,8 +231,8 @@ impl Transcript {
         }
     }
 
-    fn is_typed_here(&self, update: &EventUpdate) -> bool {
-        self.typed_here.contains(&update.header.seq) || matches!(self.view, View::Turn(_))
+    fn is_known_here(&self, update: &EventUpdate) -> bool {
+        self.shown_here.contains(&update.header.seq) || matches!(self.view, View::Turn(_))
     }
 
     /// A prompt that waits: told when its turn begins to those who see it begin.
@@ -254,8 +249,8 @@ impl Transcript {
             View::Live => {
                 let text = prompt_text(update, fetch)?;
                 self.waiting.insert(turn, text);
-                let typed_here = self.typed_here.contains(&update.header.seq);
-                if typed_here { Ok(()) } else { remark(screen, FAINT, "another prompt came and waits for its turn") }
+                let shown_here = self.shown_here.contains(&update.header.seq);
+                if shown_here { Ok(()) } else { remark(screen, FAINT, "another prompt came and waits for its turn") }
             }
         }
     }

@@ -315,7 +315,7 @@ impl Sink {
 }
 
 /// How wide a terminal is, where it is one that knows.
-pub(crate) fn columns_of(terminal: BorrowedFd<'_>) -> Option<usize> {
+fn columns_of(terminal: BorrowedFd<'_>) -> Option<usize> {
     let size = rustix::termios::tcgetwinsize(terminal).ok()?;
     Some(usize::from(size.ws_col)).filter(|columns| *columns > 1)
 }

@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// What a terminal is taken for that does not know its own size.
-const USUAL: Size = Size { columns: 80, rows: 24 };
+pub(crate) const USUAL: Size = Size { columns: 80, rows: 24 };
 /// A sequence of a function key comes in one piece: after this long an escape stands for itself.
 const SEQUENCE_PAUSE: Duration = Duration::from_millis(25);
 /// The longest line that is taken without being shown, in bytes.
@@ -37,7 +37,8 @@ pub(crate) fn size() -> Option<Size> {
     size_of(io::stdout().as_fd())
 }
 
-fn size_of(terminal: BorrowedFd<'_>) -> Option<Size> {
+/// The size of a terminal; `None` where it is none.
+pub(crate) fn size_of(terminal: BorrowedFd<'_>) -> Option<Size> {
     if !termios::isatty(terminal) {
         return None;
     }

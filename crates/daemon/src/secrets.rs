@@ -1,11 +1,11 @@
 //! Takes known keys out of whatever is about to be written down or shown.
 //!
 //! A key is found as it is, as JSON escapes it, percent-encoded, and in base64 wherever it begins in the encoded text.
-//! Where keys overlap, all of what they cover goes. Text that comes in pieces passes a [`Stream`], which holds back no more than a tail that could
-//! still become a key. What stands in a key's place is `[key NAME]`.
+//! Where keys overlap, all of what they cover goes. Text that comes in pieces passes a [`Stream`], which holds back no
+//! more than a tail that could still become a key. What stands in a key's place is `[key NAME]`.
 //!
-//! Deliberately absent: guessing what may be a key by its looks, which masks words and lets keys through; and the dummies of
-//! local servers, which would mask ordinary words: `models` knows them.
+//! Deliberately absent: guessing what may be a key by its looks, which masks words and lets keys through; and the
+//! dummies of local servers, which would mask ordinary words: `models` knows them.
 
 mod forms;
 

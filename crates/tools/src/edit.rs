@@ -13,9 +13,6 @@ use std::ops::Range;
 use std::rc::Rc;
 use wire::{Contents, RelPath};
 
-/// How many line numbers are told where a text occurs more than once.
-const LINES_TOLD: usize = 10;
-
 /// Replaces `old` by `new`, once, or everywhere if `all`.
 pub(crate) fn edit_file(hands: &Hands<'_>, path: &RelPath, old: &str, new: &str, all: bool) -> Result<Output, Refusal> {
     hands.limits.content().admit("new text", new.len() as u64)?;
@@ -29,12 +26,12 @@ pub(crate) fn edit_file(hands: &Hands<'_>, path: &RelPath, old: &str, new: &str,
         found if found.places.is_empty() => Replacements::tolerant(hands, content, old, new)?,
         found => found,
     };
-    let at = found.line_numbers(content);
-    match found.places.len() {
+    let (times, at) = (found.places.len(), lines::numbers(found.line_numbers(content).into_iter()));
+    match times {
         0 => return Err(Refusal::NoMatch { path: shown.into_owned(), near: near(content, old) }),
-        times if times > 1 && !all => {
+        2.. if !all => {
             let but = found.tolerance.words().map_or("", |_| ", white space aside");
-            return Err(Refusal::ManyMatches { path: shown.into_owned(), times, lines: numbers(&at), but });
+            return Err(Refusal::ManyMatches { path: shown.into_owned(), times, lines: at, but });
         }
         _ => {}
     }
@@ -46,9 +43,9 @@ pub(crate) fn edit_file(hands: &Hands<'_>, path: &RelPath, old: &str, new: &str,
     let lines = found.changed_lines(content, &result);
     let note = found.tolerance.words().map(|words| format!("\n[old was found but for {words}]")).unwrap_or_default();
     let after = Contents { bytes: result.into_bytes(), mode: before.mode };
-    let done = text::count(at.len(), "replacement", "replacements");
-    let place = if at.len() == 1 { "at line" } else { "at lines" };
-    let first = format!("edited {shown}: {done} {place} {}; it now has {}", numbers(&at), text::size(&after));
+    let done = text::count(times, "replacement", "replacements");
+    let place = if times == 1 { "at line" } else { "at lines" };
+    let first = format!("edited {shown}: {done} {place} {at}; it now has {}", text::size(&after));
     let snippet = lines::snippet(text::of(&after.bytes).unwrap_or_default().lines(), &lines);
     let gap = if snippet.is_empty() { "" } else { "\n" };
     Ok(Output::done(format!("{first}{gap}{snippet}{note}")).change(path, Some(before), Some(after)))
@@ -215,12 +212,6 @@ fn line_numbers(content: &str, bytes: impl Iterator<Item = usize>) -> Vec<usize>
         .collect()
 }
 
-/// The first few numbers.
-fn numbers(lines: &[usize]) -> String {
-    let told: Vec<String> = lines.iter().take(LINES_TOLD).map(usize::to_string).collect();
-    told.join(", ") + if lines.len() > LINES_TOLD { ", …" } else { "" }
-}
-
 /// The place that is most like `old`, to be shown with the error.
 fn near(content: &str, old: &str) -> String {
     let (lines, wanted): (_, Vec<&str>) = (lines::split(content), old.lines().collect());
@@ -260,7 +251,7 @@ mod tests {
     fn the_numbers_of_many_places_are_cut() {
         let content = "x\n".repeat(12);
         let places = content.match_indices('x').map(|(at, _)| at);
-        assert_eq!(numbers(&line_numbers(&content, places)), "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, …");
+        assert_eq!(lines::numbers(line_numbers(&content, places).into_iter()), "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, …");
         assert_eq!(line_numbers("a x\nx x", [2, 4, 6].into_iter()), [1, 2, 2]);
     }
 }

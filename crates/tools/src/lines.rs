@@ -4,6 +4,8 @@ use crate::text;
 use std::borrow::Cow;
 use std::ops::Range;
 
+/// How many line numbers are told where there are more of them.
+const NUMBERS_TOLD: usize = 10;
 /// How many lines a snippet shows, gaps not counted.
 const SNIPPET_LINES: usize = 16;
 /// How many lines stand around what a snippet is about.
@@ -48,6 +50,12 @@ pub(crate) fn end_at(lines: &[Line<'_>], at: usize) -> &'static str {
     let before = at.checked_sub(1).and_then(|before| lines.get(before));
     let ends = [before, lines.get(at), lines.first()];
     ends.into_iter().flatten().map(|line| line.end).find(|end| !end.is_empty()).unwrap_or("\n")
+}
+
+/// The first few of some line numbers.
+pub(crate) fn numbers(mut lines: impl Iterator<Item = usize>) -> String {
+    let told: Vec<String> = lines.by_ref().take(NUMBERS_TOLD).map(|line| line.to_string()).collect();
+    told.join(", ") + if lines.next().is_some() { ", …" } else { "" }
 }
 
 /// Some lines with their numbers and a few around them, as `12| text`. Ranges count from 0 and go upwards; an empty one

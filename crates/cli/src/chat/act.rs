@@ -80,7 +80,7 @@ impl Conversation<'_> {
         let acknowledged: Acknowledged = self.call(&request)?.read()?;
         self.attachments.clear();
         self.is_untouched = false;
-        self.transcript.was_typed_here(acknowledged.seq);
+        self.transcript.was_shown_here(acknowledged.seq);
         let joins = acknowledged.turn.is_none_or(|turn| self.open.contains(&turn));
         self.open.extend(acknowledged.turn);
         match (was_running, joins) {
@@ -226,7 +226,7 @@ impl Conversation<'_> {
         let done = run::dispatch(invocation.verb, self.context);
         self.context.in_chat = false;
         if let Some(seq) = self.context.accepted.take() {
-            self.transcript.was_told_here(seq);
+            self.transcript.was_shown_here(seq);
         }
         let flushed = self.screen().flush();
         self.tty.raw().map_err(no_terminal)?;

@@ -12,6 +12,7 @@ use crate::http::{HttpError, ServerEvent};
 use crate::render::{Transcript, View};
 use crate::run::{Context, Exit};
 use crate::screen::{FAINT, Screen};
+use crate::terminal::Size;
 use crate::update::{EventUpdate, Update};
 use crate::wait;
 use agent::{EffectId, Event, Question, Seq, SessionId, TurnId};
@@ -327,8 +328,7 @@ impl<'a> Conversation<'a> {
     }
 
     fn resized(&mut self) {
-        let (columns, _) = self.tty.size();
-        self.editor.resized(columns);
+        self.editor.resized(self.tty.size().columns);
         // Where the open line ends now is not known.
         if let Shown::Editor { column: 1.. } = self.shown {
             self.shown = Shown::Editor { column: 0 };
@@ -413,7 +413,7 @@ impl<'a> Conversation<'a> {
             }
             self.shown = Shown::Editor { column };
         }
-        let (columns, rows) = self.tty.size();
+        let Size { columns, rows } = self.tty.size();
         let prompt = match (self.is_running(), self.while_running) {
             (false, _) => "› ",
             (true, WhileRunning::Queue) => "queue › ",

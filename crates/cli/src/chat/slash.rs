@@ -105,29 +105,13 @@ pub(super) fn parse(typed: &str, session: &str) -> Result<Slash, String> {
 }
 
 fn unknown(name: &str) -> String {
-    let nearest = ALL.iter().map(|entry| (distance(name, entry.name), entry.name)).min();
+    let nearest = ALL.iter().map(|entry| (strsim::levenshtein(name, entry.name), entry.name)).min();
     match nearest {
         Some((distance, nearest)) if distance <= nearest.len().div_ceil(3).max(1) || nearest.starts_with(name) => {
             format!("there is no /{name}; did you mean /{nearest}?")
         }
         _ => format!("there is no /{name}; /help shows what there is"),
     }
-}
-
-/// How many letters have to be changed to make one word of the other (Levenshtein).
-fn distance(from: &str, to: &str) -> usize {
-    let to: Vec<char> = to.chars().collect();
-    let mut row: Vec<usize> = (0..=to.len()).collect();
-    for (at, letter) in from.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = at + 1;
-        for column in 0..to.len() {
-            let changed = diagonal + usize::from(letter != to[column]);
-            diagonal = row[column + 1];
-            row[column + 1] = changed.min(diagonal + 1).min(row[column] + 1);
-        }
-    }
-    row[to.len()]
 }
 
 /// Parts words as a shell would: at spaces, unless they are quoted or escaped.

@@ -4,7 +4,7 @@
 //! While it is *patient*, which is when nobody reads keys since the daemon is to answer, Ctrl-C is a signal. It is as it
 //! was before once it is dropped, by a panic too, and while the process is stopped.
 
-use crate::screen::columns_of;
+use crate::terminal::{Size, USUAL, size_of};
 use rustix::process::{
     Pid, Signal, getpgid, getpgrp, getpid, getppid, getsid, kill_current_process_group, kill_process,
 };
@@ -19,8 +19,6 @@ use std::os::unix::net::UnixStream;
 
 /// Makes pastes come between marks, and the end of that (xterm's bracketed paste).
 const PASTES: [&[u8]; 2] = [b"\x1b[?2004h", b"\x1b[?2004l"];
-/// What a terminal is taken for that does not know its size.
-const USUAL: (usize, usize) = (80, 24);
 
 /// A terminal that is ours.
 #[derive(Debug)]
@@ -129,10 +127,9 @@ impl Tty {
         Ok(bytes)
     }
 
-    /// Its columns and rows.
-    pub(super) fn size(&self) -> (usize, usize) {
-        let rows = termios::tcgetwinsize(&self.output).map_or(0, |size| usize::from(size.ws_row));
-        (columns_of(self.output.as_fd()).unwrap_or(USUAL.0), if rows > 0 { rows } else { USUAL.1 })
+    /// How large it is.
+    pub(super) fn size(&self) -> Size {
+        size_of(self.output.as_fd()).unwrap_or(USUAL)
     }
 
     /// Ctrl-Z was pressed: stops everything that runs with us, and us when the signal comes back.

@@ -8,28 +8,13 @@ pub(super) fn nearest<'a>(unknown: &str, known: impl IntoIterator<Item = &'a str
     if chars > LONGEST_CHARS {
         return None;
     }
-    let (distance, word) = known.into_iter().map(|word| (distance(unknown, word), word)).min()?;
+    let (distance, word) = known.into_iter().map(|word| (strsim::levenshtein(unknown, word), word)).min()?;
     (distance <= chars.div_ceil(3)).then_some(word)
 }
 
 /// A line that says so, to be put after a message; or nothing.
 pub(super) fn suggestion<'a>(unknown: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     nearest(unknown, known).map(|word| format!("\nDid you mean `{word}`?")).unwrap_or_default()
-}
-
-/// Levenshtein's distance between two short words.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, y) in b.iter().enumerate() {
-            let substituted = diagonal + usize::from(x != *y);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]

@@ -1,14 +1,12 @@
 //! Steps 2 and 3 of the circle, and the applying that follows: from what happened to what is on disk.
 
 use super::fact::{Fact, Gathered};
-
 use super::owner::{FIRST_RETRY, LONGEST_RETRY, Owner};
 use super::recipe::exhausted;
 use super::render::Spoken;
 use super::view;
 use crate::catalog::Outfit;
 use crate::clock;
-
 use agent::{Effect, EffectId, EffectKind, Event, Micros, Money, Plan, Question, Scope, Seq, State, TurnOutcome};
 use std::cell::Cell;
 use std::sync::Arc;
@@ -151,9 +149,8 @@ impl Owner {
             };
             written.push(self.draft(seq, at, fact, &mut append.blobs));
         }
-        // Facts are numbered before starts, so the one that can be refused here comes first.
-        batch.starts.sort_by_key(|effect| !matches!(effect, Effect::Model { .. }));
-        // What the session itself knows to refuse comes first: the event in its place is a fact of this append.
+        // Facts are numbered before starts, so what the session itself knows to refuse comes first: the event in its place
+        // is a fact of this append.
         let mut refused = false;
         let mut granted = Vec::with_capacity(batch.starts.len());
         for effect in std::mem::take(&mut batch.starts) {

@@ -140,16 +140,16 @@ impl Index {
         if doc.seq.0 > LAST_SEQ {
             return Ok(());
         }
-        let (column, place) = match doc.kind {
-            WordsKind::Title => ("title", WordsKind::Title),
-            WordsKind::Prompt => ("prompt", WordsKind::Prompt),
-            WordsKind::Reply => ("reply", WordsKind::Reply),
+        let column = match doc.kind {
+            WordsKind::Title => "title",
+            WordsKind::Prompt => "prompt",
+            WordsKind::Reply => "reply",
         };
         if doc.kind == WordsKind::Title {
             let old = self.of_journal(doc.journal)?.into_iter().filter(|known| known.kind == WordsKind::Title);
             self.delete(&old.collect::<Vec<_>>())?;
         }
-        let row = Match { journal: doc.journal, seq: doc.seq, kind: place }.row();
+        let row = Match { journal: doc.journal, seq: doc.seq, kind: doc.kind }.row();
         // Whatever an interrupted pass may have left under this number gives way.
         self.connection
             .prepare_cached(&format!("INSERT OR REPLACE INTO words (rowid, {column}, at) VALUES (?, ?, ?)"))?

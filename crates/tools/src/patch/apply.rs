@@ -8,6 +8,7 @@ use crate::matching::Finder;
 use crate::output::{Body, Output};
 use crate::refusal::Refusal;
 use crate::text;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use wire::{Contents, Mode, RelPath};
@@ -117,7 +118,8 @@ impl<'a> Desk<'a> {
         match step {
             Step::Add { path, lines, mode } => {
                 self.free(path)?;
-                let added: Vec<Line<'_>> = lines.iter().map(|part| self.new_line(part, &part.text, "\n")).collect();
+                let added: Vec<Line<'_>> =
+                    lines.iter().map(|part| self.new_line(part, (&*part.text).into(), "\n")).collect();
                 self.lines_added += added.len();
                 let contents = Contents { bytes: lines::join(&closed(added, "\n")).into_bytes(), mode: *mode };
                 self.report.push(format!("added {}: {}", text::path(path), text::size(&contents)));
@@ -151,14 +153,13 @@ impl<'a> Desk<'a> {
         let mut snippet = String::new();
         if !hunks.is_empty() {
             let edited = self.edited(path, hunks)?;
-            let at: Vec<String> = edited.changed.iter().take(10).map(|lines| (lines.start + 1).to_string()).collect();
-            let more = if edited.changed.len() > at.len() { ", …" } else { "" };
-            let (hunks, at) = (text::count(hunks.len(), "hunk", "hunks"), at.join(", "));
+            let at = lines::numbers(edited.changed.iter().map(|lines| lines.start + 1));
+            let hunks = text::count(hunks.len(), "hunk", "hunks");
             if edited.tolerant {
                 snippet = lines::snippet(edited.text.lines(), &edited.changed);
             }
             contents.bytes = edited.text.into_bytes();
-            done = format!(": {hunks} at {at}{more}; it now has {}", text::size(&contents));
+            done = format!(": {hunks} at {at}; it now has {}", text::size(&contents));
         }
         if let Some(mode) = mode {
             contents.mode = mode;
@@ -239,9 +240,7 @@ impl<'a> Desk<'a> {
                 }
                 PartKind::Added => {
                     let text = spot.shift.apply(&part.text).expect("a place is found only where new lines can follow");
-                    let mut line = self.new_line(part, &part.text, lines::end_at(old, at));
-                    line.text = text;
-                    new.push(line);
+                    new.push(self.new_line(part, text, lines::end_at(old, at)));
                     self.lines_added += 1;
                 }
             }
@@ -252,15 +251,15 @@ impl<'a> Desk<'a> {
         at
     }
 
-    /// A line that the patch adds, where lines end like `local`.
-    fn new_line<'t>(&self, part: &Part, text: &'t str, local: &'static str) -> Line<'t> {
+    /// A line that the patch adds with this text, where lines end like `local`.
+    fn new_line<'t>(&self, part: &Part, text: Cow<'t, str>, local: &'static str) -> Line<'t> {
         let end = match (part.open, part.carriage_return, self.literal_ends) {
             (true, _, _) => "",
             (false, true, _) => "\r\n",
             (false, false, true) => "\n",
             (false, false, false) => local,
         };
-        Line { text: text.into(), end }
+        Line { text, end }
     }
 
     /// Makes sure that no file of the patch lies below another.

@@ -58,11 +58,9 @@ fn step(cursor: &mut Cursor<'_>, line: &str) -> Result<Step, PatchError> {
     };
     let path = named(cursor, name)?;
     cursor.next();
-    let to = match cursor.peek().and_then(|line| line.strip_prefix(MOVE)) {
-        Some(name) => Some(named(cursor, name)?).filter(|to| *to != path),
-        None => None,
-    };
-    if cursor.peek().is_some_and(|line| line.starts_with(MOVE)) {
+    let mut to = None;
+    if let Some(name) = cursor.peek().and_then(|line| line.strip_prefix(MOVE)) {
+        to = Some(named(cursor, name)?).filter(|to| *to != path);
         cursor.next();
     }
     let hunks = hunks(cursor)?;

@@ -2,14 +2,11 @@
 
 use super::steps::Hunk;
 use crate::indent::Shift;
-use crate::lines::Line;
+use crate::lines::{self, Line};
 use crate::matching::{Block, Finder, Place, Tolerance};
 use crate::nearest::{Nearest, quoted};
 use crate::refusal::Refusal;
 use crate::text;
-
-/// How many line numbers an error tells.
-const LINES_TOLD: usize = 10;
 
 /// The place of a hunk.
 pub(crate) struct Spot {
@@ -130,12 +127,10 @@ impl<'a, 'h> Placer<'a, 'h> {
     }
 
     fn ambiguous(&self, hunk: &Hunk, places: &[Place]) -> Refusal {
-        let numbers: Vec<_> = places.iter().take(LINES_TOLD).map(|place| (place.start + 1).to_string()).collect();
-        let more = if places.len() > LINES_TOLD { ", …" } else { "" };
         let why = format!(
-            "could stand at {} places (lines {}{more}); give more lines around it, or a line above it after @@",
+            "could stand at {} places (lines {}); give more lines around it, or a line above it after @@",
             places.len(),
-            numbers.join(", ")
+            lines::numbers(places.iter().map(|place| place.start + 1))
         );
         self.refused(hunk, why)
     }
