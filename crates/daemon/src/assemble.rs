@@ -4,21 +4,21 @@ use crate::catalog::Catalog;
 use crate::clock;
 use crate::config::Config;
 use crate::house::House;
+use crate::journal::{BeginError, DaemonJournal};
 use crate::keys::KeyStore;
 use crate::pictures::Pictures;
 use crate::registry::Registry;
 use crate::search::VOCABULARY;
 use crate::tasks::Tasks;
 use crate::toolbox::{ExtraTool, Toolbox};
-use agent::{Epoch, Event, Generation, ModelName, ModelSpec, Seq};
+use agent::{ModelName, ModelSpec};
 use models::Backend;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
-use store::{Append, AppendError, JournalId, NewEvent, OpenError, Options, ReadError, Store};
+use store::{AppendError, OpenError, Options, ReadError, Store};
 use tokio_util::sync::CancellationToken;
 use wire::rest::Abilities;
-use wire::{Header, body};
 
 /// A model that a daemon is assembled with beside those of its configuration.
 #[derive(Clone)]
@@ -83,18 +83,19 @@ pub async fn assemble(parts: Parts) -> Result<Arc<Registry>, AssembleError> {
     let Parts { config, state_dir, socket, canvas_dir, mut store, tools, models } = parts;
     let (toolbox, tasks) = (Toolbox::new(tools), Tasks::default());
     let access = toolbox.specs().iter().map(|spec| (spec.name.clone(), spec.access)).collect();
-    let catalog = Catalog::new(config.clone(), KeyStore::new(&state_dir), access, models, tasks.clone());
+    let catalog = Catalog::new(Arc::new(config), KeyStore::new(&state_dir), access, models, tasks.clone());
     store.words = Some(VOCABULARY);
     let store = Store::open(&state_dir, store)?;
-    let (generation, clean) = begin(&store).await.map_err(|error| match error {
-        AssembleError::Append(AppendError::OutcomeUnknown) => AssembleError::FirstWrite(state_dir.clone()),
-        other => other,
+    let (journal, clean) = DaemonJournal::begin(&store).await.map_err(|error| match error {
+        BeginError::Append(AppendError::OutcomeUnknown) => AssembleError::FirstWrite(state_dir.clone()),
+        BeginError::Append(error) => AssembleError::Append(error),
+        BeginError::Read(error) => AssembleError::Read(error),
     })?;
     let house = House {
         store,
         tasks,
-        generation,
-        config,
+        generation: journal.generation(),
+        journal,
         catalog,
         toolbox,
         pictures: Pictures::new(canvas_dir, !clean),
@@ -104,41 +105,4 @@ pub async fn assemble(parts: Parts) -> Result<Arc<Registry>, AssembleError> {
         stop: CancellationToken::new(),
     };
     Ok(Registry::new(Arc::new(house)))
-}
-
-/// Writes `daemon.began` with the next generation: from here on, an older daemon's writes are refused. Says also
-/// whether the daemon before ended in good order.
-async fn begin(store: &Store) -> Result<(Generation, bool), AssembleError> {
-    let head = store.head(JournalId::Daemon).await?;
-    let generation = Generation(head.map_or(0, |head| head.generation.0) + 1);
-    let body = body::Daemon { version: crate::VERSION.to_owned(), pid: std::process::id() };
-    let after = head.map_or(Seq(0), |head| head.seq);
-    let last = store.event(JournalId::Daemon, after).await?.and_then(|last| Header::from_json(&last.header).ok());
-    let clean = last.is_some_and(|last| matches!(last.event, Event::DaemonEnded { .. }));
-    note(store, generation, after, Event::DaemonBegan { generation }, &body).await.map_err(AssembleError::Append)?;
-    Ok((generation, clean))
-}
-
-/// Writes `daemon.ended`: the next start need not wonder.
-pub(crate) async fn end(house: &House) {
-    let Ok(Some(head)) = house.store.head(JournalId::Daemon).await else { return };
-    let generation = house.generation;
-    let body = body::Daemon { version: crate::VERSION.to_owned(), pid: std::process::id() };
-    if let Err(error) = note(&house.store, generation, head.seq, Event::DaemonEnded { generation }, &body).await {
-        tracing::warn!(%error, "the daemon's end could not be written down");
-    }
-}
-
-async fn note(
-    store: &Store,
-    generation: Generation,
-    after: Seq,
-    event: Event,
-    body: &body::Daemon,
-) -> Result<(), AppendError> {
-    let header = Header { seq: after.next(), at: clock::now(), session: None, event }.to_json();
-    // The daemon's journal has one owner at a time by the lock, so its epoch is its generation.
-    let mut append = Append::new(JournalId::Daemon, Epoch(generation.0), generation, after);
-    append.facts = vec![NewEvent { header, body: wire::body::write(body), ..NewEvent::default() }];
-    store.append(append).await.map(drop)
 }

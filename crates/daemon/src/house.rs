@@ -2,6 +2,7 @@
 
 use crate::catalog::Catalog;
 use crate::config::Config;
+use crate::journal::DaemonJournal;
 use crate::pictures::Pictures;
 use crate::tasks::Tasks;
 use crate::toolbox::Toolbox;
@@ -15,12 +16,12 @@ use tokio_util::sync::CancellationToken;
 pub struct House {
     /// The journal.
     pub store: Store,
+    /// The daemon's own, which it writes to.
+    pub journal: DaemonJournal,
     /// The only spawner.
     pub tasks: Tasks,
     /// This daemon's generation.
     pub generation: Generation,
-    /// The configuration that it runs with.
-    pub config: Config,
     /// The models, and what the brain decides by.
     pub catalog: Arc<Catalog>,
     /// The tools.
@@ -35,6 +36,13 @@ pub struct House {
     pub started_at: Micros,
     /// Cancelled when the daemon is to stop: doors close, owners let their effects end.
     pub stop: CancellationToken,
+}
+
+impl House {
+    /// The configuration as it is now. Whoever looks at two of its values takes it once.
+    pub fn config(&self) -> Arc<Config> {
+        self.catalog.current().config.clone()
+    }
 }
 
 /// The system prompt of a session. Stable, so that providers can cache it: nothing in it changes from call to call.

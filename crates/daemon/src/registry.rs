@@ -56,7 +56,7 @@ struct Guest {
 impl Registry {
     /// Nobody is awake.
     pub fn new(house: Arc<House>) -> Arc<Registry> {
-        let cache = Cache::new(house.config.awake_bytes);
+        let cache = Cache::new(house.config().awake_bytes);
         Arc::new(Registry { house, cache, awake: Mutex::default() })
     }
 
@@ -67,7 +67,7 @@ impl Registry {
 
     /// How the cache of awake sessions fares.
     pub fn cache(&self) -> CacheStatus {
-        self.cache.status(self.lock().guests.len(), self.house.config.idle_ms)
+        self.cache.status(self.lock().guests.len(), self.house.config().idle_ms)
     }
 
     /// Wakes a session that has work left.

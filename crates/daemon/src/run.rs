@@ -158,9 +158,9 @@ async fn serve(options: Options, starter: &mut Starter) -> Result<(), StartError
 /// Lets everything end: effects within their grace, sessions after them, then the journal.
 async fn farewell(registry: &Arc<Registry>) {
     let house = registry.house();
-    let most = Duration::from_millis(house.config.grace_ms) + FAREWELL;
+    let most = Duration::from_millis(house.config().grace_ms) + FAREWELL;
     match tokio::time::timeout(most, house.tasks.finished()).await {
-        Ok(()) => assemble::end(house).await,
+        Ok(()) => house.journal.end().await,
         Err(_) => tracing::warn!("not everything ended within the grace; the next start settles it"),
     }
     house.store.clone().close().await;
@@ -229,5 +229,5 @@ async fn connection(house: Arc<House>, stream: UnixStream, router: Router) {
         () = house.stop.cancelled() => connection.as_mut().graceful_shutdown(),
     }
     // Answers that are on their way get as long as effects do.
-    let _ = tokio::time::timeout(Duration::from_millis(house.config.grace_ms), connection).await;
+    let _ = tokio::time::timeout(Duration::from_millis(house.config().grace_ms), connection).await;
 }

@@ -17,6 +17,7 @@ pub(crate) async fn status(registry: &Registry) -> Result<DaemonStatus, Problem>
     let (health, sizes) = (house.store.health(), house.store.sizes().map_err(internal)?);
     let today = wire::time::day(crate::clock::now());
     let spent = house.store.spent(Account::Day(today)).await.map_err(internal)?;
+    let config = house.config();
     let running = house.store.waking().await.map_err(internal)?.len() as u32;
     Ok(DaemonStatus {
         version: crate::VERSION.to_owned(),
@@ -25,8 +26,8 @@ pub(crate) async fn status(registry: &Registry) -> Result<DaemonStatus, Problem>
         started_at: house.started_at,
         state_dir: house.state_dir.clone(),
         socket: house.socket.clone(),
-        config_file: house.config.file.clone(),
-        config_found: house.config.found,
+        config_file: config.file.clone(),
+        config_found: config.found,
         default_model: house.catalog.current().settings.default_model.clone(),
         cache: registry.cache(),
         running,

@@ -30,7 +30,7 @@ const NAMED_MODELS: usize = 256;
 
 /// The models, as they are now.
 pub struct Catalog {
-    config: Config,
+    config: Arc<Config>,
     keys: KeyStore,
     /// What does not change while the daemon runs.
     base: Settings,
@@ -65,7 +65,7 @@ struct Wardrobe {
 impl Catalog {
     /// The models of a configuration, and those given beside it. Reads keys; opens nothing.
     pub(crate) fn new(
-        config: Config,
+        config: Arc<Config>,
         keys: KeyStore,
         tools: BTreeMap<String, Access>,
         extra: Vec<ExtraModel>,
@@ -82,7 +82,14 @@ impl Catalog {
         let newest = extra.last().map(|model| model.name.clone());
         let given = extra.into_iter().map(|model| (model.name.clone(), voices::given(model))).collect();
         let (known, secrets) = (Known::default(), Arc::new(Secrets::default()));
-        let empty = Outfit::new(&base, BTreeMap::new(), (ModelName::new(OFFLINE), String::new()), secrets, Vec::new());
+        let empty = Outfit::new(
+            config.clone(),
+            &base,
+            BTreeMap::new(),
+            (ModelName::new(OFFLINE), String::new()),
+            secrets,
+            Vec::new(),
+        );
         let (now, looking) = (RwLock::new(Arc::new(empty)), Semaphore::new(1));
         let (known, dressing) = (Mutex::new(known), Mutex::default());
         let catalog = Catalog { config, keys, base, tasks, given, newest, now, known, dressing, looking };
@@ -255,7 +262,7 @@ impl Catalog {
         voices.insert(ModelName::new(OFFLINE), voices::offline());
         voices.extend(self.given.iter().map(|(name, voice)| (name.clone(), voice.clone())));
         let default = self.chosen(&voices);
-        let outfit = Outfit::new(&self.base, voices, default, secrets, servers);
+        let outfit = Outfit::new(self.config.clone(), &self.base, voices, default, secrets, servers);
         *self.now.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(outfit);
     }
 

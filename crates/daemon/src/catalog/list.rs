@@ -74,7 +74,7 @@ fn offered() -> Vec<OfferedRow> {
 
 /// Where keys are, and who uses them.
 pub(crate) async fn keys(house: &House) -> Result<KeyList, Problem> {
-    let (store, config) = (house.catalog.keys().clone(), house.config.clone());
+    let (store, config) = (house.catalog.keys().clone(), house.config());
     let mut rows = on_thread(house, move || Ok(store.list(&config))).await?;
     let outfit = house.catalog.current();
     for row in &mut rows {

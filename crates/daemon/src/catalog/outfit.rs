@@ -1,6 +1,7 @@
-//! What sessions decide and call by at one moment: settings, models, secrets. Replaced whole and never changed, so that a
-//! call keeps what it started with and the next one has the new.
+//! What sessions decide and call by at one moment: configuration, settings, models, secrets. Replaced whole and never
+//! changed, so that a call keeps what it started with and the next one has the new.
 
+use crate::config::Config;
 use crate::secrets::Secrets;
 use agent::{ModelName, ModelSpec, Settings};
 use models::{Backend, Server};
@@ -30,6 +31,8 @@ pub struct Voice {
 
 /// All of it, at one moment.
 pub struct Outfit {
+    /// The configuration that it was put together from.
+    pub config: Arc<Config>,
     /// What the brain decides by.
     pub settings: Settings,
     /// The settings as bytes, for recipes to name.
@@ -47,6 +50,7 @@ pub struct Outfit {
 impl Outfit {
     /// Settings are derived from voices, so they cannot part from them.
     pub(crate) fn new(
+        config: Arc<Config>,
         base: &Settings,
         voices: BTreeMap<ModelName, Voice>,
         default: (ModelName, String),
@@ -56,6 +60,6 @@ impl Outfit {
         let models = voices.iter().map(|(name, voice)| (name.clone(), voice.spec)).collect();
         let settings = Settings { default_model: Some(default.0), models, ..base.clone() };
         let settings_blob = Blob::new(&serde_json::to_vec(&settings).expect("settings are plain data"));
-        Outfit { settings, settings_blob, voices, default_why: default.1, secrets, servers }
+        Outfit { config, settings, settings_blob, voices, default_why: default.1, secrets, servers }
     }
 }

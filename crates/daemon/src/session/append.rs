@@ -278,7 +278,7 @@ impl Owner {
                     self.draft(seq, at, Fact::new(event, &body, Gathered::default()), &mut Vec::new())
                 };
                 let refused = vec![(Scope::Session, stand_in(Scope::Session)), (Scope::Day, stand_in(Scope::Day))];
-                let config = &self.house.config;
+                let config = &outfit.config;
                 let ceiling = |limit: Option<Money>, at: usize| {
                     limit.map(|limit| Ceiling { limit, otherwise: refused[at].1.event.clone() })
                 };

@@ -61,7 +61,7 @@ pub(super) fn preface(instructions: &[Instruction]) -> Option<String> {
 impl Owner {
     /// Reads the instructions anew. What cannot be read is left out, and the log says why.
     pub(super) async fn read_instructions(&mut self) {
-        let config = &self.house.config.instructions;
+        let config = self.house.config().instructions.clone();
         let names: Vec<RelPath> = config.files.iter().filter_map(|name| RelPath::new(name).ok()).collect();
         let most = usize::try_from(config.max_bytes).unwrap_or(usize::MAX);
         if names.is_empty() {

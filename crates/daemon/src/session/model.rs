@@ -72,7 +72,7 @@ impl Owner {
         self.saving = Some((Instant::now() + SAVE_EVERY, 0));
         let sink = self.masked_sink(id, &outfit.secrets);
         let call = AssertUnwindSafe(voice.backend.call(request, sink, stop.clone())).catch_unwind();
-        let late = late(stop, self.house.config.grace_ms);
+        let late = late(stop, self.house.config().grace_ms);
         let (live, sender) = (self.live.clone(), self.ended_sender.clone());
         self.house.tasks.spawn("model call", async move {
             let end = tokio::select! {

@@ -121,7 +121,7 @@ impl Owner {
         while !self.gone {
             match self.next(&mut inbox, grace).await {
                 Next::Stop => {
-                    grace = Some(Instant::now() + Duration::from_millis(self.house.config.grace_ms));
+                    grace = Some(Instant::now() + Duration::from_millis(self.house.config().grace_ms));
                     self.stopping = true;
                     self.release_all();
                     self.held.drain(..).for_each(|change| change.refuse(draining()));
@@ -203,7 +203,7 @@ impl Owner {
     /// Waits for the next thing. Every arm is cancel-safe: receiving and sleeping lose nothing when dropped.
     async fn next(&mut self, inbox: &mut mpsc::Receiver<Command>, grace: Option<Instant>) -> Next {
         let timer = self.timers.iter().min_by_key(|(_, (_, at))| *at).map(|(effect, (_, at))| (*effect, *at));
-        let idle = self.at_rest().then(|| Instant::now() + Duration::from_millis(self.house.config.idle_ms));
+        let idle = self.at_rest().then(|| Instant::now() + Duration::from_millis(self.house.config().idle_ms));
         let stop = self.house.stop.clone();
         tokio::select! {
             biased;

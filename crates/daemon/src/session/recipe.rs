@@ -22,7 +22,7 @@ impl Owner {
             let (outcome, limit) = (TurnOutcome::Limit, Some(Limit::Context));
             return Some(Fact::bare(Event::TurnEnding { turn, outcome, limit }));
         }
-        let (config, price) = (&self.house.config, price(&plan, spec));
+        let (config, price) = (&outfit.config, price(&plan, spec));
         let per_turn = outfit.settings.limits.turn_cost_microusd;
         let spent = after.turn.as_ref().map_or(Money(0), |turn| turn.cost);
         let unknown = !spec.priced && (per_turn.is_some() || config.per_session.is_some() || config.per_day.is_some());

@@ -35,7 +35,7 @@ impl Owner {
         };
         let (house, canvas, workspace) = (self.house.clone(), self.canvas.clone(), self.profile.workspace.clone());
         let (blobs, sender) = (self.blobs(), self.ended_sender.clone());
-        let late = late(stop.clone(), house.config.grace_ms);
+        let late = late(stop.clone(), house.config().grace_ms);
         self.house.tasks.spawn("tool", async move {
             let (tasks, tool) = (house.tasks.clone(), name.clone());
             let ran = tasks.tool(move || {

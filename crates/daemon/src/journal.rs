@@ -1,0 +1,80 @@
+//! The daemon's own journal while it runs: what belongs to no session, such as that a daemon began, or that its
+//! configuration was replaced. Followers hear of its head and read the rest.
+
+use crate::clock;
+use agent::{Epoch, Event, Generation, Seq};
+use serde::Serialize;
+use store::{Append, AppendError, JournalId, NewEvent, ReadError, Store};
+use tokio::sync::{Semaphore, watch};
+use wire::{Header, body};
+
+/// The one writer of the daemon's journal.
+pub struct DaemonJournal {
+    store: Store,
+    generation: Generation,
+    /// One note at a time: each takes the place after the one before.
+    line: Semaphore,
+    head: watch::Sender<Seq>,
+}
+
+/// Why a daemon cannot begin.
+#[derive(Debug)]
+pub(crate) enum BeginError {
+    /// The journal cannot be read.
+    Read(ReadError),
+    /// The beginning cannot be written down.
+    Append(AppendError),
+}
+
+impl DaemonJournal {
+    /// Writes `daemon.began` with the next generation: from here on, an older daemon's writes are refused. Says also
+    /// whether the daemon before ended in good order.
+    pub(crate) async fn begin(store: &Store) -> Result<(DaemonJournal, bool), BeginError> {
+        let head = store.head(JournalId::Daemon).await.map_err(BeginError::Read)?;
+        let generation = Generation(head.map_or(0, |head| head.generation.0) + 1);
+        let last = store.event(JournalId::Daemon, head.map_or(Seq(0), |head| head.seq)).await;
+        let last = last.map_err(BeginError::Read)?.and_then(|last| Header::from_json(&last.header).ok());
+        let clean = last.is_some_and(|last| matches!(last.event, Event::DaemonEnded { .. }));
+        let (line, head) = (Semaphore::new(1), watch::Sender::new(Seq(0)));
+        let journal = DaemonJournal { store: store.clone(), generation, line, head };
+        journal.note(Event::DaemonBegan { generation }, &this_process()).await.map_err(BeginError::Append)?;
+        Ok((journal, clean))
+    }
+
+    /// Which daemon writes.
+    pub fn generation(&self) -> Generation {
+        self.generation
+    }
+
+    /// Appends an event, and answers with its place when it is on disk. Not cancel-safe: dropped while it waits for the
+    /// disk, the event may be there.
+    pub async fn note<B: Serialize>(&self, event: Event, body: &B) -> Result<Seq, AppendError> {
+        let _turn = self.line.acquire().await.expect("it is never closed");
+        // Read anew each time: after a commit of unknown outcome only the file knows.
+        let head = self.store.head(JournalId::Daemon).await.map_err(|_| AppendError::OutcomeUnknown)?;
+        let after = head.map_or(Seq(0), |head| head.seq);
+        let header = Header { seq: after.next(), at: clock::now(), session: None, event }.to_json();
+        // The daemon's journal has one owner at a time by the lock, so its epoch is its generation.
+        let mut append = Append::new(JournalId::Daemon, Epoch(self.generation.0), self.generation, after);
+        append.facts = vec![NewEvent { header, body: body::write(body), ..NewEvent::default() }];
+        let appended = self.store.append(append).await?;
+        self.head.send_replace(appended.head);
+        Ok(appended.head)
+    }
+
+    /// The last place, and every one after it as it comes.
+    pub fn follow(&self) -> watch::Receiver<Seq> {
+        self.head.subscribe()
+    }
+
+    /// Writes `daemon.ended`: the next start need not wonder.
+    pub(crate) async fn end(&self) {
+        if let Err(error) = self.note(Event::DaemonEnded { generation: self.generation }, &this_process()).await {
+            tracing::warn!(%error, "the daemon's end could not be written down");
+        }
+    }
+}
+
+fn this_process() -> body::Daemon {
+    body::Daemon { version: crate::VERSION.to_owned(), pid: std::process::id() }
+}
