@@ -26,6 +26,7 @@ mod run;
 mod search;
 pub mod secrets;
 mod session;
+mod signals;
 mod status;
 mod tasks;
 mod toolbox;

@@ -3,35 +3,22 @@
 use crate::assemble::{self, AssembleError, Parts};
 use crate::config::{Config, ConfigError};
 use crate::detach::{Starter, detach};
-use crate::doors::{Socket, SocketError, router};
-use crate::house::House;
+use crate::doors::{Socket, SocketError, door, router};
 use crate::lock::{Lock, LockError};
 use crate::log;
 use crate::registry::Registry;
+use crate::signals::Signals;
 use crate::toolbox::ExtraTool;
-use axum::Router;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use rustix::process::DumpableBehavior;
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::UnixStream;
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::Semaphore;
 use wire::places::Places;
 
 /// Worker threads, at most; more gain nothing where every session is one task.
 const WORKERS: usize = 4;
-/// How long the head of a request may take.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
-/// Connections at a time; more wait until one is closed.
-const CONNECTIONS: usize = 10_000;
-/// Pause after a connection could not be accepted.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long doors and sessions may take to end after effects had their grace.
 const FAREWELL: Duration = Duration::from_secs(5);
 
@@ -116,10 +103,9 @@ async fn serve(options: Options, starter: &mut Starter) -> Result<(), StartError
     let mut lock = Lock::take(&places.state_dir, &places.lock_file())?;
     let log_file = places.log_file();
     log::start(&log_file, config.log).map_err(|error| StartError::Log { path: log_file, error })?;
-    // Signals are taken from here on, so that none is lost between the start and the first wait.
     let mut signals = Signals::new()?;
     let chosen = config.socket.clone().filter(|_| !places.socket_chosen).map(|socket| vec![socket]);
-    let socket = Socket::open(&chosen.unwrap_or_else(|| places.sockets.clone()))?;
+    let socket = Arc::new(Socket::open(&chosen.unwrap_or_else(|| places.sockets.clone()))?);
     let parts = Parts {
         config,
         state_dir: places.state_dir.clone(),
@@ -140,15 +126,17 @@ async fn serve(options: Options, starter: &mut Starter) -> Result<(), StartError
         registry.wake(session);
     }
     let stop = registry.house().stop.clone();
-    registry.house().tasks.spawn("socket door", door(registry.clone(), socket, router(registry.clone())));
+    registry.house().tasks.spawn("socket door", door(registry.clone(), socket.clone(), router(registry.clone())));
     tokio::select! {
-        () = signals.next() => tracing::info!("asked to stop by a signal"),
+        _ = signals.next() => tracing::info!("asked to stop by a signal"),
         () = stop.cancelled() => tracing::info!("asked to stop by the API"),
     }
     stop.cancel();
+    // With the door's own hold on it gone, the file goes: who comes now is told at once that nobody listens.
+    drop(socket);
     tokio::select! {
         () = farewell(&registry) => tracing::info!("stopped in good order"),
-        () = signals.next() => tracing::warn!("asked to stop at once"),
+        _ = signals.next() => tracing::warn!("asked to stop at once"),
     }
     // Threads of ours may still write: the kernel takes the lock back when the process is gone, and not before.
     std::mem::forget(lock);
@@ -164,70 +152,4 @@ async fn farewell(registry: &Arc<Registry>) {
         Err(_) => tracing::warn!("not everything ended within the grace; the next start settles it"),
     }
     house.store.clone().close().await;
-}
-
-/// SIGTERM and SIGINT.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn new() -> io::Result<Signals> {
-        Ok(Signals { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
-}
-
-/// Accepts until the daemon stops. Connections that are open then end by themselves: streams see the stop.
-async fn door(registry: Arc<Registry>, socket: Socket, router: Router) {
-    let house = registry.house().clone();
-    let room = Arc::new(Semaphore::new(CONNECTIONS));
-    loop {
-        let next = async {
-            let place = room.clone().acquire_owned().await.expect("it is never closed");
-            (place, socket.accept().await)
-        };
-        let (place, accepted) = tokio::select! {
-            () = house.stop.cancelled() => return,
-            next = next => next,
-        };
-        match accepted {
-            Ok(stream) => {
-                let connection = connection(house.clone(), stream, router.clone());
-                house.tasks.spawn("connection", async move {
-                    connection.await;
-                    drop(place);
-                });
-            }
-            Err(error) => {
-                // Out of descriptors, most likely: wait for some to be free instead of asking at full speed.
-                tracing::warn!(%error, "a connection could not be accepted");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-            }
-        }
-    }
-}
-
-async fn connection(house: Arc<House>, stream: UnixStream, router: Router) {
-    let service = TowerToHyperService::new(router);
-    let mut connection = std::pin::pin!(
-        http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEAD_TIMEOUT)
-            .serve_connection(TokioIo::new(stream), service)
-    );
-    tokio::select! {
-        // A client that hangs up in the middle is no fault of ours.
-        _ = connection.as_mut() => return,
-        () = house.stop.cancelled() => connection.as_mut().graceful_shutdown(),
-    }
-    // Answers that are on their way get as long as effects do.
-    let _ = tokio::time::timeout(Duration::from_millis(house.config().grace_ms), connection).await;
 }
