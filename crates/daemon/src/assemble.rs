@@ -1,7 +1,7 @@
 //! The one place where everything is wired, in order: tools, models, store, house, registry.
 
 use crate::catalog::Catalog;
-use crate::clock;
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::house::House;
 use crate::journal::{BeginError, DaemonJournal};
@@ -78,15 +78,30 @@ pub enum AssembleError {
     FirstWrite(PathBuf),
 }
 
+/// What a daemon takes from the machine, and a simulation gives it.
+#[derive(Clone, Default)]
+pub struct Surroundings {
+    /// What time it is.
+    pub clock: Clock,
+    /// Where tasks and work that blocks run.
+    pub tasks: Tasks,
+}
+
 /// Wires a daemon, and writes down that it began. Nothing runs yet but the store's threads.
 pub async fn assemble(parts: Parts) -> Result<Arc<Registry>, AssembleError> {
+    assemble_in(Surroundings::default(), parts).await
+}
+
+/// The same in other surroundings than the machine's.
+pub async fn assemble_in(surroundings: Surroundings, parts: Parts) -> Result<Arc<Registry>, AssembleError> {
+    let Surroundings { clock, tasks } = surroundings;
     let Parts { config, state_dir, socket, canvas_dir, mut store, tools, models } = parts;
-    let (toolbox, tasks) = (Toolbox::new(tools), Tasks::default());
+    let toolbox = Toolbox::new(tools);
     let access = toolbox.specs().iter().map(|spec| (spec.name.clone(), spec.access)).collect();
     let catalog = Catalog::new(Arc::new(config), KeyStore::new(&state_dir), access, models, tasks.clone());
     store.words = Some(VOCABULARY);
     let store = Store::open(&state_dir, store)?;
-    let (journal, clean) = DaemonJournal::begin(&store).await.map_err(|error| match error {
+    let (journal, clean) = DaemonJournal::begin(&store, clock.clone()).await.map_err(|error| match error {
         BeginError::Append(AppendError::OutcomeUnknown) => AssembleError::FirstWrite(state_dir.clone()),
         BeginError::Append(error) => AssembleError::Append(error),
         BeginError::Read(error) => AssembleError::Read(error),
@@ -101,7 +116,8 @@ pub async fn assemble(parts: Parts) -> Result<Arc<Registry>, AssembleError> {
         pictures: Pictures::new(canvas_dir, !clean),
         state_dir,
         socket,
-        started_at: clock::now(),
+        started_at: clock.now(),
+        clock,
         stop: CancellationToken::new(),
     };
     Ok(Registry::new(Arc::new(house)))

@@ -1,17 +1,110 @@
-//! Wall time and fresh ids: the two things that the brain must be given, in one place.
+//! Time, and what is drawn by chance: everything that the daemon's rooms must be given, in one place.
+//!
+//! A daemon has the machine's. A simulation gives its own, so that hours pass in no time and a seed means the same run
+//! each time.
 
 use agent::{Micros, SessionId};
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
+use tokio::time::{Duration, Instant};
 
-/// Microseconds since the Unix epoch.
+/// A wait.
+pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Where time and chance come from.
+pub trait Time: Send + Sync {
+    /// Microseconds since the Unix epoch; may jump, in both directions.
+    fn now(&self) -> Micros;
+
+    /// A moment of the clock that never goes back, for deadlines.
+    fn instant(&self) -> Instant;
+
+    /// Waits until that clock has come to a moment. Cancel-safe.
+    fn sleep_until(&self, at: Instant) -> Sleep;
+
+    /// A number that nobody can guess.
+    fn random(&self) -> u128;
+}
+
+/// The time of a daemon.
+#[derive(Clone)]
+pub struct Clock(Arc<dyn Time>);
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Clock").finish_non_exhaustive()
+    }
+}
+
+impl Default for Clock {
+    fn default() -> Clock {
+        Clock(Arc::new(Machine))
+    }
+}
+
+impl Clock {
+    /// Another time than the machine's.
+    pub fn of(time: Arc<dyn Time>) -> Clock {
+        Clock(time)
+    }
+
+    /// As [`Time::now`].
+    pub fn now(&self) -> Micros {
+        self.0.now()
+    }
+
+    /// As [`Time::instant`].
+    pub fn instant(&self) -> Instant {
+        self.0.instant()
+    }
+
+    /// As [`Time::sleep_until`]; without a moment, for ever.
+    pub async fn sleep_until(&self, at: Option<Instant>) {
+        match at {
+            Some(at) => self.0.sleep_until(at).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Waits for so long.
+    pub async fn sleep(&self, pause: Duration) {
+        self.sleep_until(Some(self.instant() + pause)).await;
+    }
+
+    /// A new session's id.
+    pub fn session_id(&self) -> SessionId {
+        SessionId::from_parts((self.now().0 / 1000) as u64, self.0.random())
+    }
+}
+
+/// The machine's.
+struct Machine;
+
+impl Time for Machine {
+    fn now(&self) -> Micros {
+        now()
+    }
+
+    fn instant(&self) -> Instant {
+        Instant::now()
+    }
+
+    fn sleep_until(&self, at: Instant) -> Sleep {
+        Box::pin(tokio::time::sleep_until(at))
+    }
+
+    fn random(&self) -> u128 {
+        let mut random = [0; 16];
+        getrandom::fill(&mut random).expect("the kernel gives random bytes");
+        u128::from_le_bytes(random)
+    }
+}
+
+/// Microseconds since the Unix epoch, by the machine.
 pub(crate) fn now() -> Micros {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
-}
-
-/// A new session's id.
-pub(crate) fn session_id() -> SessionId {
-    let mut random = [0; 16];
-    getrandom::fill(&mut random).expect("the kernel gives random bytes");
-    SessionId::from_parts((now().0 / 1000) as u64, u128::from_le_bytes(random))
 }

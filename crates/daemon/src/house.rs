@@ -1,6 +1,7 @@
 //! What all sessions of a daemon share. Immutable once assembled, apart from what its parts guard themselves.
 
 use crate::catalog::Catalog;
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::journal::DaemonJournal;
 use crate::pictures::Pictures;
@@ -20,6 +21,8 @@ pub struct House {
     pub journal: DaemonJournal,
     /// The only spawner.
     pub tasks: Tasks,
+    /// What time it is.
+    pub clock: Clock,
     /// This daemon's generation.
     pub generation: Generation,
     /// The models, and what the brain decides by.

@@ -1,7 +1,7 @@
 //! The daemon's own journal while it runs: what belongs to no session, such as that a daemon began, or that its
 //! configuration was replaced. Followers hear of its head and read the rest.
 
-use crate::clock;
+use crate::clock::Clock;
 use agent::{Epoch, Event, Generation, Seq};
 use serde::Serialize;
 use store::{Append, AppendError, JournalId, NewEvent, ReadError, Store};
@@ -11,6 +11,7 @@ use wire::{Header, body};
 /// The one writer of the daemon's journal.
 pub struct DaemonJournal {
     store: Store,
+    clock: Clock,
     generation: Generation,
     /// One note at a time: each takes the place after the one before.
     line: Semaphore,
@@ -29,14 +30,14 @@ pub(crate) enum BeginError {
 impl DaemonJournal {
     /// Writes `daemon.began` with the next generation: from here on, an older daemon's writes are refused. Says also
     /// whether the daemon before ended in good order.
-    pub(crate) async fn begin(store: &Store) -> Result<(DaemonJournal, bool), BeginError> {
+    pub(crate) async fn begin(store: &Store, clock: Clock) -> Result<(DaemonJournal, bool), BeginError> {
         let head = store.head(JournalId::Daemon).await.map_err(BeginError::Read)?;
         let generation = Generation(head.map_or(0, |head| head.generation.0) + 1);
         let last = store.event(JournalId::Daemon, head.map_or(Seq(0), |head| head.seq)).await;
         let last = last.map_err(BeginError::Read)?.and_then(|last| Header::from_json(&last.header).ok());
         let clean = last.is_some_and(|last| matches!(last.event, Event::DaemonEnded { .. }));
         let (line, head) = (Semaphore::new(1), watch::Sender::new(Seq(0)));
-        let journal = DaemonJournal { store: store.clone(), generation, line, head };
+        let journal = DaemonJournal { store: store.clone(), clock, generation, line, head };
         journal.note(Event::DaemonBegan { generation }, &this_process()).await.map_err(BeginError::Append)?;
         Ok((journal, clean))
     }
@@ -53,7 +54,7 @@ impl DaemonJournal {
         // Read anew each time: after a commit of unknown outcome only the file knows.
         let head = self.store.head(JournalId::Daemon).await.map_err(|_| AppendError::OutcomeUnknown)?;
         let after = head.map_or(Seq(0), |head| head.seq);
-        let header = Header { seq: after.next(), at: clock::now(), session: None, event }.to_json();
+        let header = Header { seq: after.next(), at: self.clock.now(), session: None, event }.to_json();
         // The daemon's journal has one owner at a time by the lock, so its epoch is its generation.
         let mut append = Append::new(JournalId::Daemon, Epoch(self.generation.0), self.generation, after);
         append.facts = vec![NewEvent { header, body: body::write(body), ..NewEvent::default() }];
@@ -68,7 +69,7 @@ impl DaemonJournal {
     }
 
     /// Writes `daemon.ended`: the next start need not wonder.
-    pub(crate) async fn end(&self) {
+    pub async fn end(&self) {
         if let Err(error) = self.note(Event::DaemonEnded { generation: self.generation }, &this_process()).await {
             tracing::warn!(%error, "the daemon's end could not be written down");
         }

@@ -32,14 +32,17 @@ mod tasks;
 mod toolbox;
 mod unusable;
 
-pub use assemble::{AssembleError, ExtraModel, Parts, assemble};
+pub use assemble::{AssembleError, ExtraModel, Parts, Surroundings, assemble, assemble_in};
 pub use children::spawn as spawn_child;
+pub use clock::{Clock, Sleep, Time};
 pub use config::{Config, ConfigError, OFFLINE};
+pub use doors::router;
 pub use journal::DaemonJournal;
 pub use lock::{Lock, LockError};
 pub use registry::Registry;
 pub use run::{Options, run};
 pub use session::{Attached, Frame, Once, Prompt, Watch};
+pub use tasks::{Pause, Tasks};
 pub use toolbox::{ExtraTool, Run};
 
 /// The version of this daemon, which every answer names.

@@ -4,7 +4,6 @@
 //! leave. One that leaves for another reason refuses what it finds in its inbox.
 
 use crate::cache::{Cache, Seat};
-use crate::clock;
 use crate::house::House;
 use crate::session::{self, Change, Chosen, Command, Once, Owner, Prompt, Reply, Watch};
 use agent::{EffectId, Seq, SessionId};
@@ -89,7 +88,7 @@ impl Registry {
             let detail = format!("the path of the workspace holds the key {key}, and it would be written down");
             return Err(Problem::new(Code::BadWorkspace, detail).remedy("give the directory another name"));
         }
-        let id = clock::session_id();
+        let id = self.house.clock.session_id();
         let (sender, inbox) = mpsc::channel(INBOX);
         let owner = Owner::fresh(self.house.clone(), id, workspace);
         let seat = self.cache.seat();

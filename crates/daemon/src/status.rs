@@ -15,7 +15,7 @@ pub(crate) const MOST: usize = 500;
 pub(crate) async fn status(registry: &Registry) -> Result<DaemonStatus, Problem> {
     let house = registry.house();
     let (health, sizes) = (house.store.health(), house.store.sizes().map_err(internal)?);
-    let today = wire::time::day(crate::clock::now());
+    let today = wire::time::day(house.clock.now());
     let spent = house.store.spent(Account::Day(today)).await.map_err(internal)?;
     let config = house.config();
     let running = house.store.waking().await.map_err(internal)?.len() as u32;

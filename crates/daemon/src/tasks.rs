@@ -3,7 +3,9 @@
 //! Every task belongs to one [`Tasks`], so that a shutdown can wait for all of them, and a panic in one is logged with
 //! its name instead of vanishing.
 
+use crate::clock::Sleep;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use tokio::sync::{Semaphore, oneshot};
 use tokio_util::task::TaskTracker;
@@ -17,10 +19,15 @@ const LOOKS: usize = 4;
 /// Accepts, and what waits for a disk, a person or a hook: keys, commits. Apart from the looks, which prompts wait for.
 const CHORES: usize = 8;
 
+/// How long work that blocks takes in a simulation.
+pub type Pause = Arc<dyn Fn() -> Sleep + Send + Sync>;
+
 /// Spawns and counts.
 #[derive(Clone)]
 pub struct Tasks {
     tracker: TaskTracker,
+    /// Where there is one, work that blocks has no threads: it is done in one piece after such a pause.
+    inline: Option<Pause>,
     tools: Arc<Semaphore>,
     looks: Arc<Semaphore>,
     chores: Arc<Semaphore>,
@@ -29,11 +36,16 @@ pub struct Tasks {
 impl Default for Tasks {
     fn default() -> Tasks {
         let [tools, looks, chores] = [TOOLS, LOOKS, CHORES].map(|most| Arc::new(Semaphore::new(most)));
-        Tasks { tracker: TaskTracker::new(), tools, looks, chores }
+        Tasks { tracker: TaskTracker::new(), inline: None, tools, looks, chores }
     }
 }
 
 impl Tasks {
+    /// Tasks that use no thread but the runtime's, for a simulation, which goes the same way each time.
+    pub fn inline(pause: Pause) -> Tasks {
+        Tasks { inline: Some(pause), ..Tasks::default() }
+    }
+
     /// Runs `task` on the runtime.
     pub fn spawn(&self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
         let running = self.tracker.spawn(task);
@@ -69,11 +81,20 @@ impl Tasks {
     ) -> Option<T> {
         let permit = permits.acquire_owned().await.ok()?;
         let (answer, result) = oneshot::channel();
-        self.tracker.spawn_blocking(move || {
-            let _permit = permit;
-            // Nobody listens any more when the asking future was dropped.
-            let _ = answer.send(job());
-        });
+        // Nobody listens any more when the asking future was dropped.
+        match self.inline.clone() {
+            None => drop(self.tracker.spawn_blocking(move || {
+                let _permit = permit;
+                let _ = answer.send(job());
+            })),
+            Some(pause) => drop(self.tracker.spawn(async move {
+                let _permit = permit;
+                pause().await;
+                if let Ok(done) = catch_unwind(AssertUnwindSafe(job)) {
+                    let _ = answer.send(done);
+                }
+            })),
+        }
         result.await.ok()
     }
 

@@ -8,6 +8,9 @@ use std::time::Duration;
 pub struct Options {
     /// The SQLite VFS to go through; `None` is the system's own. Tests give one that fails on purpose.
     pub vfs: Option<String>,
+    /// Everything is done at once by whoever asks, and by no thread of the store: for simulations, which go the same way
+    /// each time. There is no search then, and the log is copied only when it is large.
+    pub inline: bool,
     /// Threads that read. Reads are short, so two keep a slow one from holding up all others.
     pub readers: usize,
     /// Appends that may wait for the writer. An owner has one out at a time, so this is how many sessions can write at
@@ -33,6 +36,7 @@ impl Default for Options {
     fn default() -> Options {
         Options {
             vfs: None,
+            inline: false,
             readers: 2,
             queued_appends: 512,
             queued_reads: 256,

@@ -19,24 +19,56 @@ pub(crate) enum Trust {
     Lost,
 }
 
-enum Job {
+pub(crate) enum Job {
+    /// Read something.
     Read(Read),
     /// Close the connection, say so, and stand still until the other end of `resume` is dropped.
     Pause {
+        /// Dropped when it is closed.
         closed: sync::SyncSender<()>,
+        /// Its other end is dropped when reading goes on.
         resume: sync::Receiver<()>,
     },
     /// Close the connection, say so, and end.
     End {
+        /// Dropped when it is closed.
         closed: sync::SyncSender<()>,
     },
 }
 
-/// A handle on the reader threads.
+/// A handle on those who read.
 #[derive(Clone)]
-pub(crate) struct Readers {
-    queue: mpsc::Sender<Job>,
-    threads: usize,
+pub(crate) enum Readers {
+    /// Threads of their own.
+    Threads {
+        /// Where they take their jobs from.
+        queue: mpsc::Sender<Job>,
+        /// How many there are.
+        threads: usize,
+    },
+    /// Whoever asks.
+    Inline(Arc<Inline>),
+}
+
+/// The one connection of those who read without a thread.
+pub(crate) struct Inline {
+    file: File,
+    /// `None` when the store is closed; in it, the connection, once there was a read.
+    open: Mutex<Option<Option<Connection>>>,
+}
+
+impl Inline {
+    fn read(&self, read: Read) -> Result<(), ReadError> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let connection = open.as_mut().ok_or(ReadError::Closed)?;
+        *connection = serve(&self.file, connection.take(), read);
+        Ok(())
+    }
+
+    fn close(&self, for_good: bool) {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        *open = if for_good || open.is_none() { None } else { Some(None) };
+    }
 }
 
 /// All readers have closed their connections and stand still until this is dropped.
@@ -53,12 +85,24 @@ impl Readers {
             let (file, receiver) = (file.clone(), receiver.clone());
             std::thread::Builder::new().name(format!("journal-read-{number}")).spawn(move || run(&file, &receiver))?;
         }
-        Ok(Readers { queue: sender, threads })
+        Ok(Readers::Threads { queue: sender, threads })
+    }
+
+    /// No threads: whoever asks reads.
+    pub(crate) fn inline(file: &File) -> Readers {
+        Readers::Inline(Arc::new(Inline { file: file.clone(), open: Mutex::new(Some(None)) }))
     }
 
     /// Hands a read in.
     pub(crate) async fn send(&self, read: Read) -> Result<(), ReadError> {
-        self.queue.send(Job::Read(read)).await.map_err(|_| ReadError::Closed)
+        match self {
+            Readers::Threads { queue, .. } => queue.send(Job::Read(read)).await.map_err(|_| ReadError::Closed),
+            Readers::Inline(inline) => {
+                // Others get their turn, as they would while a thread reads.
+                tokio::task::yield_now().await;
+                inline.read(read)
+            }
+        }
     }
 
     /// Reads from a thread that may block, and waits for the answer.
@@ -67,20 +111,34 @@ impl Readers {
         read: impl FnOnce(&Connection) -> Result<T, ReadError> + Send + 'static,
     ) -> Result<T, ReadError> {
         let (read, answer) = question(read);
-        self.queue.blocking_send(Job::Read(read)).map_err(|_| ReadError::Closed)?;
+        match self {
+            Readers::Threads { queue, .. } => queue.blocking_send(Job::Read(read)).map_err(|_| ReadError::Closed)?,
+            Readers::Inline(inline) => {
+                inline.read(read)?;
+                let mut answer = answer;
+                return answer.try_recv().unwrap_or(Err(ReadError::Closed));
+            }
+        }
         answer.blocking_recv().unwrap_or(Err(ReadError::Closed))
     }
 
     /// Returns once every reader has closed its connection. A thread that stands still takes no second job, so as many
     /// jobs as there are threads reach each of them.
     pub(crate) fn pause(&self) -> Paused {
+        let (queue, threads) = match self {
+            Readers::Threads { queue, threads } => (queue, *threads),
+            Readers::Inline(inline) => {
+                inline.close(false);
+                return Paused { _resume: Vec::new() };
+            }
+        };
         // Nothing is ever sent on these channels: that an end is dropped is the message, so they need no room.
         let (closed, all_closed) = sync::sync_channel(0);
         let mut resume = Vec::new();
-        for _ in 0..self.threads {
+        for _ in 0..threads {
             let (keep, wait) = sync::sync_channel(0);
             // If the threads have ended, their connections are closed as well.
-            if self.queue.blocking_send(Job::Pause { closed: closed.clone(), resume: wait }).is_ok() {
+            if queue.blocking_send(Job::Pause { closed: closed.clone(), resume: wait }).is_ok() {
                 resume.push(keep);
             }
         }
@@ -92,10 +150,14 @@ impl Readers {
     /// Returns once every reader has closed its connection for good. Reads still queued are answered with
     /// [`ReadError::Closed`].
     pub(crate) fn end(&self) {
+        let (queue, threads) = match self {
+            Readers::Threads { queue, threads } => (queue, *threads),
+            Readers::Inline(inline) => return inline.close(true),
+        };
         let (closed, all_closed) = sync::sync_channel(0);
-        for _ in 0..self.threads {
+        for _ in 0..threads {
             // A failure means that the threads have ended already.
-            let _ = self.queue.blocking_send(Job::End { closed: closed.clone() });
+            let _ = queue.blocking_send(Job::End { closed: closed.clone() });
         }
         drop(closed);
         while all_closed.recv().is_ok() {}
@@ -130,16 +192,7 @@ fn run(file: &File, queue: &Mutex<mpsc::Receiver<Job>>) {
     loop {
         let job = queue.lock().unwrap_or_else(PoisonError::into_inner).blocking_recv();
         match job {
-            Some(Job::Read(read)) => {
-                let open = connection.take().map_or_else(|| file.reader(), Ok);
-                connection = match open {
-                    Ok(open) => (read(Ok(&open)) == Trust::Kept).then_some(open),
-                    Err(error) => {
-                        read(Err(error.into()));
-                        None
-                    }
-                };
-            }
+            Some(Job::Read(read)) => connection = serve(file, connection.take(), read),
             Some(Job::Pause { closed, resume }) => {
                 drop(connection.take());
                 drop(closed);
@@ -152,6 +205,17 @@ fn run(file: &File, queue: &Mutex<mpsc::Receiver<Job>>) {
                 return;
             }
             None => return,
+        }
+    }
+}
+
+/// Reads by a connection, or by a new one, and gives it back if it can still be trusted.
+fn serve(file: &File, connection: Option<Connection>, read: Read) -> Option<Connection> {
+    match connection.map_or_else(|| file.reader(), Ok) {
+        Ok(open) => (read(Ok(&open)) == Trust::Kept).then_some(open),
+        Err(error) => {
+            read(Err(error.into()));
+            None
         }
     }
 }

@@ -20,7 +20,8 @@ use rusqlite::Connection;
 use std::fmt;
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::runtime;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use wire::{BlobHash, Record};
 
@@ -32,7 +33,7 @@ pub struct Store {
 }
 
 struct Shared {
-    jobs: mpsc::Sender<Job>,
+    jobs: Jobs,
     readers: Readers,
     gauges: Arc<Gauges>,
     file: File,
@@ -41,6 +42,37 @@ struct Shared {
     search: Option<search::Handle>,
     /// Bounds the forks and removals that are asked for at once.
     chores: Arc<Semaphore>,
+}
+
+/// Who writes.
+enum Jobs {
+    /// The writer's thread takes them from here.
+    Thread(mpsc::Sender<Job>),
+    /// Whoever asks writes; `None` when the store is closed.
+    Inline(Mutex<Option<Writer>>),
+}
+
+impl Jobs {
+    async fn send(&self, job: Job) -> Result<(), AppendError> {
+        match self {
+            Jobs::Thread(queue) => queue.send(job).await.map_err(|_| AppendError::Closed),
+            Jobs::Inline(writer) => {
+                // Others get their turn before and after, as they would while a thread writes.
+                tokio::task::yield_now().await;
+                Jobs::serve(writer, job)?;
+                tokio::task::yield_now().await;
+                Ok(())
+            }
+        }
+    }
+
+    fn serve(writer: &Mutex<Option<Writer>>, job: Job) -> Result<(), AppendError> {
+        let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
+        if !writer.as_mut().ok_or(AppendError::Closed)?.serve(job) {
+            *writer = None;
+        }
+        Ok(())
+    }
 }
 
 impl fmt::Debug for Store {
@@ -63,10 +95,12 @@ impl Store {
         let file = File::prepare(dir, &options)?;
         let connection = file.writer()?;
         let gauges = Arc::new(Gauges::default());
-        let readers = Readers::start(&file, options.readers, options.queued_reads).map_err(OpenError::Thread)?;
-        let (jobs, queue) = mpsc::channel(options.queued_appends.max(1));
-        let limits = options.limits;
-        let (line, bell) = search::line(options.words.is_some());
+        let readers = match options.inline {
+            true => Readers::inline(&file),
+            false => Readers::start(&file, options.readers, options.queued_reads).map_err(OpenError::Thread)?,
+        };
+        let (inline, queued, limits) = (options.inline, options.queued_appends.max(1), options.limits);
+        let (line, bell) = search::line(options.words.is_some() && !inline);
         let search = line.as_ref().map(|(handle, _)| handle.clone());
         if let Some((handle, line)) = line
             && let Some(indexer) = Indexer::new(dir, readers.clone(), &handle, &options)
@@ -74,9 +108,15 @@ impl Store {
             drop(handle);
             start("journal-search", move || indexer.run(&line))?;
         }
-        let writer = Writer::new(file.clone(), options, connection, readers.clone(), gauges.clone(), bell)
-            .map_err(OpenError::Thread)?;
-        start("journal-write", move || writer.run(queue))?;
+        let writer = Writer::new(file.clone(), options, connection, readers.clone(), gauges.clone(), bell);
+        let jobs = if inline {
+            Jobs::Inline(Mutex::new(Some(writer)))
+        } else {
+            let (jobs, queue) = mpsc::channel(queued);
+            let clock = runtime::Builder::new_current_thread().enable_time().build().map_err(OpenError::Thread)?;
+            start("journal-write", move || writer.run(queue, &clock))?;
+            Jobs::Thread(jobs)
+        };
         let chores = Arc::new(Semaphore::new(CHORES_AT_ONCE));
         Ok(Store { shared: Arc::new(Shared { jobs, readers, gauges, file, limits, search, chores }) })
     }
@@ -305,7 +345,7 @@ impl Store {
     }
 
     async fn ask<T>(&self, job: Job, answer: oneshot::Receiver<Result<T, AppendError>>) -> Result<T, AppendError> {
-        self.shared.jobs.send(job).await.map_err(|_| AppendError::Closed)?;
+        self.shared.jobs.send(job).await?;
         answer.await.unwrap_or(Err(AppendError::Closed))
     }
 

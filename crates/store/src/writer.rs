@@ -19,9 +19,9 @@ use crate::transact::{self, Salts};
 use agent::{EffectId, Epoch, SessionId};
 use chores::{Chores, Removal};
 use rusqlite::Connection;
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, warn};
 
@@ -110,8 +110,6 @@ pub(crate) struct Writer {
     frames_copied: u64,
     /// Whether something was committed since the last checkpoint was tried.
     uncopied: bool,
-    /// For waiting with a deadline; it runs no tasks.
-    clock: tokio::runtime::Runtime,
 }
 
 impl Writer {
@@ -122,7 +120,7 @@ impl Writer {
         readers: Readers,
         gauges: Arc<Gauges>,
         bell: Bell,
-    ) -> io::Result<Writer> {
+    ) -> Writer {
         let mut writer = Writer {
             file,
             options,
@@ -136,16 +134,39 @@ impl Writer {
             frames: Arc::default(),
             frames_copied: 0,
             uncopied: true,
-            clock: tokio::runtime::Builder::new_current_thread().enable_time().build()?,
         };
         writer.connection = writer.watch(connection).inspect_err(|error| warn!(%error, "no log hook")).ok();
-        Ok(writer)
+        writer
     }
 
-    /// The thread's life.
-    pub(crate) fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
+    /// One job without a thread, with all the chores that come of it. False once it has closed the store.
+    pub(crate) fn serve(&mut self, job: Job) -> bool {
+        let mut group = Vec::new();
+        let last = gather(&mut group, job);
+        self.write(group);
+        match last {
+            Some(Job::Fork(fork, ticket)) => self.chores.fork(fork, ticket),
+            Some(Job::Checkpoint(waiting)) => {
+                let _ = waiting.send(self.checkpoint());
+            }
+            Some(Job::Close(waiting)) => {
+                self.end();
+                let _ = waiting.send(());
+                return false;
+            }
+            _ => {}
+        }
+        while self.chores.any() {
+            self.chore();
+        }
+        self.checkpoint_if_large();
+        true
+    }
+
+    /// The thread's life. The clock is for waiting with a deadline; it runs no tasks.
+    pub(crate) fn run(mut self, mut jobs: mpsc::Receiver<Job>, clock: &Runtime) {
         let mut closed = None;
-        while let Some(job) = self.next(&mut jobs) {
+        while let Some(job) = self.next(&mut jobs, clock) {
             let mut group = Vec::new();
             let mut last = gather(&mut group, job);
             while last.is_none() && group.len() < self.options.queued_appends {
@@ -171,7 +192,7 @@ impl Writer {
     }
 
     /// The next job. While there is none, does chores; while waiting for one long enough, copies the log.
-    fn next(&mut self, jobs: &mut mpsc::Receiver<Job>) -> Option<Job> {
+    fn next(&mut self, jobs: &mut mpsc::Receiver<Job>, clock: &Runtime) -> Option<Job> {
         while self.chores.any() {
             match jobs.try_recv() {
                 Ok(job) => return Some(job),
@@ -185,7 +206,7 @@ impl Writer {
         if let Some(idle) = self.options.checkpoint_idle
             && self.uncopied
         {
-            match self.clock.block_on(async { tokio::time::timeout(idle, jobs.recv()).await }) {
+            match clock.block_on(async { tokio::time::timeout(idle, jobs.recv()).await }) {
                 Ok(job) => return job,
                 Err(_elapsed) => {
                     // A failure is handled and told in there; nobody waits for this checkpoint.
@@ -194,7 +215,7 @@ impl Writer {
                 }
             }
         }
-        self.clock.block_on(jobs.recv())
+        clock.block_on(jobs.recv())
     }
 
     /// Writes a group and answers it.
@@ -326,15 +347,19 @@ impl Writer {
     /// Ends: the readers first, so that the writer's connection is the last and copies the log as it closes.
     fn close(mut self, mut jobs: mpsc::Receiver<Job>, closed: Option<oneshot::Sender<()>>) {
         jobs.close();
+        self.end();
+        drop(jobs);
+        if let Some(closed) = closed {
+            let _ = closed.send(());
+        }
+    }
+
+    fn end(&mut self) {
         self.readers.end();
         if let Some(connection) = self.connection.take()
             && let Err(error) = file::close(connection)
         {
             warn!(%error, "the journal did not close cleanly; nothing acknowledged is lost");
-        }
-        drop(jobs);
-        if let Some(closed) = closed {
-            let _ = closed.send(());
         }
     }
 }

@@ -14,7 +14,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use store::JournalId;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::time::{Duration, timeout};
+use tokio::time::Duration;
 use wire::{Code, Header, Problem, Record};
 
 /// Events in a page, unless fewer are asked for.
@@ -88,14 +88,15 @@ impl Follower {
                 self.ready.extend(self.watch.said.drain(..).map(|frame| message(&frame)));
                 continue;
             }
-            let stop = self.registry.house().stop.clone();
+            let house = self.registry.house().clone();
             let frame = tokio::select! {
-                () = stop.cancelled() => return None,
-                frame = timeout(HEARTBEAT, self.watch.frames.recv()) => frame,
+                biased;
+                () = house.stop.cancelled() => return None,
+                frame = self.watch.frames.recv() => frame,
+                () = house.clock.sleep(HEARTBEAT) => return Some(Bytes::from_static(b": still here\n\n")),
             };
             match frame {
-                Err(_) => return Some(Bytes::from_static(b": still here\n\n")),
-                Ok(Ok(frame)) => {
+                Ok(frame) => {
                     if let Some(seq) = frame.seq {
                         if seq <= self.sent {
                             continue;
@@ -110,7 +111,7 @@ impl Follower {
                     return Some(message(&frame));
                 }
                 // Too slow, or the owner has gone to sleep: begin anew from the journal.
-                Ok(Err(RecvError::Lagged(_) | RecvError::Closed)) => {
+                Err(RecvError::Lagged(_) | RecvError::Closed) => {
                     self.watch = self.registry.watch(self.id).await.ok()?;
                     self.said = false;
                 }

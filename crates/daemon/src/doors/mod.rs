@@ -6,5 +6,5 @@ mod rest;
 mod socket;
 
 pub(crate) use accept::door;
-pub(crate) use rest::router;
+pub use rest::router;
 pub(crate) use socket::{Socket, SocketError};

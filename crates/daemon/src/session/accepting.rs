@@ -176,7 +176,7 @@ impl Owner {
             Err(detail) => {
                 tracing::error!(session = %self.id, detail, "an accept can be neither finished nor taken back now");
                 let pause = self.stuck.take().map_or(FIRST_PAUSE, |stuck| (stuck.pause * 2).min(LONGEST_PAUSE));
-                let again_at = Instant::now() + pause;
+                let again_at = self.house.clock.instant() + pause;
                 let stuck = Stuck { effect, plan: accepting.plan, detail, pause, again_at };
                 if let Some((reply, _)) = waiter {
                     answer(reply, Err(stuck.problem()));
@@ -213,7 +213,7 @@ impl Owner {
             path: end.path.clone(),
         };
         let (reply, once) = waiter.map_or((None, None), |(reply, once)| (Some(reply), once));
-        self.kept = once.map(|once| once.keep(&accepted));
+        self.kept = once.map(|once| once.keep(self.house.clock.now(), &accepted));
         self.unwritten.push(Fact::new(event, &end, gathered));
         let outcome = self.happen(Vec::new(), None).await;
         if let Some(reply) = reply {
@@ -225,7 +225,7 @@ impl Owner {
     pub(super) fn look_again(&mut self) {
         if let Some(stuck) = &mut self.stuck {
             // Not due again while it runs; a further failure sets the next time.
-            stuck.again_at = Instant::now() + LONGEST_PAUSE * 60;
+            stuck.again_at = self.house.clock.instant() + LONGEST_PAUSE * 60;
             let (effect, plan) = (stuck.effect, stuck.plan);
             if !self.running.contains_key(&effect) {
                 self.begin_verify(effect, plan);

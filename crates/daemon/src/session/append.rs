@@ -6,14 +6,12 @@ use super::recipe::exhausted;
 use super::render::Spoken;
 use super::view;
 use crate::catalog::Outfit;
-use crate::clock;
 use agent::{Effect, EffectId, EffectKind, Event, Micros, Money, Plan, Question, Scope, Seq, State, TurnOutcome};
 use std::cell::Cell;
 use std::sync::Arc;
 use store::{
     Append, AppendError, Blob, Ceiling, FoldRow, JournalId, NewAnswer, NewEvent, NewStart, Reserve, SessionRow, Settle,
 };
-use tokio::time::Instant;
 use wire::body::{self, LostMessage};
 use wire::{Code, Header, Problem, Record};
 
@@ -70,7 +68,7 @@ impl Owner {
                 Ok(true) => landed = true,
                 Err(error) => {
                     let pause = self.behind.map_or(FIRST_RETRY, |(_, pause)| (pause * 2).min(LONGEST_RETRY));
-                    self.behind = Some((Instant::now() + pause, pause));
+                    self.behind = Some((self.house.clock.instant() + pause, pause));
                     let problem = self.refused(error).await;
                     // What was given is on disk; only what follows from it is not.
                     return if landed { Ok(()) } else { Err(problem) };
@@ -135,7 +133,7 @@ impl Owner {
             self.follow(&batch.keep, &batch.timers);
             return Ok(false);
         }
-        let at = clock::now();
+        let at = house.clock.now();
         let journal = JournalId::Session(self.id);
         let mut append = Append::new(journal, self.epoch, house.generation, self.state.head);
         let mut seq = self.state.head;

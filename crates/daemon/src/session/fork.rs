@@ -4,7 +4,6 @@
 use super::load::no_such_session;
 use super::perform::unreadable;
 use super::saying::titled;
-use crate::clock;
 use crate::house::House;
 use agent::{Epoch, Event, Money, Seq, SessionId};
 use store::{Append, AppendError, Fork, JournalId, NewEvent, Remove, SessionRow};
@@ -19,7 +18,7 @@ pub(crate) async fn fork(house: &House, parent: SessionId, request: ForkRequest)
         let detail = format!("session {parent} has events 1 to {}, not {at_seq}", listed.head);
         return Err(Problem::new(Code::InvalidRequest, detail).remedy("`tinkerbell sessions show` numbers them"));
     }
-    let (session, at) = (clock::session_id(), clock::now());
+    let (session, at) = (house.clock.session_id(), house.clock.now());
     let secrets = house.catalog.current().secrets.clone();
     let title = request.title.map(|title| titled(&title, &secrets)).transpose()?.or(listed.row.title);
     let event = Event::SessionForked { parent, at_seq };

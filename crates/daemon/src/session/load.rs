@@ -7,7 +7,6 @@ use super::owner::{Owner, Profile};
 use super::perform::{PreparedCall, unreadable};
 use super::tool::prepared;
 use super::words::Words;
-use crate::clock;
 use crate::house::House;
 use agent::{Epoch, Phase, Seq, SessionId, State};
 use canvas::Fold;
@@ -33,7 +32,7 @@ struct Loaded {
 impl Owner {
     /// An owner of a session that does not exist yet; its first command creates it.
     pub(crate) fn fresh(house: Arc<House>, id: SessionId, workspace: String) -> Owner {
-        let now = clock::now();
+        let now = house.clock.now();
         let profile = Profile { workspace, title: None, created: now, updated: now, model: None };
         let loaded = Loaded { state: State::default(), canvas: Fold::default(), folded: Seq(0) };
         Owner::new(house, id, profile, loaded, Epoch(1))

@@ -22,7 +22,6 @@ use std::panic::AssertUnwindSafe;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use store::JournalId;
-use tokio::time::Instant;
 use wire::body;
 use wire::rest::Abilities;
 use wire::{DeltaKind, Header, Problem, Record};
@@ -69,13 +68,14 @@ impl Owner {
             schema: None,
         };
         self.live.begin(turn, id);
-        self.saving = Some((Instant::now() + SAVE_EVERY, 0));
+        self.saving = Some((self.house.clock.instant() + SAVE_EVERY, 0));
         let sink = self.masked_sink(id, &outfit.secrets);
         let call = AssertUnwindSafe(voice.backend.call(request, sink, stop.clone())).catch_unwind();
-        let late = late(stop, self.house.config().grace_ms);
+        let late = late(self.house.clock.clone(), stop, self.house.config().grace_ms);
         let (live, sender) = (self.live.clone(), self.ended_sender.clone());
         self.house.tasks.spawn("model call", async move {
             let end = tokio::select! {
+                biased;
                 end = call => end.unwrap_or_else(|_| {
                     failed(Failure::Broken, "the call broke down; this is a fault in tinkerbell".to_owned())
                 }),

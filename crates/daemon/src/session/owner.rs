@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use store::NewAnswer;
 use tokio::sync::mpsc;
-use tokio::time::{Duration, Instant, sleep_until};
+use tokio::time::{Duration, Instant};
 use wire::rest::{ApprovalView, SessionRow, SessionView};
 use wire::{Code, Problem, RelPath};
 
@@ -121,7 +121,7 @@ impl Owner {
         while !self.gone {
             match self.next(&mut inbox, grace).await {
                 Next::Stop => {
-                    grace = Some(Instant::now() + Duration::from_millis(self.house.config().grace_ms));
+                    grace = Some(self.house.clock.instant() + Duration::from_millis(self.house.config().grace_ms));
                     self.stopping = true;
                     self.release_all();
                     self.held.drain(..).for_each(|change| change.refuse(draining()));
@@ -203,22 +203,23 @@ impl Owner {
     /// Waits for the next thing. Every arm is cancel-safe: receiving and sleeping lose nothing when dropped.
     async fn next(&mut self, inbox: &mut mpsc::Receiver<Command>, grace: Option<Instant>) -> Next {
         let timer = self.timers.iter().min_by_key(|(_, (_, at))| *at).map(|(effect, (_, at))| (*effect, *at));
-        let idle = self.at_rest().then(|| Instant::now() + Duration::from_millis(self.house.config().idle_ms));
-        let stop = self.house.stop.clone();
+        let idle =
+            self.at_rest().then(|| self.house.clock.instant() + Duration::from_millis(self.house.config().idle_ms));
+        let (stop, clock) = (self.house.stop.clone(), self.house.clock.clone());
         tokio::select! {
             biased;
             () = stop.cancelled(), if !self.stopping => Next::Stop,
             Some(ended) = self.ended.recv() => Next::Ended(Box::new(ended)),
-            () = until(grace) => Next::NobodyLeft,
-            () = until(timer.map(|(_, at)| at)) => Next::Timer(timer.expect("it fired").0),
-            () = until(self.behind.map(|(at, _)| at)) => Next::Retry,
-            () = until(self.stuck.as_ref().map(|stuck| stuck.again_at)) => Next::LookAgain,
-            () = until(self.saving.map(|(at, _)| at)) => Next::Save,
+            () = clock.sleep_until(grace) => Next::NobodyLeft,
+            () = clock.sleep_until(timer.map(|(_, at)| at)) => Next::Timer(timer.expect("it fired").0),
+            () = clock.sleep_until(self.behind.map(|(at, _)| at)) => Next::Retry,
+            () = clock.sleep_until(self.stuck.as_ref().map(|stuck| stuck.again_at)) => Next::LookAgain,
+            () = clock.sleep_until(self.saving.map(|(at, _)| at)) => Next::Save,
             command = inbox.recv() => match command {
                 Some(command) => Next::Command(command),
                 None => Next::NobodyLeft,
             },
-            () = until(idle) => Next::Idle,
+            () = clock.sleep_until(idle) => Next::Idle,
         }
     }
 
@@ -315,7 +316,7 @@ impl Owner {
         {
             tracing::debug!(session = %self.id, %error, "a partial reply could not be saved");
         }
-        self.saving = Some((Instant::now() + SAVE_EVERY, said));
+        self.saving = Some((self.house.clock.instant() + SAVE_EVERY, said));
     }
 
     /// Runs held canvas commands while the canvas is free.
@@ -351,13 +352,6 @@ impl Owner {
                 .collect(),
             usage: state.usage,
         }
-    }
-}
-
-async fn until(at: Option<Instant>) {
-    match at {
-        Some(at) => sleep_until(at).await,
-        None => std::future::pending().await,
     }
 }
 

@@ -3,12 +3,13 @@
 use super::accepting::AcceptEnded;
 use super::fact::Fact;
 use super::owner::Owner;
+use crate::clock::Clock;
 use crate::toolbox::Inspected;
 use agent::{Effect, EffectId, EffectKind, ModelName, Plan, Timer};
 use models::Ended as ModelEnd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use tokio::time::{Duration, Instant};
+use tokio::time::Duration;
 use tokio_util::sync::CancellationToken;
 use wire::{Code, Problem};
 
@@ -67,7 +68,7 @@ impl Owner {
             }
         }
         self.timers.retain(|effect, _| timers.iter().any(|timer| timer.id == *effect));
-        let now = Instant::now();
+        let now = self.house.clock.instant();
         for timer in timers {
             let due = now + Duration::from_millis(timer.delay_ms);
             self.timers.entry(timer.id).or_insert((*timer, due));
@@ -129,9 +130,9 @@ impl Owner {
 }
 
 /// When an effect that was asked to stop should have done so.
-pub(super) async fn late(stop: CancellationToken, grace_ms: u64) {
+pub(super) async fn late(clock: Clock, stop: CancellationToken, grace_ms: u64) {
     stop.cancelled().await;
-    tokio::time::sleep(Duration::from_millis(grace_ms)).await;
+    clock.sleep(Duration::from_millis(grace_ms)).await;
 }
 
 pub(super) fn unreadable(error: store::ReadError) -> Problem {

@@ -6,7 +6,6 @@ use super::fact::{Fact, Gathered};
 use super::owner::{Owner, draining};
 use super::perform::unreadable;
 use super::view;
-use crate::clock;
 use crate::secrets::Secrets;
 use agent::{Answer, EffectId, Event, Micros, Seq, Tokens, TurnId, TurnOutcome};
 use serde::Serialize;
@@ -108,7 +107,7 @@ impl Owner {
         }
         let seq = self.seq_of(facts.len() - 1);
         let acknowledged = Acknowledged { session: self.id, seq, turn, model: model.clone(), why };
-        let kept = once.map(|once| once.keep(&acknowledged));
+        let kept = once.map(|once| once.keep(self.house.clock.now(), &acknowledged));
         let before = self.profile.model.clone();
         self.profile.model = model.or(self.profile.model.take());
         let outcome = self.happen(facts, kept).await;
@@ -121,7 +120,8 @@ impl Owner {
     /// The answer that was given under a key. The owner takes one thing at a time, so nobody is before it here.
     pub(super) async fn known<T: DeserializeOwned>(&self, once: Option<&Once>) -> Result<Option<T>, Problem> {
         let Some(once) = once else { return Ok(None) };
-        let known = self.house.store.answer(&once.scope, &once.key, clock::now()).await.map_err(unreadable)?;
+        let known =
+            self.house.store.answer(&once.scope, &once.key, self.house.clock.now()).await.map_err(unreadable)?;
         match known {
             Some(known) if known.body_hash == once.request => Ok(serde_json::from_str(&known.answer).ok()),
             Some(_) => Err(Problem::new(Code::KeyReused, "this key came with another request before")),
@@ -208,8 +208,7 @@ impl Owner {
 
 impl Once {
     /// Keeps an answer under the key.
-    pub(super) fn keep(self, answer: &impl Serialize) -> NewAnswer {
-        let now = clock::now();
+    pub(super) fn keep(self, now: Micros, answer: &impl Serialize) -> NewAnswer {
         NewAnswer {
             scope: self.scope,
             key: self.key,

@@ -35,7 +35,7 @@ impl Owner {
         };
         let (house, canvas, workspace) = (self.house.clone(), self.canvas.clone(), self.profile.workspace.clone());
         let (blobs, sender) = (self.blobs(), self.ended_sender.clone());
-        let late = late(stop.clone(), house.config().grace_ms);
+        let late = late(house.clock.clone(), stop.clone(), house.config().grace_ms);
         self.house.tasks.spawn("tool", async move {
             let (tasks, tool) = (house.tasks.clone(), name.clone());
             let ran = tasks.tool(move || {
@@ -46,6 +46,7 @@ impl Owner {
             });
             let unknown = |text: &str| tool_fact(id, turn, &name, ended(ToolOutcome::Unknown, text.to_owned()));
             let fact = tokio::select! {
+                biased;
                 fact = ran => fact.unwrap_or_else(|| unknown("the tool broke down; this is a fault in tinkerbell")),
                 () = late => unknown("the tool did not stop when it was asked to; nobody knows what it did"),
             };

@@ -8,4 +8,4 @@ mod request;
 mod router;
 mod sessions;
 
-pub(crate) use router::router;
+pub use router::router;

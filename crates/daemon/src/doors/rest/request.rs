@@ -50,7 +50,7 @@ pub(super) async fn once<T: Serialize>(
     // By the id and not by its text in the path, which may be written in more than one way.
     let scope = session.map_or_else(|| operation.name.to_owned(), |session| format!("{} {session}", operation.name));
     let request = BlobHash::of(body);
-    let known = registry.house().store.answer(&scope, key, crate::clock::now()).await;
+    let known = registry.house().store.answer(&scope, key, registry.house().clock.now()).await;
     match known.map_err(|error| Problem::new(Code::Internal, error.to_string()))? {
         Some(known) if known.body_hash == request => {
             Ok(([(header::CONTENT_TYPE, "application/json")], known.answer).into_response())

@@ -3,6 +3,7 @@
 use super::answer::{PROBLEM, Refusal, bad};
 use super::request::{House, last, takes_key};
 use super::{canvas, daemon, models, sessions};
+use crate::clock::Clock;
 use crate::registry::Registry;
 use crate::secrets::Secrets;
 use axum::Router;
@@ -26,7 +27,7 @@ const PROMPT_BODY_BYTES: usize = 48 << 20;
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// All routes.
-pub(crate) fn router(registry: Arc<Registry>) -> Router {
+pub fn router(registry: Arc<Registry>) -> Router {
     let mut router = Router::new();
     for operation in operation::ALL {
         // Several methods of one path are merged.
@@ -87,7 +88,7 @@ fn handler(operation: &Operation) -> MethodRouter<Arc<Registry>> {
 /// key that would be ignored is refused; what is refused before any handler sees it becomes a problem document; and
 /// every answer says which version gave it. Problems quote what was asked, so keys are taken out of them.
 async fn dressed(State(registry): House, request: Request, next: Next) -> Response {
-    let mut response = match whole(request).await {
+    let mut response = match whole(&registry.house().clock, request).await {
         Ok(request) => next.run(request).await,
         Err(refusal) => refusal.into_response(),
     };
@@ -104,7 +105,7 @@ async fn dressed(State(registry): House, request: Request, next: Next) -> Respon
 }
 
 /// The request with its body in memory.
-async fn whole(request: Request) -> Result<Request, Refusal> {
+async fn whole(clock: &Clock, request: Request) -> Result<Request, Refusal> {
     let (parts, body) = request.into_parts();
     if parts.headers.contains_key(IDEMPOTENCY_HEADER) && !takes_key(&parts) {
         return Err(bad("this operation takes no idempotency key; look before you send it again".to_owned()));
@@ -113,7 +114,11 @@ async fn whole(request: Request) -> Result<Request, Refusal> {
     let brings_prompt = parts.method == "POST" && brings_prompt.iter().any(|path| last(path) == last(parts.uri.path()));
     let most = if brings_prompt { PROMPT_BODY_BYTES } else { BODY_BYTES };
     let late = || bad(format!("the request's body did not come within {} s", BODY_TIMEOUT.as_secs()));
-    let body = tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, most)).await.map_err(|_| late())?;
+    let body = tokio::select! {
+        biased;
+        body = to_bytes(body, most) => body,
+        () = clock.sleep(BODY_TIMEOUT) => return Err(late()),
+    };
     let body = body.map_err(|_| {
         let detail = format!("the request's body was cut, or has more than {most} bytes");
         Problem::new(Code::TooLarge, detail)
