@@ -123,8 +123,9 @@ impl Owner {
         let happened = facts.iter().map(|fact| fact.event.clone()).collect();
         let outfit = house.catalog.current();
         let mut batch = agent::advance(&self.state, &outfit.settings, happened);
-        // A state that has work, of which nothing runs, starts or ticks, waits for a person.
-        let moves = !(batch.starts.is_empty() && batch.keep.is_empty() && batch.timers.is_empty());
+        // A state that has work, of which nothing runs, starts or ticks, waits for a person. What runs and is not wanted any
+        // more runs all the same: if it dies with the daemon, only a new owner can bring its turn to an end.
+        let moves = !(batch.starts.is_empty() && batch.after.open.is_empty() && batch.timers.is_empty());
         self.waking = batch.after.has_work() && moves;
         if self.stopping {
             batch.starts.clear();
