@@ -123,6 +123,18 @@ impl Coverage {
     }
 }
 
+impl Coverage {
+    /// The same of simulations of whole daemons.
+    pub fn missing_of_daemon(&self) -> Vec<String> {
+        let seen = |group: &str, word: &str| self.of(group, word) > 0;
+        let events = KINDS.iter().filter(|kind| !kind.starts_with("daemon.")).map(|kind| ("event", *kind));
+        let mishaps = super::daemon::MISHAPS.iter().map(|word| ("mishap", *word));
+        let done = super::daemon::REQUESTS.iter().map(|word| ("done", *word));
+        let all = events.chain(mishaps).chain(done);
+        all.filter(|(group, word)| !seen(group, word)).map(|(group, word)| format!("{group} {word}")).collect()
+    }
+}
+
 const VERIFIED: &str = "verified";
 
 fn limit_word(limit: Limit) -> &'static str {

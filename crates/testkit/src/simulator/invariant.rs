@@ -55,6 +55,14 @@ invariants! {
     NothingLeftToSay = "once an append is applied nothing more is wanted, and without work nothing at all",
     ComesToRest = "once faults stop and questions are answered, every turn ends and nothing is left open",
     Heals = "once all is well again, a new prompt is answered and its turn is done",
+    KeysAnsweredOnce = "what was asked under a key happens once, however often it is asked",
+    WatchersSeeAll = "a watcher who comes back by the cursor sees every update once, in order, as the journal has it",
+    DayIsTheSum = "the account of a day is the sum of what the headers of its sessions say",
+    OneConfiguration = "each model call is decided under one whole configuration that is in force",
+    TighteningHolds = "no call starts that the configuration in force forbids",
+    RemovedStaysRemoved = "a session that was removed does not come back",
+    ChainsVerify = "every chain of hashes verifies",
+    NoFaults = "no answer speaks of a fault in tinkerbell",
     NoPanic = "nothing panics",
 }
 
@@ -82,8 +90,10 @@ pub struct Violation {
     pub invariant: Invariant,
     /// In which way.
     pub detail: String,
-    /// The journal up to there, a line for each event.
+    /// What happened up to there, a line for each event.
     pub journal: Vec<String>,
+    /// The test that shows it again.
+    pub test: &'static str,
 }
 
 impl fmt::Display for Violation {
@@ -93,6 +103,6 @@ impl fmt::Display for Violation {
         }
         writeln!(f, "seed {}: broken: {}", self.seed, self.invariant.sentence())?;
         writeln!(f, "  {:?}: {}", self.invariant, self.detail)?;
-        write!(f, "  again: TINKERBELL_SEED={} cargo test -p testkit --test simulator -- --nocapture", self.seed)
+        write!(f, "  again: TINKERBELL_SEED={} cargo test -p testkit --test {} -- --nocapture", self.seed, self.test)
     }
 }

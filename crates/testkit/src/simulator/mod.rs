@@ -12,11 +12,12 @@
 //! - [`Fault`] breaks one rule of the owner or the store on purpose: the proof that the promises can be broken.
 //!
 //! Deliberately absent: the daemon's code, SQLite, files and real time. What is proved here is the brain and the rules
-//! of its owner; that the daemon follows these rules is proved by killing the daemon.
+//! of its owner; that the daemon follows them is proved by [`daemon`], which runs the daemon itself.
 
 mod audit;
 mod circle;
 mod coverage;
+pub mod daemon;
 mod fault;
 mod invariant;
 mod journal;

@@ -54,7 +54,7 @@ pub fn run(seed: u64, fault: Option<Fault>) -> Result<Report, Box<Violation>> {
         }),
         Err(Breach { invariant, detail }) => {
             let journal = session.journal.records.into_iter().map(|record| record.header).collect();
-            Err(Box::new(Violation { seed, invariant, detail, journal }))
+            Err(Box::new(Violation { seed, invariant, detail, journal, test: "simulator" }))
         }
     }
 }

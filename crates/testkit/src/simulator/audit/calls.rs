@@ -54,6 +54,12 @@ impl Calls {
         &self.questions
     }
 
+    pub(super) fn leave_to_the_parent(&mut self) {
+        self.step.clear();
+        self.questions.clear();
+        (self.lost_accept, self.open_accept) = (None, None);
+    }
+
     pub(super) fn observe(&mut self, seq: Seq, event: &Event, effects: &Effects) -> Checked {
         match event {
             Event::OwnerBegan { .. } => {

@@ -19,6 +19,10 @@ impl Deaths {
         self.most = self.most.max(limits.fruitless);
     }
 
+    pub(super) fn leave_to_the_parent(&mut self) {
+        *self = Deaths::default();
+    }
+
     /// Takes an event; `open` says whether any effect was open before it.
     pub(super) fn observe(&mut self, event: &Event, open: bool) -> Checked {
         match event {

@@ -29,6 +29,12 @@ impl Effects {
         Ok(())
     }
 
+    /// A fork's first epoch is 1, whatever its parent had.
+    pub(super) fn leave_to_the_parent(&mut self) {
+        self.epoch = Epoch(1);
+        self.open.clear();
+    }
+
     pub(super) fn compare(&self, state: &State) -> Checked {
         hold(self.open.iter().eq(state.open.keys()), Invariant::ReplayIsLive, || {
             format!("open by the journal {:?}, by the state {:?}", self.open, state.open.keys())

@@ -29,11 +29,24 @@ impl Audit {
     pub(super) fn observe(&mut self, seq: Seq, event: &Event) -> Checked {
         hold(seq == self.head.next(), Invariant::NumbersAreDense, || format!("{seq} after {}", self.head))?;
         self.head = seq;
+        if let Event::SessionForked { .. } = event {
+            return self.leave_to_the_parent();
+        }
         self.books.observe(event)?;
         self.deaths.observe(event, self.effects.any_open())?;
         self.effects.observe(event)?;
         self.turns.observe(seq, event, &self.effects)?;
         self.calls.observe(seq, event, &self.effects)
+    }
+
+    /// What comes from here on is a fork's own: what its parent had under way, and what it spent, is none of it.
+    fn leave_to_the_parent(&mut self) -> Checked {
+        self.books = books::Books::default();
+        self.effects.leave_to_the_parent();
+        self.turns.leave_to_the_parent();
+        self.calls.leave_to_the_parent();
+        self.deaths.leave_to_the_parent();
+        Ok(())
     }
 
     /// The limits that are in force from now on; a turn is held to the highest that it has seen.

@@ -59,6 +59,12 @@ impl Turns {
         }
     }
 
+    pub(super) fn leave_to_the_parent(&mut self) {
+        self.waiting.clear();
+        self.running = None;
+        self.finished = u64::from(self.last.0);
+    }
+
     pub(super) fn finished(&self) -> u64 {
         self.finished
     }

@@ -1,0 +1,130 @@
+//! Whole daemons on simulated machines, each from its seed; and the proof that the simulation can fail.
+//!
+//! One seed again, with its story: `TINKERBELL_SEED=… cargo test -p testkit --test daemon_simulator -- --nocapture`
+
+#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a test prints its counts, and fails by a panic")]
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use testkit::simulator::Violation;
+use testkit::simulator::daemon::{Report, Treachery, run};
+
+/// The seeds that every run of the suite tries.
+const FIXED: u64 = 600;
+/// How many more are tried, from a seed that is new each time.
+const ROTATING: u64 = 100;
+/// Within how many seeds a broken rule must be found.
+const SEEDS_PER_TREACHERY: u64 = 120;
+/// Simulations run on so many threads.
+const THREADS: u64 = 2;
+/// Of many that are broken, a few are shown.
+const SHOWN: usize = 2;
+
+/// The seed that somebody wants to see again, if somebody does.
+fn number(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{name} is a number from 0 to 2^64 - 1")))
+}
+
+fn run_all(seeds: Range<u64>) -> (Report, Vec<Violation>) {
+    let part = |thread: u64| {
+        let (mut report, mut violations) = (Report::default(), Vec::new());
+        for seed in seeds.clone().filter(|seed| seed % THREADS == thread) {
+            match run(seed, None) {
+                Ok(one) => report.merge(&one),
+                Err(violation) => violations.push(*violation),
+            }
+        }
+        (report, violations)
+    };
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..THREADS).map(|thread| scope.spawn(move || part(thread))).collect();
+        threads.into_iter().fold((Report::default(), Vec::new()), |(mut report, mut violations), thread| {
+            let (one, mut broken) = thread.join().unwrap();
+            report.merge(&one);
+            violations.append(&mut broken);
+            (report, violations)
+        })
+    })
+}
+
+/// Prints the counts, and what was broken; fails if anything was.
+fn judge(name: &str, seeds: Range<u64>) -> Report {
+    let began = Instant::now();
+    let (report, violations) = run_all(seeds.clone());
+    let seen = &report.coverage;
+    println!(
+        "{name}: seeds {}..{}: {} machines, {} daemons, {} sessions, {} events, {} turns, {} answers, {} updates watched, \
+         {} mishaps, fingerprint {:016x}; {} of {} machines broken; {:.1} a second",
+        seeds.start,
+        seeds.end,
+        report.runs,
+        report.lives,
+        report.sessions,
+        report.events,
+        report.turns,
+        report.answers,
+        report.watched,
+        seen.all_of("mishap"),
+        report.fingerprint,
+        violations.len(),
+        seeds.end - seeds.start,
+        (seeds.end - seeds.start) as f64 / began.elapsed().max(Duration::from_millis(1)).as_secs_f64(),
+    );
+    let mut broken = BTreeMap::new();
+    violations
+        .iter()
+        .for_each(|violation| broken.entry(violation.invariant).or_insert_with(Vec::new).push(violation.seed));
+    for violation in violations.iter().take(SHOWN) {
+        println!("{violation}");
+    }
+    assert!(violations.is_empty(), "broken, by promise and seeds: {broken:?}");
+    report
+}
+
+#[test]
+fn whole_daemons_keep_every_promise() {
+    if let Some(seed) = number("TINKERBELL_SEED") {
+        judge("the wanted seed", seed..seed + 1);
+        return;
+    }
+    let report = judge("fixed", 0..number("TINKERBELL_SEEDS").unwrap_or(FIXED));
+    println!("{}", report.coverage);
+    let missing = report.coverage.missing_of_daemon();
+    assert!(missing.is_empty(), "the simulation has gone blind, it never saw {missing:?}");
+}
+
+#[test]
+fn whole_daemons_of_new_seeds_keep_every_promise() {
+    if number("TINKERBELL_SEED").is_some() {
+        println!("skipped: TINKERBELL_SEED asks for one seed");
+        return;
+    }
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let first = now.as_nanos() as u64 >> 1;
+    judge("rotating", first..first + ROTATING);
+}
+
+#[test]
+fn every_treachery_is_caught() {
+    let mut blind = Vec::new();
+    for treachery in Treachery::ALL {
+        let broken = (0..SEEDS_PER_TREACHERY).find_map(|seed| run(seed, Some(treachery)).err());
+        match broken {
+            Some(violation) => {
+                println!("{treachery:?}: caught by seed {}: {:?}", violation.seed, violation.invariant);
+            }
+            None => blind.push(treachery),
+        }
+    }
+    assert!(blind.is_empty(), "not caught within {SEEDS_PER_TREACHERY} seeds: {blind:?}");
+}
+
+#[test]
+fn a_seed_means_the_same_machine_each_time() {
+    for seed in 0..12 {
+        let fingerprint = || run(seed, None).map(|report| report.fingerprint).map_err(|broken| broken.to_string());
+        assert_eq!(fingerprint(), fingerprint(), "seed {seed}");
+    }
+}
