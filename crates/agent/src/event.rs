@@ -232,6 +232,17 @@ pub enum Event {
         /// The answer.
         answer: Answer,
     },
+    /// Permissions were tightened while the turn ran: a call of its present step may not run any more, or not before
+    /// somebody is asked. What runs of it is no longer wanted.
+    #[serde(rename = "permission.tightened")]
+    PermissionTightened {
+        /// The turn.
+        turn: TurnId,
+        /// The run of the call, whether or not it has begun.
+        effect: EffectId,
+        /// What permissions say now.
+        verdict: Verdict,
+    },
     /// A pause or a deadline is over.
     #[serde(rename = "timer.fired")]
     TimerFired {
@@ -240,7 +251,8 @@ pub enum Event {
         /// The timer.
         effect: EffectId,
     },
-    /// A start was refused because the money would not reach; stands in the start's place.
+    /// A start was refused because the money would not reach; stands in the start's place. Also where a budget was
+    /// lowered below what a running call may cost: then that call is no longer wanted.
     #[serde(rename = "budget.exhausted")]
     BudgetExhausted {
         /// The turn.
@@ -324,6 +336,21 @@ pub enum Event {
         /// Its generation.
         generation: Generation,
     },
+    /// Of the daemon's own journal: another configuration is in force. Which keys changed is in the body.
+    #[serde(rename = "config.reloaded")]
+    ConfigReloaded {
+        /// How many keys say something else now.
+        changed: u32,
+    },
+    /// Of the daemon's own journal: a configuration was refused, and the one before stays. What is wrong is in the body.
+    #[serde(rename = "config.rejected")]
+    ConfigRejected {
+        /// How many faults were found.
+        faults: u32,
+    },
+    /// Of the daemon's own journal: a model is reached as before, since what had taken its place proved bad.
+    #[serde(rename = "config.reverted")]
+    ConfigReverted {},
 }
 
 /// What was decided about one tool call of a reply, and what the tool may do.
@@ -519,6 +546,7 @@ impl Event {
             Event::ToolFinished { .. } => "tool.finished",
             Event::ApprovalRequested { .. } => "approval.requested",
             Event::ApprovalResolved { .. } => "approval.resolved",
+            Event::PermissionTightened { .. } => "permission.tightened",
             Event::TimerFired { .. } => "timer.fired",
             Event::BudgetExhausted { .. } => "budget.exhausted",
             Event::CanvasRebased { .. } => "canvas.rebased",
@@ -530,6 +558,9 @@ impl Event {
             Event::AcceptUndone { .. } => "accept.undone",
             Event::DaemonBegan { .. } => "daemon.began",
             Event::DaemonEnded { .. } => "daemon.ended",
+            Event::ConfigReloaded { .. } => "config.reloaded",
+            Event::ConfigRejected { .. } => "config.rejected",
+            Event::ConfigReverted {} => "config.reverted",
         }
     }
 
@@ -542,11 +573,12 @@ impl Event {
             TurnFinished { turn, .. } | ModelStarted { turn, .. } | ModelFinished { turn, .. } => Some(*turn),
             ModelFailed { turn, .. } | ModelInterrupted { turn, .. } | ToolStarted { turn, .. } => Some(*turn),
             ToolFinished { turn, .. } | ApprovalRequested { turn, .. } | ApprovalResolved { turn, .. } => Some(*turn),
-            TimerFired { turn, .. } | BudgetExhausted { turn, .. } => Some(*turn),
+            TimerFired { turn, .. } | BudgetExhausted { turn, .. } | PermissionTightened { turn, .. } => Some(*turn),
             SessionCreated {} | SessionUpdated {} | SessionForked { .. } | OwnerBegan { .. } => None,
             CanvasRebased { .. } | CanvasConflicted { .. } | CanvasRewound { .. } | CanvasRejected { .. } => None,
             AcceptStarted { .. } | AcceptFinished { .. } | AcceptUndone { .. } => None,
             DaemonBegan { .. } | DaemonEnded { .. } => None,
+            ConfigReloaded { .. } | ConfigRejected { .. } | ConfigReverted {} => None,
         }
     }
 

@@ -202,6 +202,13 @@ impl State {
                 }
                 self.resolve(*effect, *answer);
             }
+            Event::PermissionTightened { effect, verdict, .. } => {
+                let tighten = |turn: &mut Turn| turn.call_mut(*effect).is_some_and(|call| call.tighten(*verdict));
+                if self.turn.as_mut().is_some_and(tighten) {
+                    self.window.push(seq, ItemKind::Result, REFUSAL);
+                    self.in_turn(Turn::settle_step);
+                }
+            }
             Event::TimerFired { effect, .. } => self.in_turn(|turn| {
                 if effect.kind == EffectKind::Backoff {
                     turn.pause_is_over();
@@ -223,6 +230,7 @@ impl State {
             Event::CanvasRewound { .. } | Event::CanvasRejected { .. } => {}
             Event::AcceptFinished { .. } | Event::AcceptUndone { .. } => {}
             Event::DaemonBegan { .. } | Event::DaemonEnded { .. } => {}
+            Event::ConfigReloaded { .. } | Event::ConfigRejected { .. } | Event::ConfigReverted {} => {}
         }
     }
 
@@ -318,6 +326,7 @@ impl State {
                     if let Some(call) = turn.call_mut(effect) {
                         call.lose();
                     }
+                    turn.settle_step();
                 }),
                 EffectKind::Accept => self.lost_accept = open.accept,
                 EffectKind::Ask | EffectKind::Resume | EffectKind::Backoff | EffectKind::Deadline => {}
@@ -350,6 +359,8 @@ impl Call {
     fn lose(&mut self) {
         self.attempt += 1;
         self.status = match self.access {
+            // It may not run any more, and whoever is told of it learns that it did not.
+            _ if self.revoked => CallStatus::Settled,
             Access::Read | Access::Write => CallStatus::Ready,
             Access::World => CallStatus::Lost,
         };

@@ -102,6 +102,9 @@ pub struct Call {
     pub attempt: u32,
     /// Questions asked about it.
     pub asked: u32,
+    /// Whether permissions were tightened while it ran, so that it is no longer wanted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub revoked: bool,
 }
 
 /// Where a tool call is.
@@ -129,7 +132,23 @@ impl Call {
             Verdict::Ask => CallStatus::NeedsPermission,
             Verdict::Deny | Verdict::Invalid => CallStatus::Settled,
         };
-        Call { access: fact.access, status, attempt: 1, asked: 0 }
+        Call { access: fact.access, status, attempt: 1, asked: 0, revoked: false }
+    }
+
+    /// Permissions were tightened. A call that a person has allowed is not asked about again, only denied; true when it
+    /// is settled by that.
+    pub(crate) fn tighten(&mut self, verdict: Verdict) -> bool {
+        use CallStatus::*;
+        match (verdict, self.status) {
+            (Verdict::Deny, Running) => self.revoked = true,
+            (Verdict::Deny, Ready | NeedsPermission | Asking | Lost) => {
+                self.status = Settled;
+                return true;
+            }
+            (Verdict::Ask, Ready) if self.asked == 0 => self.status = NeedsPermission,
+            _ => {}
+        }
+        false
     }
 }
 
@@ -165,6 +184,13 @@ impl Turn {
             Phase::Tools { calls, .. } if effect.step == self.step => calls.get_mut(effect.ordinal as usize),
             _ => None,
         }
+    }
+
+    /// Whether an effect of this step runs for a call that permissions do not allow any more.
+    pub(crate) fn revoked(&self, effect: &EffectId) -> bool {
+        let Phase::Tools { calls, .. } = &self.phase else { return false };
+        let call = calls.get(effect.ordinal as usize).filter(|_| effect.kind == EffectKind::Tool);
+        call.is_some_and(|call| call.revoked && effect.step == self.step)
     }
 
     /// Goes to the next step once every call is settled, or when somebody said something after the last word.

@@ -46,7 +46,7 @@ fn in_turn(state: &State, turn: &Turn, settings: &Settings, wants: &mut Wants) {
         wants.decision = Some(Event::ApprovalRequested { turn: turn.id, effect, question: Question::KeepsDying });
         return;
     }
-    wants.keep.extend(of_turn());
+    wants.keep.extend(of_turn().filter(|effect| !turn.revoked(effect)));
     match &turn.phase {
         Phase::Model { attempt, pauses, failed } => {
             if of_turn().next().is_none() {

@@ -86,6 +86,7 @@ pub(crate) enum Verb {
     #[command(subcommand)]
     Keys(Keys),
     Status(status::Status),
+    Events(events::Events),
     /// Runs, starts and stops the daemon
     #[command(subcommand)]
     Daemon(Daemon),
@@ -144,6 +145,7 @@ pub(crate) enum Config {
     Unset(config_unset::Unset),
     Edit(config_edit::Edit),
     Check(config_check::Check),
+    Reload(config_reload::Reload),
     Path(config_path::Path),
 }
 
@@ -163,6 +165,8 @@ pub enum Command {
         job: ConfigJob,
         /// Whether to print JSON.
         json: bool,
+        /// The socket of a daemon that runs, if somebody said which.
+        socket: Option<PathBuf>,
     },
     /// A command of the command line, for [`run`](crate::run).
     Cli(Invocation),
@@ -226,22 +230,22 @@ fn command(Arguments { globals, verb }: Arguments) -> Command {
     match verb {
         Verb::Daemon(Daemon::Run(run)) => Command::Run { detached: run.detached, socket: globals.socket },
         Verb::Config(verb) => match config_job(verb) {
-            Ok(job) => Command::Config { job, json: globals.json },
-            Err(path) => Command::Cli(Invocation { globals, verb: Verb::Config(Config::Path(path)) }),
+            Ok(job) => Command::Config { job, json: globals.json, socket: globals.socket },
+            Err(verb) => Command::Cli(Invocation { globals, verb: Verb::Config(verb) }),
         },
         verb => Command::Cli(Invocation { globals, verb }),
     }
 }
 
-/// What the daemon's own code does; where the file is, the command line says itself.
-fn config_job(verb: Config) -> Result<ConfigJob, config_path::Path> {
+/// What the daemon's own code does; the rest the command line does itself.
+fn config_job(verb: Config) -> Result<ConfigJob, Config> {
     Ok(match verb {
         Config::Get(get) => ConfigJob::Get { key: get.key },
         Config::Set(set) => ConfigJob::Set { key: set.key, value: set.value },
         Config::Unset(unset) => ConfigJob::Unset { key: unset.key },
         Config::Edit(_) => ConfigJob::Edit,
         Config::Check(check) => ConfigJob::Check { file: check.file },
-        Config::Path(path) => return Err(path),
+        Config::Path(_) | Config::Reload(_) => return Err(verb),
     })
 }
 
@@ -268,8 +272,8 @@ mod tests {
         let run = typed("tinkerbell daemon run --detached --socket /s");
         assert!(matches!(run, Command::Run { detached: true, socket: Some(_) }));
         let check = typed("tinkerbell config check /etc/x.toml --json");
-        assert!(matches!(check, Command::Config { job: ConfigJob::Check { file: Some(_) }, json: true }));
+        assert!(matches!(check, Command::Config { job: ConfigJob::Check { file: Some(_) }, json: true, .. }));
         let set = typed("tinkerbell config set limits.steps 9");
-        assert!(matches!(set, Command::Config { job: ConfigJob::Set { .. }, json: false }));
+        assert!(matches!(set, Command::Config { job: ConfigJob::Set { .. }, json: false, .. }));
     }
 }

@@ -24,7 +24,7 @@ pub(crate) enum Error {
 
 impl Error {
     /// The same as a problem document; `None` when there is nobody to tell.
-    fn into_problem(self) -> Option<Problem> {
+    pub(crate) fn into_problem(self) -> Option<Problem> {
         match self {
             Error::Problem(problem) => Some(problem),
             Error::Http(error @ HttpError::TimedOut { .. }) => Some(

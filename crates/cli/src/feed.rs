@@ -1,4 +1,4 @@
-//! A session's updates as one stream that never breaks: after a break it goes on behind the last update that was taken.
+//! Updates as one stream that never breaks, those of a session or the daemon's own: after a break it goes on behind the last update that was taken.
 
 use crate::client::{Client, EventStream};
 use crate::error::Error;
@@ -17,10 +17,30 @@ const RECONNECT_PAUSE: Duration = Duration::from_millis(100);
 /// The daemon sends a heartbeat more often than this; a stream that is silent for longer is dead.
 pub(crate) const SILENCE_LIMIT: Duration = Duration::from_secs(90);
 
-/// The updates of one session.
+/// Whose updates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Whose {
+    /// Those of a session.
+    Session(SessionId),
+    /// The daemon's own.
+    Daemon,
+}
+
+impl Whose {
+    /// A request for what comes after an update.
+    pub(crate) fn request(self, after: Seq) -> Result<Request, Error> {
+        let request = match self {
+            Whose::Session(session) => Request::new(&operation::SESSION_EVENTS)?.at("session", session),
+            Whose::Daemon => Request::new(&operation::EVENTS)?,
+        };
+        Ok(request.query("after", after))
+    }
+}
+
+/// The updates of one journal.
 #[derive(Debug)]
 pub(crate) struct Feed {
-    session: SessionId,
+    whose: Whose,
     after: Seq,
     stream: EventStream,
 }
@@ -46,8 +66,8 @@ impl Broke {
 
 impl Feed {
     /// The updates after this one, for as long as it may take a daemon to come.
-    pub(crate) fn open(client: &mut Client, session: SessionId, after: Seq) -> Result<Feed, Error> {
-        Ok(Feed { session, after, stream: connect(client, session, after)? })
+    pub(crate) fn open(client: &mut Client, whose: Whose, after: Seq) -> Result<Feed, Error> {
+        Ok(Feed { whose, after, stream: connect(client, whose, after)? })
     }
 
     /// The next update that has come.
@@ -76,7 +96,7 @@ impl Feed {
             // Somebody stopped the daemon, and may start another one. It is not for us to do.
             client.start_no_more();
         }
-        self.stream = connect(client, self.session, self.after)?;
+        self.stream = connect(client, self.whose, self.after)?;
         Ok(())
     }
 }
@@ -87,11 +107,10 @@ impl AsFd for Feed {
     }
 }
 
-fn connect(client: &mut Client, session: SessionId, after: Seq) -> Result<EventStream, Error> {
+fn connect(client: &mut Client, whose: Whose, after: Seq) -> Result<EventStream, Error> {
     let began = Instant::now();
     loop {
-        let request = Request::new(&operation::SESSION_EVENTS)?.at("session", session).query("after", after).stream();
-        let error = match client.stream(&request) {
+        let error = match client.stream(&whose.request(after)?.stream()) {
             Ok(stream) => return Ok(stream),
             Err(error) => error,
         };
@@ -104,7 +123,7 @@ fn connect(client: &mut Client, session: SessionId, after: Seq) -> Result<EventS
             return Err(error);
         }
         if began.elapsed() > RECONNECT_LIMIT {
-            return Err(lost(session, &error).into());
+            return Err(lost(whose, &error).into());
         }
         let interrupt = client.interrupt().map(AsFd::as_fd);
         let [interrupted] = wait::readable([interrupt], Some(RECONNECT_PAUSE)).map_err(HttpError::from)?;
@@ -114,8 +133,14 @@ fn connect(client: &mut Client, session: SessionId, after: Seq) -> Result<EventS
     }
 }
 
-fn lost(session: SessionId, error: &Error) -> Problem {
+fn lost(whose: Whose, error: &Error) -> Problem {
     let seconds = RECONNECT_LIMIT.as_secs();
-    Problem::new(Code::NoDaemon, format!("the daemon did not come back within {seconds} s: {error}"))
-        .remedy(format!("nothing that was acknowledged is lost; go on with `tinkerbell sessions show {session}`"))
+    Problem::new(Code::NoDaemon, format!("the daemon did not come back within {seconds} s: {error}")).remedy(
+        match whose {
+            Whose::Session(id) => {
+                format!("nothing that was acknowledged is lost; go on with `tinkerbell sessions show {id}`")
+            }
+            Whose::Daemon => "look with `tinkerbell daemon logs`".to_owned(),
+        },
+    )
 }

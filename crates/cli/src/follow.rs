@@ -3,7 +3,7 @@
 
 use crate::client::Client;
 use crate::error::Error;
-use crate::feed::{Broke, Feed, SILENCE_LIMIT};
+use crate::feed::{Broke, Feed, SILENCE_LIMIT, Whose};
 use crate::http::{HttpError, ServerEvent};
 use crate::question;
 use crate::render::{Transcript, View};
@@ -116,7 +116,7 @@ impl Follower<'_> {
         if let Some(ending) = self.idle() {
             return Ok(ending);
         }
-        let mut feed = Feed::open(self.client, self.target.session, self.target.after)?;
+        let mut feed = Feed::open(self.client, Whose::Session(self.target.session), self.target.after)?;
         loop {
             while let Some(event) = feed.pop() {
                 if let Some(ending) = self.take(&event, &mut feed)? {

@@ -131,6 +131,8 @@ pub(crate) fn dispatch(verb: Verb, context: &mut Context) -> Result<Exit, Error>
         Verb::Daemon(Daemon::Stop(command)) => command.run(context),
         Verb::Daemon(Daemon::Logs(command)) => command.run(context),
         Verb::Config(Config::Path(command)) => command.run(context),
+        Verb::Config(Config::Reload(command)) => command.run(context),
+        Verb::Events(command) => command.run(context),
         Verb::Doctor(command) => command.run(context),
         Verb::Completions(command) => command.run(context),
         Verb::Man(command) => command.run(context),

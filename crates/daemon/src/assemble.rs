@@ -8,6 +8,7 @@ use crate::journal::{BeginError, DaemonJournal};
 use crate::keys::KeyStore;
 use crate::pictures::Pictures;
 use crate::registry::Registry;
+use crate::reload::Reloads;
 use crate::search::VOCABULARY;
 use crate::tasks::Tasks;
 use crate::toolbox::{ExtraTool, Toolbox};
@@ -17,6 +18,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use store::{AppendError, OpenError, Options, ReadError, Store};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use wire::rest::Abilities;
 
@@ -115,7 +117,8 @@ pub async fn assemble_in(surroundings: Surroundings, parts: Parts) -> Result<Arc
         toolbox,
         pictures: Pictures::new(canvas_dir, !clean),
         state_dir,
-        socket,
+        reloads: Reloads::new(clock.now()),
+        socket: watch::Sender::new(socket),
         started_at: clock.now(),
         clock,
         stop: CancellationToken::new(),

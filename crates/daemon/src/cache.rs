@@ -10,7 +10,7 @@ use wire::rest::CacheStatus;
 /// What all awake sessions hold together.
 #[derive(Debug, Default)]
 pub(crate) struct Cache {
-    limit_bytes: u64,
+    limit_bytes: AtomicU64,
     bytes: AtomicU64,
     uses: AtomicU64,
     wakings: AtomicU64,
@@ -30,7 +30,16 @@ pub(crate) struct Seat {
 impl Cache {
     /// An empty cache.
     pub(crate) fn new(limit_bytes: u64) -> Cache {
-        Cache { limit_bytes, ..Cache::default() }
+        Cache { limit_bytes: AtomicU64::new(limit_bytes), ..Cache::default() }
+    }
+
+    /// From now on so much is too much.
+    pub(crate) fn resize(&self, limit_bytes: u64) {
+        self.limit_bytes.store(limit_bytes, Relaxed);
+    }
+
+    fn limit(&self) -> u64 {
+        self.limit_bytes.load(Relaxed)
     }
 
     /// A session wakes.
@@ -47,7 +56,7 @@ impl Cache {
         seat.rests.store(rests, Relaxed);
         let before = seat.bytes.swap(bytes, Relaxed);
         let total = self.bytes.fetch_add(bytes.wrapping_sub(before), Relaxed).wrapping_add(bytes.wrapping_sub(before));
-        rests && total > self.limit_bytes
+        rests && total > self.limit()
     }
 
     /// A session that was asked to leave stays, since somebody uses it: others are asked before it is asked again.
@@ -68,7 +77,7 @@ impl Cache {
         let leaving = |seat: &Seat| seat.leaving.load(Relaxed);
         let (going, staying): (Vec<_>, Vec<_>) = awake.partition(|(_, seat)| leaving(seat));
         let on_the_way: u64 = going.iter().map(|(_, seat)| seat.bytes.load(Relaxed)).sum();
-        let mut surplus = self.bytes.load(Relaxed).saturating_sub(self.limit_bytes).saturating_sub(on_the_way);
+        let mut surplus = self.bytes.load(Relaxed).saturating_sub(self.limit()).saturating_sub(on_the_way);
         let mut resting: Vec<_> = staying.into_iter().filter(|(_, seat)| seat.rests.load(Relaxed)).collect();
         resting.sort_by_key(|(_, seat)| seat.used.load(Relaxed));
         let mut chosen = Vec::new();
@@ -88,7 +97,7 @@ impl Cache {
         CacheStatus {
             awake: awake as u32,
             bytes: self.bytes.load(Relaxed),
-            limit_bytes: self.limit_bytes,
+            limit_bytes: self.limit(),
             idle_ms,
             wakings: self.wakings.load(Relaxed),
             let_go: self.let_go.load(Relaxed),

@@ -5,12 +5,14 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::journal::DaemonJournal;
 use crate::pictures::Pictures;
+use crate::reload::Reloads;
 use crate::tasks::Tasks;
 use crate::toolbox::Toolbox;
 use agent::{Generation, Micros};
 use std::path::PathBuf;
 use std::sync::Arc;
 use store::Store;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 /// The rooms, wired.
@@ -31,8 +33,10 @@ pub struct House {
     pub toolbox: Toolbox,
     /// The canvas' pictures in git.
     pub pictures: Pictures,
+    /// Who reads the configuration anew.
+    pub reloads: Reloads,
     /// Where the daemon listens.
-    pub socket: PathBuf,
+    pub socket: watch::Sender<PathBuf>,
     /// Where all state lies.
     pub state_dir: PathBuf,
     /// Since when the daemon runs.

@@ -61,17 +61,18 @@ impl Lock {
             }
             Err(error) => return Err(failed(error)),
         }
-        let mut lock = Lock { file: File::from(fd) };
+        let lock = Lock { file: File::from(fd) };
         lock.announce(None).map_err(|error| LockError::Io { path: lock_file.to_owned(), error })?;
         Ok(lock)
     }
 
     /// Writes who we are, and where we listen once we do.
-    pub fn announce(&mut self, socket: Option<PathBuf>) -> io::Result<()> {
+    pub fn announce(&self, socket: Option<PathBuf>) -> io::Result<()> {
         let running = Running { pid: std::process::id(), version: crate::VERSION.to_owned(), socket };
         let text = serde_json::to_vec(&running).expect("plain data");
-        self.file.rewind()?;
-        self.file.write_all(&text)?;
+        let mut file = &self.file;
+        file.rewind()?;
+        file.write_all(&text)?;
         self.file.set_len(text.len() as u64)
     }
 }

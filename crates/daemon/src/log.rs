@@ -7,16 +7,29 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::{Registry, reload};
 
 /// A log file is renamed to `daemon.log.1` at this size, replacing the one before: twice this is the most on disk.
 pub(crate) const LOG_FILE_BYTES: u64 = 8 * 1024 * 1024;
 
+/// How much is logged, which may change.
+pub(crate) struct LogLevel(reload::Handle<LevelFilter, Registry>);
+
+impl LogLevel {
+    /// From now on so much is logged.
+    pub(crate) fn set(&self, level: LevelFilter) {
+        // It fails only where nobody logs any more.
+        let _ = self.0.modify(|now| *now = level);
+    }
+}
+
 /// Starts logging for the whole process; to be called once.
-pub(crate) fn start(file: &Path, level: LevelFilter) -> io::Result<()> {
+pub(crate) fn start(file: &Path, level: LevelFilter) -> io::Result<LogLevel> {
     let json = tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)
         .with_writer(Mutex::new(BoundedFile::open(file.to_owned(), LOG_FILE_BYTES)?));
+    let (level, handle) = reload::Layer::new(level);
     let subscriber = tracing_subscriber::registry().with(level).with(json);
     let outcome = if io::stderr().is_terminal() {
         let human = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_target(false);
@@ -24,7 +37,7 @@ pub(crate) fn start(file: &Path, level: LevelFilter) -> io::Result<()> {
     } else {
         tracing::subscriber::set_global_default(subscriber)
     };
-    outcome.map_err(io::Error::other)
+    outcome.map(|()| LogLevel(handle)).map_err(io::Error::other)
 }
 
 /// Logs panics, without the words that may not be seen, in place of the words on standard error, which may be anybody's

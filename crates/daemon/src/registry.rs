@@ -266,13 +266,23 @@ impl Registry {
     /// An owner says what its session holds; where that is too much for all, others are asked to leave.
     pub(crate) fn weigh(&self, seat: &Seat, bytes: u64, rests: bool) {
         if self.cache.weigh(seat, bytes, rests) {
-            let awake = self.lock();
-            let guests = awake.guests.values().map(|guest| (guest, &*guest.seat));
-            for guest in self.cache.surplus(guests) {
-                // One whose inbox is full is in use.
-                if guest.inbox.try_send(Command::MakeRoom).is_err() {
-                    self.cache.stays(&guest.seat);
-                }
+            self.make_room();
+        }
+    }
+
+    /// The configuration says anew how much all sessions may hold.
+    pub(crate) fn resize(&self) {
+        self.cache.resize(self.house.config().awake_bytes);
+        self.make_room();
+    }
+
+    fn make_room(&self) {
+        let awake = self.lock();
+        let guests = awake.guests.values().map(|guest| (guest, &*guest.seat));
+        for guest in self.cache.surplus(guests) {
+            // One whose inbox is full is in use.
+            if guest.inbox.try_send(Command::MakeRoom).is_err() {
+                self.cache.stays(&guest.seat);
             }
         }
     }

@@ -7,6 +7,7 @@ use crate::doors::{Socket, SocketError, door, router};
 use crate::lock::{Lock, LockError};
 use crate::log;
 use crate::registry::Registry;
+use crate::reload::{self, Hands};
 use crate::signals::Signals;
 use crate::toolbox::ExtraTool;
 use rustix::process::DumpableBehavior;
@@ -15,6 +16,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 use wire::places::Places;
 
 /// Worker threads, at most; more gain nothing where every session is one task.
@@ -100,16 +103,19 @@ fn refuse(starter: &mut Starter, error: &dyn std::error::Error) -> ExitCode {
 async fn serve(options: Options, starter: &mut Starter) -> Result<(), StartError> {
     let Options { places, tools, models, .. } = options;
     let config = Config::load(&places.config_file)?;
-    let mut lock = Lock::take(&places.state_dir, &places.lock_file())?;
+    let lock = Arc::new(Lock::take(&places.state_dir, &places.lock_file())?);
     let log_file = places.log_file();
-    log::start(&log_file, config.log).map_err(|error| StartError::Log { path: log_file, error })?;
+    let level = log::start(&log_file, config.log).map_err(|error| StartError::Log { path: log_file, error })?;
     let mut signals = Signals::new()?;
+    let hangup = signal(SignalKind::hangup())?;
     let chosen = config.socket.clone().filter(|_| !places.socket_chosen).map(|socket| vec![socket]);
     let socket = Arc::new(Socket::open(&chosen.unwrap_or_else(|| places.sockets.clone()))?);
+    let listening = socket.path().to_owned();
+    let sockets = Arc::new(watch::Sender::new(socket));
     let parts = Parts {
         config,
         state_dir: places.state_dir.clone(),
-        socket: socket.path().to_owned(),
+        socket: listening.clone(),
         canvas_dir: places.canvas_dir(),
         store: store::Options::default(),
         tools,
@@ -118,22 +124,25 @@ async fn serve(options: Options, starter: &mut Starter) -> Result<(), StartError
     let registry = assemble::assemble(parts).await?;
     let house = registry.house().clone();
     log::panics(move |words| house.catalog.current().secrets.mask(words).into_owned());
-    lock.announce(Some(socket.path().to_owned()))?;
+    lock.announce(Some(listening.clone()))?;
     let waking = registry.house().store.waking().await.map_err(AssembleError::Read)?;
-    tracing::info!(version = crate::VERSION, socket = %socket.path().display(), waking = waking.len(), "ready");
+    tracing::info!(version = crate::VERSION, socket = %listening.display(), waking = waking.len(), "ready");
     starter.tell("ready");
     for session in waking {
         registry.wake(session);
     }
     let stop = registry.house().stop.clone();
-    registry.house().tasks.spawn("socket door", door(registry.clone(), socket.clone(), router(registry.clone())));
+    let tasks = &registry.house().tasks;
+    tasks.spawn("socket door", door(registry.clone(), sockets.subscribe(), router(registry.clone())));
+    let hands = Hands { places, hangup, log: level, sockets: sockets.clone(), lock: lock.clone() };
+    tasks.spawn("configuration", reload::serve(registry.clone(), hands));
     tokio::select! {
         _ = signals.next() => tracing::info!("asked to stop by a signal"),
         () = stop.cancelled() => tracing::info!("asked to stop by the API"),
     }
     stop.cancel();
     // With the door's own hold on it gone, the file goes: who comes now is told at once that nobody listens.
-    drop(socket);
+    drop(sockets);
     tokio::select! {
         () = farewell(&registry) => tracing::info!("stopped in good order"),
         _ = signals.next() => tracing::warn!("asked to stop at once"),

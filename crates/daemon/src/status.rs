@@ -1,6 +1,7 @@
 //! What the daemon says of itself.
 
 use crate::registry::Registry;
+use crate::reload;
 use std::collections::BTreeMap;
 use store::{Account, ListQuery, ListRow, Mode};
 use wire::rest::{DaemonStatus, SessionList, SessionRow, SessionStatus, StoreStatus};
@@ -17,7 +18,7 @@ pub(crate) async fn status(registry: &Registry) -> Result<DaemonStatus, Problem>
     let (health, sizes) = (house.store.health(), house.store.sizes().map_err(internal)?);
     let today = wire::time::day(house.clock.now());
     let spent = house.store.spent(Account::Day(today)).await.map_err(internal)?;
-    let config = house.config();
+    let (config, socket) = (house.config(), house.socket.borrow().clone());
     let running = house.store.waking().await.map_err(internal)?.len() as u32;
     Ok(DaemonStatus {
         version: crate::VERSION.to_owned(),
@@ -25,9 +26,10 @@ pub(crate) async fn status(registry: &Registry) -> Result<DaemonStatus, Problem>
         generation: house.generation,
         started_at: house.started_at,
         state_dir: house.state_dir.clone(),
-        socket: house.socket.clone(),
+        socket,
         config_file: config.file.clone(),
         config_found: config.found,
+        config: Some(reload::status(house)),
         default_model: house.catalog.current().settings.default_model.clone(),
         cache: registry.cache(),
         running,

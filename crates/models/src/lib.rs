@@ -14,7 +14,8 @@
 //! and prices.
 //!
 //! [`Ollama`] speaks to Ollama in its own dialect. [`discover`] finds servers on this machine; [`Constrained`] gives tools to
-//! models that were never taught any, and [`Adaptive`] finds out which those are. [`examine`] tries what a model really does.
+//! models that were never taught any, and [`Adaptive`] finds out which those are. [`examine`] tries what a model really does,
+//! and [`reach`](fn@reach) asks for nothing whether a provider answers and takes a key.
 //!
 //! Deliberately absent: retries after a failure, prices, budgets and the choice of a model, which the brain decides
 //! from events; and any memory between two calls, except a warm connection.
@@ -33,6 +34,7 @@ mod known;
 mod local;
 mod offline;
 mod ollama;
+mod reach;
 
 pub use backend::{
     Attachment, Backend, Carry, Description, Ended, Message, Partial, PendingCall, Reply, ReplyCall, Request, Sink,
@@ -47,3 +49,4 @@ pub use known::{Known, known};
 pub use local::{Abilities, FoundModel, NotLocal, PROBE_TIMEOUT, Place, Server, ServerKind, Tooling, discover};
 pub use offline::{Offline, answer};
 pub use ollama::{Ollama, OllamaConfig};
+pub use reach::{REACH_TIMEOUT, Reach, reach};

@@ -72,8 +72,13 @@ impl Client {
 
     /// Follows a session from a cursor.
     pub fn follow(&self, session: &str, after: u64) -> io::Result<Events> {
-        let path = format!("/v1/sessions/{session}/events?after={after}");
-        let stream = self.open("GET", &path, &[("accept", "text/event-stream")], b"")?;
+        self.stream(&format!("/v1/sessions/{session}/events?after={after}"), &[])
+    }
+
+    /// Follows whatever streams at a path.
+    pub fn stream(&self, path: &str, headers: &[(&str, &str)]) -> io::Result<Events> {
+        let headers = [&[("accept", "text/event-stream")], headers].concat();
+        let stream = self.open("GET", path, &headers, b"")?;
         Ok(Events { lines: BufReader::new(stream) })
     }
 

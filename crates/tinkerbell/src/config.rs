@@ -1,76 +1,165 @@
-//! `config get|set|unset|edit|check`: what was typed, done by the daemon's own reader without a daemon, and told.
+//! `config get|set|unset|edit|check`: what was typed, done by the daemon's own reader, and told. Where a daemon runs, it is
+//! asked what it makes of it: what counts there, what a reload would do, and to take what was changed at once.
 
 use cli::ConfigJob;
 use daemon::Config;
-use daemon::config::{Answer, Change, ConfigError, ConfigFile, Edited, Effective, Fault, GetError, Origin};
+use daemon::config::{Answer, Change, ConfigError, ConfigFile, Edited, Fault, GetError, chosen};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::io::{self, BufRead, IsTerminal, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use wire::operation::{CONFIG_CHECK, CONFIG_GET, CONFIG_RELOAD};
+use wire::rest::{
+    CheckRequest, ConfigChecked, ConfigFrom, ConfigKey, ConfigRefused, ConfigView, ReloadRequest, Reloaded,
+};
 use wire::{Code, Problem};
 
-/// Said after each change.
-const WHEN: &str = "a daemon that runs reads it at its next start (tinkerbell daemon stop)";
-
-/// What a job found: for people, for programs, and whether all is well.
+/// What a job found: for people, for programs, what is to be said aside, and whether all is well.
+#[derive(Default)]
 struct Outcome {
     text: String,
     document: Value,
+    remark: String,
     good: bool,
 }
 
+/// The file, and the socket of a daemon that runs if somebody said which.
+struct Desk {
+    file: ConfigFile,
+    socket: Option<PathBuf>,
+}
+
 /// Does a job and prints what came of it.
-pub(crate) fn run(job: ConfigJob, config_file: PathBuf, json: bool) -> ExitCode {
-    match perform(job, config_file) {
+pub(crate) fn run(job: ConfigJob, config_file: PathBuf, socket: Option<PathBuf>, json: bool) -> ExitCode {
+    match perform(job, &Desk { file: ConfigFile::new(config_file), socket }) {
         Ok(outcome) if json => print(&format!("{}\n", outcome.document), outcome.good),
-        Ok(outcome) if outcome.good => print(&outcome.text, true),
+        Ok(outcome) if outcome.good => {
+            let code = print(&outcome.text, true);
+            // There is nobody to tell that nobody reads.
+            let _ = io::stderr().write_all(outcome.remark.as_bytes());
+            code
+        }
         Ok(outcome) => cli::report(&wrong(outcome.text.trim_end()), false),
         Err(problem) => cli::report(&problem, json),
     }
 }
 
-fn perform(job: ConfigJob, config_file: PathBuf) -> Result<Outcome, Problem> {
-    let file = ConfigFile::new(config_file);
+fn perform(job: ConfigJob, desk: &Desk) -> Result<Outcome, Problem> {
+    let file = &desk.file;
     match job {
-        ConfigJob::Get { key } => {
-            let found = file.get(key.as_deref(), &|name| std::env::var_os(name)).map_err(|error| match error {
-                GetError::UnknownKey { .. } => Problem::new(Code::NotFound, error.to_string()),
-                GetError::File(error) => wrong(error),
-            })?;
-            Ok(Outcome { text: table(&found), document: json!({ "keys": found }), good: true })
-        }
-        ConfigJob::Set { key, value } => file.set(&key, &value).map(changed).map_err(wrong),
-        ConfigJob::Unset { key } => file.unset(&key).map(changed).map_err(wrong),
+        ConfigJob::Get { key } => get(desk, key.as_deref()),
+        ConfigJob::Set { key, value } => changed(desk, file.set(&key, &value).map_err(wrong)?),
+        ConfigJob::Unset { key } => changed(desk, file.unset(&key).map_err(wrong)?),
         ConfigJob::Edit => {
             let edited = file.edit(&editor(), &mut ask).map_err(wrong)?;
-            let (word, text) = match edited {
-                Edited::Unchanged => ("unchanged", "nothing was changed\n".to_owned()),
-                Edited::Replaced => ("replaced", format!("{} is changed; {WHEN}\n", file.path().display())),
+            let (word, text, taken) = match edited {
+                Edited::Unchanged => ("unchanged", "nothing was changed\n".to_owned(), Taken::default()),
+                Edited::Replaced => {
+                    let taken = take(desk)?;
+                    ("replaced", format!("{} is changed; {}\n", file.path().display(), taken.text), taken)
+                }
             };
-            let document = json!({ "file": file.path(), "outcome": word });
-            Ok(Outcome { text, document, good: true })
+            let document = json!({ "file": file.path(), "outcome": word, "daemon": taken.document });
+            Ok(Outcome { text, document, remark: taken.remark, good: true })
         }
-        ConfigJob::Check { file: other } => check(other.map_or(file, ConfigFile::new)),
+        ConfigJob::Check { file: other } => check(desk, other),
     }
 }
 
-fn check(file: ConfigFile) -> Result<Outcome, Problem> {
-    let path = file.path().display();
+/// What counts: in the daemon that runs, else by the file.
+fn get(desk: &Desk, key: Option<&str>) -> Result<Outcome, Problem> {
+    let wrong = |error: GetError| match error {
+        GetError::UnknownKey { .. } => Problem::new(Code::NotFound, error.to_string()),
+        GetError::File(error) => wrong(error),
+    };
+    let running: Option<ConfigView> = cli::ask_running(desk.socket.clone(), &CONFIG_GET, &())?;
+    let (found, refused) = match running {
+        Some(view) => (chosen(view.keys, key).map_err(wrong)?, view.status.refused),
+        None => (desk.file.get(key, &|name| std::env::var_os(name)).map_err(wrong)?, None),
+    };
+    let remark = refused.as_ref().map(|ConfigRefused { message, .. }| {
+        format!(
+            "note: this counts in the daemon that runs; the file says something else, and was refused:\n{message}\n"
+        )
+    });
+    let (text, document) = (table(&found), json!({ "keys": found, "refused": refused }));
+    Ok(Outcome { text, document, remark: remark.unwrap_or_default(), good: true })
+}
+
+/// What the daemon that runs made of a change.
+#[derive(Default)]
+struct Taken {
+    text: String,
+    document: Value,
+    remark: String,
+}
+
+/// Has the daemon that runs take what was changed, and says how that went.
+fn take(desk: &Desk) -> Result<Taken, Problem> {
+    let asked = cli::ask_running::<Reloaded>(desk.socket.clone(), &CONFIG_RELOAD, &ReloadRequest::default());
+    let reloaded = asked.map_err(|problem| {
+        let detail = format!("the file was changed, and the daemon that runs does not take it: {}", problem.detail);
+        Problem { detail, ..problem }
+    })?;
+    let Some(Reloaded { file, warnings, .. }) = reloaded else {
+        let text = "no daemon runs; the next one reads it".to_owned();
+        return Ok(Taken { text, document: json!("none runs"), ..Taken::default() });
+    };
+    if file != desk.file.path() {
+        let text = format!("the daemon that runs reads another file, {}", file.display());
+        return Ok(Taken { text, document: json!("reads another file"), ..Taken::default() });
+    }
+    let text = "it counts from now on in the daemon that runs".to_owned();
+    Ok(Taken { text, document: json!("took it"), remark: notes(&warnings) })
+}
+
+fn notes(warnings: &[String]) -> String {
+    warnings.iter().map(|warning| format!("note: {warning}\n")).collect()
+}
+
+/// Checks a file by itself, and then, where a daemon runs, with what only that can find out.
+fn check(desk: &Desk, other: Option<PathBuf>) -> Result<Outcome, Problem> {
+    let file = other.clone().map_or_else(|| desk.file.clone(), ConfigFile::new);
+    let alone = check_alone(&file)?;
+    if !alone.good {
+        return Ok(alone);
+    }
+    let text = match other {
+        Some(path) => Some(std::fs::read_to_string(&path).unwrap_or_default()),
+        None => None,
+    };
+    let checked: Option<ConfigChecked> = cli::ask_running(desk.socket.clone(), &CONFIG_CHECK, &CheckRequest { text })?;
+    let Some(checked) = checked else { return Ok(alone) };
+    let document = json!({
+        "file": file.path(), "found": file.path().exists(), "valid": checked.valid, "faults": checked.faults,
+        "message": checked.message, "would": checked.would,
+    });
+    let Some(would) = checked.would else {
+        let text = checked.message.unwrap_or_else(|| "the daemon that runs would refuse it".to_owned());
+        return Ok(Outcome { text, document, ..Outcome::default() });
+    };
+    let what = match would.changed.is_empty() {
+        true => "it says what counts already in the daemon that runs\n".to_owned(),
+        false => format!("in the daemon that runs it would change {}\n", would.changed.join(", ")),
+    };
+    Ok(Outcome { text: alone.text + &what, document, remark: notes(&would.warnings), good: true })
+}
+
+fn check_alone(file: &ConfigFile) -> Result<Outcome, Problem> {
+    let path: &Path = file.path();
     match file.check() {
         Ok(config) => {
             let text = match config.found {
-                true => format!("{path} is valid; {}\n", summary(&config)),
-                false => format!("{path} does not exist, which is fine: every key has a default\n"),
+                true => format!("{} is valid; {}\n", path.display(), summary(&config)),
+                false => format!("{} does not exist, which is fine: every key has a default\n", path.display()),
             };
-            let document = json!({ "file": file.path(), "found": config.found, "valid": true, "faults": [] });
-            Ok(Outcome { text, document, good: true })
+            let document = json!({ "file": path, "found": config.found, "valid": true, "faults": [] });
+            Ok(Outcome { text, document, good: true, ..Outcome::default() })
         }
         Err(error @ ConfigError::Invalid { .. }) => {
-            let text = error.to_string();
-            let ConfigError::Invalid { faults, .. } = error else { return Err(wrong(text)) };
-            let document = json!({ "file": file.path(), "found": true, "valid": false, "faults": faults });
-            Ok(Outcome { text, document, good: false })
+            let document = json!({ "file": path, "found": true, "valid": false, "faults": error.faults() });
+            Ok(Outcome { text: error.to_string(), document, ..Outcome::default() })
         }
         Err(error) => Err(wrong(error)),
     }
@@ -84,30 +173,36 @@ fn summary(config: &Config) -> String {
     format!("models: {models}; default: {default}")
 }
 
-fn table(found: &[Effective]) -> String {
+fn table(found: &[ConfigKey]) -> String {
     let mut text = String::new();
     let width = found.iter().map(|one| one.key.len()).max().unwrap_or(0);
     for one in found {
-        let value = match (&one.value, one.otherwise) {
+        let value = match (&one.value, &one.otherwise) {
             (Some(value), _) if one.unit.is_empty() => value.clone(),
             (Some(value), _) => format!("{value} {}", one.unit),
-            (None, otherwise) => format!("- ({})", otherwise.unwrap_or("not set")),
+            (None, otherwise) => format!("- ({})", otherwise.as_deref().unwrap_or("not set")),
         };
-        let origin = match one.origin {
-            Origin::Default => "default".to_owned(),
-            Origin::File { line } => format!("file, line {line}"),
-            Origin::Environment { variable } => format!("environment, {variable}"),
+        let origin = match one.origin.from {
+            ConfigFrom::Default => "default".to_owned(),
+            ConfigFrom::File => format!("file, line {}", one.origin.line.unwrap_or_default()),
+            ConfigFrom::Environment => {
+                format!("environment, {}", one.origin.variable.as_deref().unwrap_or_default())
+            }
         };
         writeln!(text, "{:width$}  {value}  [{origin}]", one.key).expect("a text takes all that is written");
     }
     text
 }
 
-fn changed(change: Change) -> Outcome {
+/// What was changed in the file, and what the daemon that runs made of it.
+fn changed(desk: &Desk, change: Change) -> Result<Outcome, Problem> {
     let shown = |value: &Option<String>| value.clone().unwrap_or_else(|| "(default)".to_owned());
     let (old, new) = (shown(&change.old), shown(&change.new));
-    let text = format!("{}: {old} -> {new} in {}\n{WHEN}\n", change.key, change.file.display());
-    Outcome { text, document: json!(change), good: true }
+    let taken = take(desk)?;
+    let text = format!("{}: {old} -> {new} in {}\n{}\n", change.key, change.file.display(), taken.text);
+    let mut document = json!(change);
+    document["daemon"] = taken.document;
+    Ok(Outcome { text, document, remark: taken.remark, good: true })
 }
 
 fn editor() -> String {

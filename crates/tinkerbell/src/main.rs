@@ -14,8 +14,8 @@ fn main() -> ExitCode {
             Ok(places) => daemon::run(daemon::Options::new(places, detached)),
             Err(problem) => cli::report(&problem, false),
         },
-        Command::Config { job, json } => match places(None) {
-            Ok(places) => config::run(job, places.config_file, json),
+        Command::Config { job, json, socket } => match places(socket.clone()) {
+            Ok(places) => config::run(job, places.config_file, socket, json),
             Err(problem) => cli::report(&problem, json),
         },
         Command::Cli(command) => cli::run(command),

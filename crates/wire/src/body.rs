@@ -6,6 +6,7 @@ use crate::chain::BlobHash;
 use crate::change::{Changeset, FileState};
 use crate::media::MediaType;
 use crate::path::RelPath;
+use crate::rest::{ConfigFault, ReloadCause};
 use agent::{EffectId, ModelName, Plan, Tokens};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -315,6 +316,48 @@ pub struct Daemon {
     pub version: String,
     /// Its process.
     pub pid: u32,
+}
+
+/// `config.reloaded`: which keys say something else now, never what they say.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigReloaded {
+    /// Why the file was read.
+    pub cause: ReloadCause,
+    /// The keys, in the order of the table.
+    pub changed: Vec<String>,
+    /// What a probe found that replaces nothing which works.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+}
+
+/// `config.rejected`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigRejected {
+    /// Why the file was read.
+    pub cause: ReloadCause,
+    /// Why it was refused.
+    pub message: String,
+    /// All that is wrong in it, with lines.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<ConfigFault>,
+}
+
+/// `config.reverted`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigReverted {
+    /// The model that is reached as before.
+    pub model: ModelName,
+    /// What proved bad, and how.
+    pub reason: String,
+}
+
+/// `permission.tightened`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tightened {
+    /// The tool.
+    pub name: String,
+    /// What the call is about, for people.
+    pub about: String,
 }
 
 /// `budget.exhausted`: what it would have taken.

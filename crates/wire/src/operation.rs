@@ -48,6 +48,10 @@ operations! {
     READY "daemon.ready" "GET" "/readyz" None, Open, "Whether the daemon takes prompts.";
     STATUS "daemon.status" "GET" "/v1/daemon" Some("status"), Read, "What the daemon is and how it fares.";
     STOP "daemon.stop" "POST" "/v1/daemon/stop" Some("daemon stop"), Admin, "Stops the daemon in good order.";
+    EVENTS "daemon.events" "GET" "/v1/events" Some("events"), Read, "What belongs to no session: the daemon's own updates, as pages of JSON or a stream with replay (text/event-stream).";
+    CONFIG_GET "config.get" "GET" "/v1/config" Some("config get"), Read, "The configuration in force, with who said so of each key; keys are only pointed at.";
+    CONFIG_RELOAD "config.reload" "POST" "/v1/config/reload" Some("config reload"), Admin, "Reads the configuration anew and puts all of it in force, or nothing.";
+    CONFIG_CHECK "config.check" "POST" "/v1/config/check" Some("config check"), Admin, "Says what a reload would do with the file, or with a text, and does nothing.";
     MODELS "models.list" "GET" "/v1/models" Some("models ls"), Read, "The models that can be called, routes, servers found on this machine, and keys on offer.";
     MODEL_TEST "models.test" "POST" "/v1/models/{model}/test" Some("models test"), Write, "Tries what a model can do, with a few small calls.";
     KEYS "keys.list" "GET" "/v1/keys" Some("keys ls"), Read, "Where keys are and whether they are there; never a key.";

@@ -23,18 +23,19 @@ const CHANGES: &str = include_str!("../src/change.rs");
 const PLACES: &str = include_str!("../src/places.rs");
 const TOOLS: &str = include_str!("../src/tool.rs");
 const MEDIA: &str = include_str!("../src/media.rs");
-const REST: [&str; 6] = [
+const REST: [&str; 7] = [
     include_str!("../src/rest/prompt.rs"),
     include_str!("../src/rest/sessions.rs"),
     include_str!("../src/rest/canvas.rs"),
     include_str!("../src/rest/models.rs"),
     include_str!("../src/rest/keys.rs"),
+    include_str!("../src/rest/config.rs"),
     include_str!("../src/rest/daemon.rs"),
 ];
 const ERRORS: &str = include_str!("../src/error.rs");
 
 /// Shapes that come from clients. A field of one that is not known is a mistake, which is to be said and not passed over.
-const REQUESTS: [&str; 12] = [
+const REQUESTS: [&str; 14] = [
     "CreateSession",
     "PromptRequest",
     "AttachmentRequest",
@@ -47,6 +48,8 @@ const REQUESTS: [&str; 12] = [
     "ChosenHunks",
     "RewindRequest",
     "SetKey",
+    "ReloadRequest",
+    "CheckRequest",
 ];
 
 /// Compares with a golden file, or rewrites it when `UPDATE_GOLDEN` is set.

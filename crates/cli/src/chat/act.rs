@@ -6,7 +6,7 @@ use crate::arguments::{self, Command};
 use crate::client::Answer;
 use crate::current;
 use crate::error::Error;
-use crate::feed::Feed;
+use crate::feed::{Feed, Whose};
 use crate::http::HttpError;
 use crate::plain;
 use crate::prompt;
@@ -243,7 +243,7 @@ impl Conversation<'_> {
         let acknowledged: Acknowledged = self.call(&request)?.read()?;
         self.drop_untouched();
         self.session = acknowledged.session;
-        self.feed = Feed::open(&mut self.client, self.session, acknowledged.seq)?;
+        self.feed = Feed::open(&mut self.client, Whose::Session(self.session), acknowledged.seq)?;
         self.transcript = Transcript::new(View::Live).with_next(super::conversation::WHAT_NEXT);
         self.open.clear();
         self.questions.clear();

@@ -6,7 +6,7 @@ use super::keys::{Decoder, Key};
 use super::tty::Tty;
 use crate::client::Client;
 use crate::error::Error;
-use crate::feed::{Broke, Feed, SILENCE_LIMIT};
+use crate::feed::{Broke, Feed, SILENCE_LIMIT, Whose};
 use crate::follow::fetch_blob;
 use crate::http::{HttpError, ServerEvent};
 use crate::render::{Transcript, View};
@@ -120,7 +120,7 @@ impl<'a> Conversation<'a> {
         let Opening { session, directory, workspace, model, after, open, is_new } = opening;
         let history = History::open(context.places()?.state_dir.join(HISTORY_FILE));
         context.screen.join();
-        let feed = Feed::open(&mut client, session, after)?;
+        let feed = Feed::open(&mut client, Whose::Session(session), after)?;
         Ok(Conversation {
             context,
             client,

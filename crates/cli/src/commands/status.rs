@@ -4,11 +4,11 @@ use crate::error::Error;
 use crate::plain;
 use crate::request::Request;
 use crate::run::{Context, Exit, Starting};
-use crate::screen::{HEAD, Sink};
+use crate::screen::{BAD, HEAD, NOTE, Sink};
 use crate::words;
 use std::path::Path;
 use wire::operation;
-use wire::rest::{CacheStatus, DaemonStatus};
+use wire::rest::{CacheStatus, ConfigStatus, DaemonStatus, ReloadCause};
 
 /// Shows whether the daemon runs and how it fares
 ///
@@ -41,6 +41,10 @@ fn print(out: &mut Sink, status: &DaemonStatus) -> Result<(), Error> {
         true => path(&status.config_file),
         false => format!("{} (not there: defaults)", path(&status.config_file)),
     };
+    let config = match &status.config {
+        Some(loading) => format!("{config}, {}", loaded(loading)),
+        None => config,
+    };
     let store = &status.store;
     let model = status.default_model.as_ref().map_or_else(|| "none".to_owned(), |model| plain::name(model.as_str()));
     let lines = [
@@ -63,7 +67,40 @@ fn print(out: &mut Sink, status: &DaemonStatus) -> Result<(), Error> {
         ("spent", format!("{} today (UTC)", words::dollars(status.spent_today_microusd))),
         ("begun", words::count(status.generation.0, "time")),
     ];
-    lines.iter().try_for_each(|(name, value)| out.line(&format!("  {name:9} {value}")))
+    lines.iter().try_for_each(|(name, value)| out.line(&format!("  {name:9} {value}")))?;
+    status.config.as_ref().map_or(Ok(()), |config| troubles(out, config))
+}
+
+/// Since when the configuration counts, and why it was read.
+fn loaded(config: &ConfigStatus) -> String {
+    let why = match config.cause {
+        ReloadCause::Start => "at the start",
+        ReloadCause::Watch => "since the file changed",
+        ReloadCause::Signal => "at a SIGHUP",
+        ReloadCause::Asked => "since somebody asked for it",
+    };
+    let unwatched = if config.watched { "" } else { "; changes are not noticed by themselves" };
+    format!("read {why}, {}{unwatched}", words::ago(config.loaded_at, words::now()))
+}
+
+/// What of the configuration does not count, and why.
+fn troubles(out: &mut Sink, config: &ConfigStatus) -> Result<(), Error> {
+    let now = words::now();
+    if let Some(refused) = &config.refused {
+        let heading =
+            format!("  The file was refused {}; what counted before counts still:", words::ago(refused.at, now));
+        let heading = out.paint(BAD, &heading);
+        out.line(&heading)?;
+        refused.message.lines().try_for_each(|line| out.line(&format!("    {}", plain::name(line))))?;
+    }
+    for held in &config.held {
+        let model = plain::name(held.model.as_str());
+        let heading = format!("  {model} is reached as before, since {}:", words::ago(held.since, now));
+        let heading = out.paint(NOTE, &heading);
+        out.line(&heading)?;
+        out.line(&format!("    {}", plain::name(&held.reason)))?;
+    }
+    Ok(())
 }
 
 /// The cache of awake sessions in a line.
@@ -85,17 +122,33 @@ fn awake(cache: &CacheStatus) -> String {
 mod tests {
     use crate::testing::{daemon, run};
 
-    #[test]
-    fn the_daemon_is_told_of_line_by_line() {
-        let status = r#"{"version":"0.1.0","pid":7,"generation":3,"started_at":"2025-11-23T09:00:00.000000Z",
+    const STATUS: &str = r#"{"version":"0.1.0","pid":7,"generation":3,"started_at":"2025-11-23T09:00:00.000000Z",
             "state_dir":"/s","socket":"/s/socket","config_file":"/c","config_found":false,"default_model":"offline",
             "cache":{"awake":12,"bytes":1572864,"limit_bytes":67108864,"idle_ms":600000,"wakings":1040,"let_go":1028,"evicted":9},
             "running":2,"sessions":10000,"store":{"health":"open","journal_bytes":1,"wal_bytes":2},"resident_bytes":4096,
             "spent_today_microusd":0}"#;
-        let text = run(daemon(&[status]), &["status"]).out;
+
+    #[test]
+    fn the_daemon_is_told_of_line_by_line() {
+        let text = run(daemon(&[STATUS]), &["status"]).out;
         assert!(text.contains("  sessions  10,000, 2 running\n"), "{text}");
         let awake = "  awake     12, 1.5 MiB of 64.0 MiB; 1,040 woken, 1,028 let go, 9 of them for room (idle ones go after 10 min)\n";
         assert!(text.contains(awake), "{text}");
         assert!(text.contains("  config    /c (not there: defaults)\n"), "{text}");
+    }
+
+    #[test]
+    fn what_was_refused_is_told_with_its_line() {
+        let config = r#""config":{"loaded_at":"2025-11-23T09:00:00.000000Z","cause":"watch","watched":true,
+            "refused":{"at":"2025-11-23T09:00:00.000000Z","cause":"watch","message":"not valid:\nline 3, column 1: no"},
+            "held":[{"model":"sonnet","since":"2025-11-23T09:00:00.000000Z","reason":"its key was refused"}]},"#;
+        let status = STATUS.replacen("\"default_model\"", &format!("{config}\"default_model\""), 1);
+        let text = run(daemon(&[&status]), &["status"]).out;
+        assert!(
+            text.contains("  config    /c (not there: defaults), read since the file changed, 2025-11-23\n"),
+            "{text}"
+        );
+        assert!(text.contains("counts still:\n    not valid:\n    line 3, column 1: no\n"), "{text}");
+        assert!(text.contains("  sonnet is reached as before, since 2025-11-23:\n    its key was refused\n"), "{text}");
     }
 }

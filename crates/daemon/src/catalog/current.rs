@@ -5,10 +5,11 @@
 //! server that is not there costs a refused connection. Nothing that was found in the environment is used unasked.
 
 use super::outfit::{Outfit, Voice};
-use super::voices::{self, Made};
+use super::voices;
+use super::wardrobe::{Wardrobe, making};
 use crate::assemble::ExtraModel;
 use crate::config::{Config, OFFLINE};
-use crate::keys::{KeyStore, Secret};
+use crate::keys::KeyStore;
 use crate::secrets::Secrets;
 use crate::tasks::Tasks;
 use agent::{Access, ModelName, Settings};
@@ -16,7 +17,7 @@ use models::{Place, Server};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 use wire::rest::ModelSource;
 use wire::{Code, Problem};
@@ -30,11 +31,9 @@ const NAMED_MODELS: usize = 256;
 
 /// The models, as they are now.
 pub struct Catalog {
-    config: Arc<Config>,
-    keys: KeyStore,
-    /// What does not change while the daemon runs.
-    base: Settings,
-    tasks: Tasks,
+    pub(super) keys: KeyStore,
+    tools: BTreeMap<String, Access>,
+    pub(super) tasks: Tasks,
     given: BTreeMap<ModelName, Voice>,
     /// The last of them, which is the default where there are any.
     newest: Option<ModelName>,
@@ -42,6 +41,8 @@ pub struct Catalog {
     known: Mutex<Known>,
     /// Held while an outfit is put together, which reads keys and may wait for a disk or a person.
     dressing: Mutex<Wardrobe>,
+    /// Says that the configuration was replaced.
+    pub(super) replaced: watch::Sender<()>,
     /// One look at a time; who comes meanwhile takes what it found.
     looking: Semaphore,
 }
@@ -54,14 +55,6 @@ struct Known {
     looked: Option<Instant>,
 }
 
-/// What was made before and is worn again while nothing of it changed: a voice has warm connections, and knows its server.
-#[derive(Default)]
-struct Wardrobe {
-    voices: BTreeMap<ModelName, (Made, Voice)>,
-    /// Every key that was ever seen. A call that runs with an old one may still say it.
-    secrets: Vec<(String, Secret)>,
-}
-
 impl Catalog {
     /// The models of a configuration, and those given beside it. Reads keys; opens nothing.
     pub(crate) fn new(
@@ -71,28 +64,16 @@ impl Catalog {
         extra: Vec<ExtraModel>,
         tasks: Tasks,
     ) -> Arc<Catalog> {
-        let base = Settings {
-            default_model: None,
-            models: BTreeMap::new(),
-            routes: config.routes.iter().map(|(name, route)| (name.clone(), route.models.clone())).collect(),
-            tools,
-            rules: config.rules.clone(),
-            limits: config.limits,
-        };
         let newest = extra.last().map(|model| model.name.clone());
         let given = extra.into_iter().map(|model| (model.name.clone(), voices::given(model))).collect();
         let (known, secrets) = (Known::default(), Arc::new(Secrets::default()));
-        let empty = Outfit::new(
-            config.clone(),
-            &base,
-            BTreeMap::new(),
-            (ModelName::new(OFFLINE), String::new()),
-            secrets,
-            Vec::new(),
-        );
+        let nobody = (ModelName::new(OFFLINE), String::new());
+        let (none, base) = (BTreeMap::new(), Settings::default());
+        let empty = Outfit::new(config.clone(), &base, none, nobody, secrets, Vec::new(), Vec::new());
         let (now, looking) = (RwLock::new(Arc::new(empty)), Semaphore::new(1));
-        let (known, dressing) = (Mutex::new(known), Mutex::default());
-        let catalog = Catalog { config, keys, base, tasks, given, newest, now, known, dressing, looking };
+        let (known, dressing) = (Mutex::new(known), Mutex::new(Wardrobe::new(config)));
+        let replaced = watch::Sender::new(());
+        let catalog = Catalog { keys, tools, tasks, given, newest, now, known, dressing, looking, replaced };
         catalog.put_together();
         Arc::new(catalog)
     }
@@ -107,15 +88,16 @@ impl Catalog {
         &self.keys
     }
 
-    /// A key came or went: whoever uses it is made anew.
-    pub(crate) async fn keys_changed(self: &Arc<Catalog>) {
-        self.dress().await;
+    /// Says each time that the configuration was replaced.
+    pub(crate) fn replacements(&self) -> watch::Receiver<()> {
+        self.replaced.subscribe()
     }
 
     /// Makes sure that the models which a name stands for are known, as far as that can be: a route, a model of the
     /// configuration, one of a local server, or `provider::model`. Of a route one is enough, since it passes over others.
     pub(crate) async fn learn(self: &Arc<Catalog>, name: &ModelName) -> Result<(), Problem> {
-        let Some(route) = self.base.routes.get(name) else { return self.learn_one(name).await };
+        let outfit = self.current();
+        let Some(route) = outfit.settings.routes.get(name) else { return self.learn_one(name).await };
         let mut learned = Err(self.unknown(name));
         for model in route {
             match self.learn_one(model).await {
@@ -156,10 +138,10 @@ impl Catalog {
 
     /// Makes sure that there is a default: what is configured, else what a look finds, else the offline model.
     pub(crate) async fn default(self: &Arc<Catalog>) -> ModelName {
-        let configured = self.config.default_model.clone();
-        match configured {
+        let config = self.current().config.clone();
+        match &config.default_model {
             Some(name) => {
-                if let Err(problem) = self.learn(&name).await {
+                if let Err(problem) = self.learn(name).await {
                     tracing::warn!(%problem, "the default model cannot be used");
                 }
             }
@@ -218,11 +200,11 @@ impl Catalog {
     }
 
     fn looks(&self) -> bool {
-        self.config.discover
+        self.current().config.discover
     }
 
     /// Puts together what is known, on a thread that may wait.
-    async fn dress(self: &Arc<Catalog>) {
+    pub(super) async fn dress(self: &Arc<Catalog>) {
         let catalog = self.clone();
         if self.tasks.chore(move || catalog.put_together()).await.is_none() {
             tracing::error!("the models could not be put together; this is a fault in tinkerbell");
@@ -230,48 +212,59 @@ impl Catalog {
     }
 
     fn put_together(&self) {
-        let mut wardrobe = self.dressing.lock().unwrap_or_else(PoisonError::into_inner);
-        let (named, servers) = {
-            let known = self.known();
-            (known.named.clone(), known.servers.clone())
-        };
-        for (name, secret) in self.keys.secrets(&self.config) {
-            if !wardrobe.secrets.iter().any(|(_, known)| *known == secret) {
-                wardrobe.secrets.push((name, secret));
-            }
-        }
-        let secrets = Arc::new(Secrets::new(wardrobe.secrets.iter().cloned()));
-        let mut making: BTreeMap<ModelName, Made> =
-            named.into_iter().filter_map(|name| Some((name.clone(), Made::named(&name, &self.keys)?))).collect();
-        // What a server says of its models is more than what a name alone says.
-        making.extend(Made::found(&servers));
-        // Servers choose these names, and names are written down.
-        making.retain(|name, _| secrets.holds(name.as_str().as_bytes()).is_none());
-        let configured = self.config.models.iter();
-        making.extend(configured.map(|(name, model)| (name.clone(), Made::configured(name, model, &self.keys))));
-        let worn = std::mem::take(&mut wardrobe.voices);
-        for (name, made) in making {
-            let voice = match worn.get(&name) {
-                Some((before, voice)) if *before == made => Some(voice.clone()),
-                _ => made.voice(),
-            };
-            wardrobe.voices.extend(voice.map(|voice| (name, (made, voice))));
-        }
-        let mut voices: BTreeMap<ModelName, Voice> =
-            wardrobe.voices.iter().map(|(name, (_, voice))| (name.clone(), voice.clone())).collect();
+        self.redress(|_| ());
+    }
+
+    /// Changes what is in the wardrobe and puts the outfit together anew. Reads keys, so it may take its time.
+    pub(super) fn redress<T>(&self, change: impl FnOnce(&mut Wardrobe) -> T) -> T {
+        let mut wardrobe = self.wardrobe();
+        let changed = change(&mut wardrobe);
+        let (named, servers) = self.looked_up();
+        let config = wardrobe.config.clone();
+        let secrets = wardrobe.secrets(&self.keys);
+        let mut making = making(&config, &self.keys, &named, &servers);
+        // Servers choose their names, and names are written down.
+        making.retain(|name, _| config.models.contains_key(name) || secrets.holds(name.as_str().as_bytes()).is_none());
+        let mut voices = wardrobe.dress(making);
         voices.insert(ModelName::new(OFFLINE), voices::offline());
         voices.extend(self.given.iter().map(|(name, voice)| (name.clone(), voice.clone())));
-        let default = self.chosen(&voices);
-        let outfit = Outfit::new(self.config.clone(), &self.base, voices, default, secrets, servers);
+        let default = self.chosen(&config, &voices);
+        let (base, held) = (self.base(&config), wardrobe.held());
+        let outfit = Outfit::new(config, &base, voices, default, secrets, servers, held);
         *self.now.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(outfit);
+        changed
+    }
+
+    /// What is in the wardrobe; waits while an outfit is put together.
+    pub(super) fn wardrobe(&self) -> MutexGuard<'_, Wardrobe> {
+        // What was half put together is put together anew by the next who comes.
+        self.dressing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What was named, and what the last look found.
+    pub(super) fn looked_up(&self) -> (BTreeSet<ModelName>, Vec<Server>) {
+        let known = self.known();
+        (known.named.clone(), known.servers.clone())
+    }
+
+    /// What a configuration means to the brain, apart from models.
+    fn base(&self, config: &Config) -> Settings {
+        Settings {
+            default_model: None,
+            models: BTreeMap::new(),
+            routes: config.routes.iter().map(|(name, route)| (name.clone(), route.models.clone())).collect(),
+            tools: self.tools.clone(),
+            rules: config.rules.clone(),
+            limits: config.limits,
+        }
     }
 
     /// Where prompts go that name no model, and why.
-    fn chosen(&self, voices: &BTreeMap<ModelName, Voice>) -> (ModelName, String) {
+    fn chosen(&self, config: &Config, voices: &BTreeMap<ModelName, Voice>) -> (ModelName, String) {
         if let Some(name) = &self.newest {
             return (name.clone(), "it was given at assembly".to_owned());
         }
-        if let Some(name) = &self.config.default_model {
+        if let Some(name) = &config.default_model {
             return (name.clone(), "it is the configured default".to_owned());
         }
         let found = voices.iter().find(|(_, voice)| voice.source == ModelSource::Found);
@@ -290,7 +283,7 @@ impl Catalog {
         let outfit = self.current();
         let known: Vec<_> = outfit.voices.keys().chain(outfit.settings.routes.keys()).map(ModelName::as_str).collect();
         let detail = format!("there is no model {:?}; there are: {}", name.as_str(), known.join(", "));
-        let file = self.config.file.display();
+        let file = outfit.config.file.display();
         Problem::new(Code::UnknownModel, detail)
             .remedy(format!("add it to {file}, or name it as provider::model, such as anthropic::claude-sonnet-4-5"))
     }

@@ -104,7 +104,7 @@ pub(crate) async fn remove_key(house: &House, name: &str) -> Result<KeyList, Pro
 }
 
 async fn changed(house: &House) -> Result<KeyList, Problem> {
-    house.catalog.keys_changed().await;
+    super::replace::keys_changed(house).await;
     keys(house).await
 }
 

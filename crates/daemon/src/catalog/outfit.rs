@@ -7,8 +7,9 @@ use agent::{ModelName, ModelSpec, Settings};
 use models::{Backend, Server};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use store::Blob;
-use wire::rest::{Abilities, ModelSource};
+use wire::rest::{Abilities, HeldModel, ModelSource};
 
 /// A model that can be called.
 #[derive(Clone)]
@@ -27,6 +28,26 @@ pub struct Voice {
     pub missing: Option<String>,
     /// Where its key is, if it has one: a variable, a file, an entry.
     pub key_place: Option<String>,
+    /// There where it took the place of a voice that worked, until it has proved good itself.
+    pub(crate) trial: Option<Arc<Trial>>,
+}
+
+/// Whether a new voice has answered yet.
+#[derive(Debug, Default)]
+pub(crate) struct Trial {
+    proved: AtomicBool,
+}
+
+impl Trial {
+    /// It has answered: from now on it is what works.
+    pub(crate) fn prove(&self) {
+        self.proved.store(true, Relaxed);
+    }
+
+    /// Whether it has.
+    pub(crate) fn is_proved(&self) -> bool {
+        self.proved.load(Relaxed)
+    }
 }
 
 /// All of it, at one moment.
@@ -45,6 +66,8 @@ pub struct Outfit {
     pub secrets: Arc<Secrets>,
     /// Servers of this machine, as the last look found them.
     pub servers: Vec<Server>,
+    /// Models that are reached as before, since what was to take its place proved bad.
+    pub held: Vec<HeldModel>,
 }
 
 impl Outfit {
@@ -56,10 +79,11 @@ impl Outfit {
         default: (ModelName, String),
         secrets: Arc<Secrets>,
         servers: Vec<Server>,
+        held: Vec<HeldModel>,
     ) -> Outfit {
         let models = voices.iter().map(|(name, voice)| (name.clone(), voice.spec)).collect();
         let settings = Settings { default_model: Some(default.0), models, ..base.clone() };
         let settings_blob = Blob::new(&serde_json::to_vec(&settings).expect("settings are plain data"));
-        Outfit { config, settings, settings_blob, voices, default_why: default.1, secrets, servers }
+        Outfit { config, settings, settings_blob, voices, default_why: default.1, secrets, servers, held }
     }
 }

@@ -9,7 +9,7 @@ use crate::unusable::Unusable;
 use agent::{ModelName, ModelSpec, Money, Tokens};
 use models::{
     Adaptive, Backend, ChatConfig, Constrained, Dialect, FoundModel, GenAi, GenAiConfig, GenAiProvider, Key, Known,
-    Offline, Ollama, OllamaConfig, OpenAiChat, Server, ServerKind,
+    Offline, Ollama, OllamaConfig, OpenAiChat, Reach, Server, ServerKind,
 };
 use std::sync::Arc;
 use wire::rest::{Abilities, ModelSource, Tooling};
@@ -39,6 +39,7 @@ pub(super) fn offline() -> Voice {
         source: ModelSource::BuiltIn,
         missing: None,
         key_place: None,
+        trial: None,
     }
 }
 
@@ -46,7 +47,8 @@ pub(super) fn offline() -> Voice {
 pub(super) fn given(model: ExtraModel) -> Voice {
     let ExtraModel { name, backend, spec, abilities } = model;
     let provider_model = name.to_string();
-    Voice { backend, provider_model, spec, abilities, source: ModelSource::BuiltIn, missing: None, key_place: None }
+    let (source, missing, key_place, trial) = (ModelSource::BuiltIn, None, None, None);
+    Voice { backend, provider_model, spec, abilities, source, missing, key_place, trial }
 }
 
 /// Whether a name may stand for a model that a look finds.
@@ -61,7 +63,7 @@ pub(super) fn is_named(name: &ModelName) -> bool {
 }
 
 /// What a voice is made of. As long as this stays the same, so does the voice.
-#[derive(PartialEq)]
+#[derive(Clone, PartialEq)]
 pub(super) enum Made {
     /// Of a configuration's entry, or a name that stands for one; with its key, or what is missing.
     Model { model: Model, source: ModelSource, place: Option<String>, key: Result<Option<Key>, String> },
@@ -117,6 +119,44 @@ impl Made {
         })
     }
 
+    /// Whether somebody else is asked than by the other, or with another key: only that can prove bad.
+    pub(super) fn reaches_otherwise(&self, other: &Made) -> bool {
+        match (self, other) {
+            (Made::Model { model, key, .. }, Made::Model { model: other, key: other_key, .. }) => {
+                (model.provider, &model.base_url, key) != (other.provider, &other.base_url, other_key)
+            }
+            _ => self != other,
+        }
+    }
+
+    /// What is missing for it to work.
+    pub(super) fn missing(&self) -> Option<&str> {
+        match self {
+            Made::Model { key: Err(missing), .. } => Some(missing),
+            _ => None,
+        }
+    }
+
+    /// Whether its provider answers and takes its key. `None` for what was found, which has just answered.
+    pub(super) async fn reach(&self) -> Option<Reach> {
+        match self {
+            Made::Model { model, key: Ok(key), .. } => {
+                Some(models::reach(model.provider, model.base_url.as_deref(), key.as_ref()).await)
+            }
+            _ => None,
+        }
+    }
+
+    /// Where it goes, for people.
+    pub(super) fn address(&self) -> &str {
+        match self {
+            Made::Model { model, .. } => {
+                model.base_url.as_deref().or(model.provider.default_base_url).unwrap_or(model.provider.word)
+            }
+            Made::Found { base_url, .. } => base_url,
+        }
+    }
+
     /// The voice; `None` where a server is such that nothing can be made of it.
     pub(super) fn voice(&self) -> Option<Voice> {
         match self {
@@ -156,7 +196,8 @@ fn configured(
         json: None,
         reasoning: None,
     };
-    Voice { backend, provider_model: model.model.clone(), spec, abilities, source, missing, key_place }
+    let (provider_model, trial) = (model.model.clone(), None);
+    Voice { backend, provider_model, spec, abilities, source, missing, key_place, trial }
 }
 
 fn key(source: Option<&KeySource>, model: &Model, keys: &KeyStore) -> Result<Option<Key>, String> {
@@ -265,7 +306,8 @@ fn of_server(kind: ServerKind, base_url: &str, model: &FoundModel) -> Result<Voi
         priced: true,
     };
     let (abilities, provider_model) = (abilities(&model.abilities), model.name.clone());
-    Ok(Voice { backend, provider_model, spec, abilities, source: ModelSource::Found, missing: None, key_place: None })
+    let (source, missing, key_place, trial) = (ModelSource::Found, None, None, None);
+    Ok(Voice { backend, provider_model, spec, abilities, source, missing, key_place, trial })
 }
 
 fn abilities(found: &models::Abilities) -> Abilities {

@@ -12,8 +12,8 @@ const INTRODUCTION: &str = "\
 # Configuration
 
 One TOML file; `tinkerbell config path` says where (`~/.config/tinkerbell/config.toml`, or `config.toml` below
-`TINKERBELL_HOME`). It need not exist: every key has a default. The daemon reads it when it starts; an unknown key or a wrong
-value is an error that names the place, and nothing of the file is used then.
+`TINKERBELL_HOME`). It need not exist: every key has a default. The daemon reads it when it starts and whenever it changes
+([reload](reload.md)); an unknown key or a wrong value is an error that names the place, and nothing of the file is used then.
 
 | command | what it does |
 | --- | --- |
@@ -22,6 +22,7 @@ value is an error that names the place, and nothing of the file is used then.
 | `tinkerbell config unset KEY` | takes a key or a table such as `models.NAME` out of the file |
 | `tinkerbell config edit` | opens the file in `$VISUAL` or `$EDITOR`, and checks it before it counts |
 | `tinkerbell config check [FILE]` | says all that is wrong, with lines, without starting anything |
+| `tinkerbell config reload` | has the daemon read it anew, and says what changed |
 
 [config.example.toml](../config.example.toml) has every key with an example. This page and that file are written from the table of
 keys in `crates/daemon/src/config/table.rs`.

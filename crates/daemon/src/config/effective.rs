@@ -1,51 +1,15 @@
-//! `config get`: what counts, and who said so.
+//! What counts, and who said so: of a file for `config get`, and of the configuration in force. And what parts two of them.
 
 use super::fault::ConfigError;
-use super::file::{ConfigFile, read};
+use super::file::ConfigFile;
 use super::meaning::Config;
 use super::section::{Entry, Fallback, Meaning, NAME, Section, meaning};
 use super::table::SECTIONS;
-use super::walk::{Found, dotted, unknown, walk};
-use std::collections::BTreeSet;
+use super::walk::{Found, dotted, unknown};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use toml_edit::Key;
-
-/// A key with the value that counts.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Effective {
-    /// The key.
-    pub key: String,
-    /// Its value as TOML; `None` where it has none.
-    pub value: Option<String>,
-    /// What happens where there is none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub otherwise: Option<&'static str>,
-    /// Who said so.
-    pub origin: Origin,
-    /// What numbers count.
-    #[serde(skip_serializing_if = "str::is_empty")]
-    pub unit: &'static str,
-    /// What it means.
-    pub meaning: &'static str,
-}
-
-/// Where a value comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "snake_case", tag = "from")]
-pub enum Origin {
-    /// Nobody said anything else.
-    Default,
-    /// The file.
-    File {
-        /// The line, from 1.
-        line: usize,
-    },
-    /// A variable of the environment.
-    Environment {
-        /// Its name.
-        variable: &'static str,
-    },
-}
+use wire::rest::{ConfigFrom, ConfigKey, ConfigOrigin};
 
 /// Why there is nothing to show.
 #[derive(Debug, thiserror::Error)]
@@ -66,29 +30,43 @@ pub enum GetError {
 /// The one key that the environment decides too.
 const SOCKET: (&str, &str) = ("daemon.socket", "TINKERBELL_SOCKET");
 
+/// Reads a variable of the environment.
+type Environment<'a> = &'a dyn Fn(&'static str) -> Option<OsString>;
+
 impl ConfigFile {
     /// What counts for a key, for all keys of a table, or for all there are.
-    pub fn get(
-        &self,
-        key: Option<&str>,
-        environment: &dyn Fn(&'static str) -> Option<OsString>,
-    ) -> Result<Vec<Effective>, GetError> {
-        let text = read(&self.path)?;
-        let text = text.as_deref().unwrap_or_default();
+    pub fn get(&self, key: Option<&str>, environment: Environment<'_>) -> Result<Vec<ConfigKey>, GetError> {
         // What a daemon would refuse counts for nothing.
-        Config::parse(&self.path, text, true)?;
-        let found = walk(text).map(|walked| walked.found).unwrap_or_default();
-        let all: Vec<Effective> = SECTIONS
-            .iter()
-            .flat_map(|section| section_values(section, &found))
-            .map(|one| said(one, environment))
-            .collect();
-        let Some(key) = key else { return Ok(all) };
-        let chosen: Vec<Effective> = all
-            .into_iter()
-            .filter(|one| one.key == key || one.key.strip_prefix(key).is_some_and(|rest| rest.starts_with('.')))
-            .collect();
-        if chosen.is_empty() { Err(nothing(key)) } else { Ok(chosen) }
+        chosen(self.check()?.effective(environment), key)
+    }
+}
+
+/// Those of the keys that are a key, or stand in a table.
+pub fn chosen(all: Vec<ConfigKey>, key: Option<&str>) -> Result<Vec<ConfigKey>, GetError> {
+    let Some(key) = key else { return Ok(all) };
+    let below = |one: &ConfigKey| one.key == key || one.key.strip_prefix(key).is_some_and(|rest| rest.starts_with('.'));
+    let chosen: Vec<ConfigKey> = all.into_iter().filter(below).collect();
+    if chosen.is_empty() { Err(nothing(key)) } else { Ok(chosen) }
+}
+
+impl Config {
+    /// All keys, with what counts for each and who said so.
+    pub fn effective(&self, environment: Environment<'_>) -> Vec<ConfigKey> {
+        let keys = SECTIONS.iter().flat_map(|section| section_values(section, &self.said));
+        keys.map(|one| overruled(one, environment)).collect()
+    }
+
+    /// The keys that say something else in another configuration, in the order of the table.
+    pub fn changed(&self, other: &Config) -> Vec<String> {
+        let values = |config: &Config| -> Vec<(String, Option<String>)> {
+            config.effective(&|_| None).into_iter().map(|one| (one.key, one.value)).collect()
+        };
+        let (old, new) = (values(self), values(other));
+        let known: BTreeMap<&str, &Option<String>> = old.iter().map(|(key, value)| (key.as_str(), value)).collect();
+        let there: BTreeSet<&str> = new.iter().map(|(key, _)| key.as_str()).collect();
+        let changed = new.iter().filter(|(key, value)| known.get(key.as_str()).copied().unwrap_or(&None) != value);
+        let gone = old.iter().filter(|(key, value)| value.is_some() && !there.contains(key.as_str()));
+        changed.chain(gone).map(|(key, _)| key.clone()).collect()
     }
 }
 
@@ -103,7 +81,7 @@ fn nothing(key: &str) -> GetError {
 }
 
 /// The keys of a section; where the user names its tables, those of each table in the file.
-fn section_values(section: &'static Section, found: &[Found]) -> Vec<Effective> {
+fn section_values(section: &'static Section, found: &[Found]) -> Vec<ConfigKey> {
     let tables: BTreeSet<Vec<String>> = match section.path.contains(&NAME) {
         false => BTreeSet::from([section.path.iter().map(|part| (*part).to_owned()).collect()]),
         true => found.iter().filter_map(|one| table_of(section, &one.path)).collect(),
@@ -126,26 +104,30 @@ fn table_of(section: &Section, path: &str) -> Option<Vec<String>> {
     own.then(|| names.into_iter().map(str::to_owned).collect())
 }
 
-fn value(key: String, entry: &'static Entry, found: &[Found]) -> Effective {
+fn value(key: String, entry: &'static Entry, found: &[Found]) -> ConfigKey {
+    let by_default = ConfigOrigin { from: ConfigFrom::Default, line: None, variable: None };
     let (value, otherwise, origin) = match (found.iter().find(|one| one.path == key), entry.default) {
-        (Some(found), _) => (Some(found.value.clone()), None, Origin::File { line: found.line }),
-        (None, Fallback::Value(value)) => (Some(value.to_owned()), None, Origin::Default),
-        (None, Fallback::Words(words)) => (None, Some(words), Origin::Default),
+        (Some(found), _) => {
+            let origin = ConfigOrigin { from: ConfigFrom::File, line: Some(found.line as u32), variable: None };
+            (Some(found.value.clone()), None, origin)
+        }
+        (None, Fallback::Value(value)) => (Some(value.to_owned()), None, by_default),
+        (None, Fallback::Words(words)) => (None, Some(words.to_owned()), by_default),
         // The check before has seen that a needed key is there.
-        (None, Fallback::Required) => (None, Some("must be given"), Origin::Default),
+        (None, Fallback::Required) => (None, Some("must be given".to_owned()), by_default),
     };
-    Effective { key, value, otherwise, origin, unit: entry.unit, meaning: entry.doc }
+    ConfigKey { key, value, otherwise, origin, unit: entry.unit.to_owned(), meaning: entry.doc.to_owned() }
 }
 
 /// Lets the environment have its say.
-fn said(mut one: Effective, environment: &dyn Fn(&'static str) -> Option<OsString>) -> Effective {
+fn overruled(mut one: ConfigKey, environment: Environment<'_>) -> ConfigKey {
     let (key, variable) = SOCKET;
     if one.key == key
         && let Some(path) = environment(variable).filter(|path| !path.is_empty())
     {
         one.value = Some(toml_edit::Value::from(path.to_string_lossy().as_ref()).to_string());
         one.otherwise = None;
-        one.origin = Origin::Environment { variable };
+        one.origin = ConfigOrigin { from: ConfigFrom::Environment, line: None, variable: Some(variable.to_owned()) };
     }
     one
 }

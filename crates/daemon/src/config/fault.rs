@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use wire::rest::ConfigFault;
 
 /// The largest file that is read.
 pub(super) const MAX_CONFIG_BYTES: u64 = 1024 * 1024;
@@ -59,6 +60,14 @@ pub enum ConfigError {
         /// The file.
         path: PathBuf,
     },
+    /// Somebody else could have written it.
+    #[error("the configuration {path} is not believed: {why}")]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// Who else could have, and the way out.
+        why: String,
+    },
     /// It is not TOML, or says what no key means.
     #[error("the configuration {path} is not valid:\n{}", lines(faults))]
     Invalid {
@@ -67,6 +76,21 @@ pub enum ConfigError {
         /// What is wrong, in the order of the file.
         faults: Vec<Fault>,
     },
+}
+
+impl ConfigError {
+    /// What is wrong in the file, with lines, as doors tell it.
+    pub fn faults(&self) -> Vec<ConfigFault> {
+        let ConfigError::Invalid { faults, .. } = self else { return Vec::new() };
+        let number = |n: Option<usize>| n.map(|n| n as u32);
+        let told = faults.iter().map(|fault| ConfigFault {
+            line: number(fault.line),
+            column: number(fault.column),
+            key: fault.key.clone(),
+            message: fault.message.clone(),
+        });
+        told.collect()
+    }
 }
 
 /// Faults, one a line.

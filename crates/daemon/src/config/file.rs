@@ -14,22 +14,26 @@ use std::path::{Path, PathBuf};
 
 /// Reads a file; `None` where there is none.
 pub(super) fn read(path: &Path) -> Result<Option<String>, ConfigError> {
-    let unreadable = |error| ConfigError::Unreadable { path: path.to_owned(), error };
-    let file = match open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(unreadable(error)),
-    };
+    match open(path) {
+        Ok(file) => text(path, file).map(Some),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(ConfigError::Unreadable { path: path.to_owned(), error }),
+    }
+}
+
+/// All of an open file, as long as it is no larger than a configuration may be.
+pub(super) fn text(path: &Path, source: impl Read) -> Result<String, ConfigError> {
     let mut text = String::new();
-    file.take(MAX_CONFIG_BYTES + 1).read_to_string(&mut text).map_err(unreadable)?;
+    let read = source.take(MAX_CONFIG_BYTES + 1).read_to_string(&mut text);
+    read.map_err(|error| ConfigError::Unreadable { path: path.to_owned(), error })?;
     if text.len() as u64 > MAX_CONFIG_BYTES {
         return Err(ConfigError::TooLarge { path: path.to_owned() });
     }
-    Ok(Some(text))
+    Ok(text)
 }
 
 /// Opens a plain file, or a device such as `/dev/null`. A pipe would keep the daemon waiting for whoever writes to it.
-fn open(path: &Path) -> io::Result<File> {
+pub(super) fn open(path: &Path) -> io::Result<File> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
     let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
     let kind = file.metadata()?.file_type();

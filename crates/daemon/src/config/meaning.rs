@@ -1,6 +1,7 @@
 //! What the configuration means. What a model can do and costs stays open (`None`) where the file does not say.
 
 use super::fault::ConfigError;
+use super::walk::Found;
 use super::{file, raw, resolve, walk};
 use agent::{Limits, ModelName, Money, Rule, Tokens};
 use models::ProviderInfo;
@@ -46,6 +47,8 @@ pub struct Config {
     pub instructions: Instructions,
     /// Who may do what.
     pub rules: Vec<Rule>,
+    /// The keys as the file has them, for whoever asks who said what.
+    pub(super) said: Vec<Found>,
 }
 
 /// A model that the file has.
@@ -144,14 +147,16 @@ impl Config {
     }
 
     /// Checks a text that stands, or will stand, in a file. All that is wrong is told at once, as far as that can be.
-    pub(super) fn parse(file: &Path, text: &str, found: bool) -> Result<Config, ConfigError> {
+    pub(crate) fn parse(file: &Path, text: &str, found: bool) -> Result<Config, ConfigError> {
         let invalid = |faults| ConfigError::Invalid { path: file.to_owned(), faults };
         let walked = walk::walk(text).map_err(|fault| invalid(vec![fault]))?;
         if !walked.faults.is_empty() {
             return Err(invalid(walked.faults));
         }
         let raw = raw::read(text).map_err(|fault| invalid(vec![fault]))?;
-        resolve::resolve(file, found, raw)
-            .map_err(|wrong| invalid(wrong.into_iter().map(|wrong| walked.locate(wrong)).collect()))
+        match resolve::resolve(file, found, raw) {
+            Ok(config) => Ok(Config { said: walked.found, ..config }),
+            Err(wrong) => Err(invalid(wrong.into_iter().map(|wrong| walked.locate(wrong)).collect())),
+        }
     }
 }

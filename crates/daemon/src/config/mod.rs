@@ -7,8 +7,8 @@
 //! opened. Where the file is changed for somebody ([`ConfigFile`]), the result passes the same three steps first.
 //!
 //! Deliberately absent: keys themselves, which are only pointed at ([`KeySource`]) and live in [`keys`](crate::keys);
-//! what a model can do and costs where the file does not say, which `models` knows; project files; reading the file
-//! anew while the daemon runs.
+//! what a model can do and costs where the file does not say, which `models` knows; project files; and when the file is
+//! read anew, which [`reload`](crate::reload) knows.
 
 #[cfg(test)]
 mod document;
@@ -28,12 +28,14 @@ mod suggest;
 mod table;
 #[cfg(test)]
 mod tests;
+mod trust;
 mod walk;
 
 pub use edit::{Change, ChangeError};
 pub use editor::{Answer, EditError, Edited};
-pub use effective::{Effective, GetError, Origin};
+pub use effective::{GetError, chosen};
 pub use fault::{ConfigError, Fault};
 pub use file::{ConfigFile, ReplaceError};
 pub use meaning::{Config, Instructions, KeySource, Model, OFFLINE, Route, ToolUse};
 pub use names::{UnknownProvider, named};
+pub(crate) use trust::read_own;

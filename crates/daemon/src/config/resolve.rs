@@ -50,6 +50,7 @@ pub(super) fn resolve(file: &Path, found: bool, raw: RawConfig) -> Result<Config
             max_bytes: raw.instructions.max_bytes.unwrap_or(table::INSTRUCTION_BYTES),
         },
         rules: raw.permissions.rules,
+        said: Vec::new(),
     })
 }
 

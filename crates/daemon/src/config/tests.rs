@@ -8,6 +8,7 @@ use agent::{Limits, Money, Tokens};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use tempfile::TempDir;
+use wire::rest::{ConfigFrom, ConfigOrigin};
 
 const MODEL: &str = "[models.x]\nprovider = \"ollama\"\nmodel = \"m\"\n";
 
@@ -242,6 +243,22 @@ fn a_file_that_is_no_configuration_is_refused() {
     assert!(!ConfigFile::new(home.path().join("none")).check().unwrap().found);
 }
 
+fn of_file(line: u32) -> ConfigOrigin {
+    ConfigOrigin { from: ConfigFrom::File, line: Some(line), variable: None }
+}
+
+#[test]
+fn what_parts_two_configurations_is_what_says_something_else() {
+    let changed = |one: &str, other: &str| parse(one).unwrap().changed(&parse(other).unwrap());
+    assert_eq!(changed("", "limits.steps = 50\n# the default\n"), [""; 0]);
+    assert_eq!(changed("limits.steps = 9", "limits.steps = 8\ndaemon.log = \"off\""), ["daemon.log", "limits.steps"]);
+    let words = ["models.x.provider", "models.x.model"];
+    assert_eq!(changed(MODEL, "")[..2], words);
+    assert_eq!(changed("", MODEL)[..2], words);
+    let rules = "[permissions]\nrules = [{ tool = \"*\", decision = \"deny\" }]";
+    assert_eq!(changed("", rules), ["permissions.rules"]);
+}
+
 #[test]
 fn what_counts_is_shown_with_who_said_so() {
     let (_home, file) = file(
@@ -250,15 +267,15 @@ fn what_counts_is_shown_with_who_said_so() {
     let none = |_: &'static str| None;
     let one = |key: &str| file.get(Some(key), &none).unwrap().remove(0);
     let log = one("daemon.log");
-    assert_eq!((log.value.as_deref(), log.origin), (Some("\"warn\""), Origin::File { line: 3 }));
-    assert_eq!((one("daemon.grace_ms").value.as_deref(), one("daemon.grace_ms").unit), (Some("5000"), "ms"));
-    assert_eq!((one("default_model").value, one("default_model").origin), (None, Origin::Default));
+    assert_eq!((log.value.as_deref(), log.origin), (Some("\"warn\""), of_file(3)));
+    assert_eq!((one("daemon.grace_ms").value.as_deref(), one("daemon.grace_ms").unit.as_str()), (Some("5000"), "ms"));
+    assert_eq!((one("default_model").value, one("default_model").origin.from), (None, ConfigFrom::Default));
     assert_eq!(one("models.\"a.b\".key").value.as_deref(), Some("{ env = \"K\" }"));
     assert_eq!(one("models.\"a.b\".tools").value.as_deref(), Some("\"auto\""));
     assert_eq!(file.get(Some("limits"), &none).unwrap().len(), 8);
     let socket = file.get(Some("daemon.socket"), &|name| (name == "TINKERBELL_SOCKET").then(|| "/s".into())).unwrap();
     assert_eq!(socket[0].value.as_deref(), Some("\"/s\""));
-    assert_eq!(socket[0].origin, Origin::Environment { variable: "TINKERBELL_SOCKET" });
+    assert_eq!(socket[0].origin.variable.as_deref(), Some("TINKERBELL_SOCKET"));
     let keys: usize =
         SECTIONS.iter().filter(|section| section.path != ["routes", NAME]).map(|section| section.entries.len()).sum();
     assert_eq!(file.get(None, &none).unwrap().len(), keys);

@@ -21,7 +21,7 @@ pub(super) struct Walked {
 }
 
 /// A key that stands in the file.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Found {
     /// Its path.
     pub(super) path: String,

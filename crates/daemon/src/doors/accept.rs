@@ -10,7 +10,7 @@ use hyper_util::service::TowerToHyperService;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::UnixStream;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 /// How long the head of a request may take.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
@@ -23,8 +23,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Accepts until the daemon stops. Connections that are open then end by themselves: streams see the stop. The socket
 /// goes on listening for as long as somebody holds it: what comes then waits in the kernel.
-pub(crate) async fn door(registry: Arc<Registry>, socket: Arc<Socket>, router: Router) {
+pub(crate) async fn door(registry: Arc<Registry>, mut sockets: watch::Receiver<Arc<Socket>>, router: Router) {
     let house = registry.house().clone();
+    let mut socket = sockets.borrow_and_update().clone();
     let room = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
         let next = async {
@@ -33,6 +34,11 @@ pub(crate) async fn door(registry: Arc<Registry>, socket: Arc<Socket>, router: R
         };
         let (place, accepted) = tokio::select! {
             () = house.stop.cancelled() => return,
+            Ok(()) = sockets.changed() => {
+                // The configuration says to listen elsewhere. Who is connected stays.
+                socket = sockets.borrow_and_update().clone();
+                continue;
+            }
             next = next => next,
         };
         match accepted {

@@ -1,7 +1,8 @@
-//! A session's updates as a stream with replay, and as pages.
+//! Updates as a stream with replay, and as pages: those of a session, and the daemon's own.
 //!
 //! A stream first gives what the journal has after the client's cursor, then what was said so far of a running reply,
-//! then everything as it happens. A client that lags is sent back to the journal.
+//! then everything as it happens. A client that lags is sent back to the journal. What the daemon notes of itself is rare,
+//! so there its followers hear that something came, and read it.
 
 use crate::registry::Registry;
 use crate::session::{Frame, Watch};
@@ -14,8 +15,27 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use store::JournalId;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::watch;
 use tokio::time::Duration;
 use wire::{Code, Header, Problem, Record};
+
+/// Whose updates.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Journal {
+    /// Those of a session.
+    Session(SessionId),
+    /// The daemon's own.
+    Daemon,
+}
+
+impl Journal {
+    fn id(self) -> JournalId {
+        match self {
+            Journal::Session(id) => JournalId::Session(id),
+            Journal::Daemon => JournalId::Daemon,
+        }
+    }
+}
 
 /// Events in a page, unless fewer are asked for.
 pub(super) const PAGE: usize = 500;
@@ -23,13 +43,14 @@ pub(super) const PAGE: usize = 500;
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// A page of updates: `{"events": […], "next": 57}`; `next` is missing at the end.
-pub(super) async fn page(registry: &Registry, id: SessionId, after: Seq, limit: usize) -> Result<String, Problem> {
+pub(super) async fn page(registry: &Registry, journal: Journal, after: Seq, limit: usize) -> Result<String, Problem> {
     let limit = limit.clamp(1, PAGE);
-    let records = registry.house().store.events(JournalId::Session(id), after, limit).await.map_err(unreadable)?;
+    let store = &registry.house().store;
+    let records = store.events(journal.id(), after, limit).await.map_err(unreadable)?;
     let updates: Vec<String> = records.iter().map(Record::update).collect();
     // A page is bounded by its bytes too, so the head says whether there is more.
-    let head = registry.house().store.head(JournalId::Session(id)).await.map_err(unreadable)?.map(|head| head.seq);
-    if head.is_none() {
+    let head = store.head(journal.id()).await.map_err(unreadable)?.map(|head| head.seq);
+    if let (None, Journal::Session(id)) = (head, journal) {
         return Err(crate::session::no_such_session(id));
     }
     let next = match records.last() {
@@ -40,13 +61,14 @@ pub(super) async fn page(registry: &Registry, id: SessionId, after: Seq, limit: 
 }
 
 /// A stream of updates after a cursor.
-pub(super) async fn stream(registry: Arc<Registry>, id: SessionId, after: Seq) -> Result<Response<Body>, Problem> {
-    let watch = registry.watch(id).await?;
-    if after > watch.head {
-        let detail = format!("event {after} is not there yet; the last one is {}", watch.head);
+pub(super) async fn stream(registry: Arc<Registry>, journal: Journal, after: Seq) -> Result<Response<Body>, Problem> {
+    let source = Source::open(&registry, journal).await?;
+    let head = source.head();
+    if after > head {
+        let detail = format!("event {after} is not there yet; the last one is {head}");
         return Err(Problem::new(Code::InvalidRequest, detail).remedy("follow from the last event that you have seen"));
     }
-    let follower = Follower { registry, id, sent: after, ready: VecDeque::new(), watch, said: false };
+    let follower = Follower { registry, journal, sent: after, head, ready: VecDeque::new(), source };
     let mut response = Response::new(Body::from_stream(follower.into_stream()));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
@@ -54,15 +76,74 @@ pub(super) async fn stream(registry: Arc<Registry>, id: SessionId, after: Seq) -
     Ok(response)
 }
 
+/// Where what happens is heard.
+enum Source {
+    /// From the session's owner, with all words.
+    Session(Watch),
+    /// From the writer of the daemon's journal: only that something came.
+    Daemon(watch::Receiver<Seq>),
+}
+
+/// What was heard.
+enum Heard {
+    /// Something to pass on.
+    Frame(Frame),
+    /// The journal has more, up to here.
+    Head(Seq),
+    /// Too slow, or the owner has gone to sleep: begin anew from the journal.
+    Lost,
+    /// The daemon ends.
+    Over,
+}
+
+impl Source {
+    async fn open(registry: &Arc<Registry>, journal: Journal) -> Result<Source, Problem> {
+        Ok(match journal {
+            Journal::Session(id) => Source::Session(registry.watch(id).await?),
+            Journal::Daemon => Source::Daemon(registry.house().journal.follow()),
+        })
+    }
+
+    /// The last event before what is heard; everything up to it is in the journal.
+    fn head(&self) -> Seq {
+        match self {
+            Source::Session(watch) => watch.head,
+            Source::Daemon(head) => *head.borrow(),
+        }
+    }
+
+    /// What was said so far of a running reply, once.
+    fn said(&mut self) -> Vec<Frame> {
+        match self {
+            Source::Session(watch) => std::mem::take(&mut watch.said),
+            Source::Daemon(_) => Vec::new(),
+        }
+    }
+
+    /// The next thing that happens. Cancel-safe.
+    async fn next(&mut self) -> Heard {
+        match self {
+            Source::Session(watch) => match watch.frames.recv().await {
+                Ok(frame) => Heard::Frame(frame),
+                Err(RecvError::Lagged(_) | RecvError::Closed) => Heard::Lost,
+            },
+            Source::Daemon(head) => match head.changed().await {
+                Ok(()) => Heard::Head(*head.borrow_and_update()),
+                Err(_) => Heard::Over,
+            },
+        }
+    }
+}
+
 struct Follower {
     registry: Arc<Registry>,
-    id: SessionId,
+    journal: Journal,
     /// The last event that was sent.
     sent: Seq,
+    /// The last one that is known to be in the journal.
+    head: Seq,
     ready: VecDeque<Bytes>,
-    watch: Watch,
-    /// Whether what was said so far has been sent.
-    said: bool,
+    source: Source,
 }
 
 impl Follower {
@@ -79,50 +160,50 @@ impl Follower {
             if let Some(ready) = self.ready.pop_front() {
                 return Some(ready);
             }
-            if self.sent < self.watch.head {
+            if self.sent < self.head {
                 self.read_journal().await?;
                 continue;
             }
-            if !self.said {
-                self.said = true;
-                self.ready.extend(self.watch.said.drain(..).map(|frame| message(&frame)));
+            let said = self.source.said();
+            if !said.is_empty() {
+                self.ready.extend(said.iter().map(message));
                 continue;
             }
             let house = self.registry.house().clone();
-            let frame = tokio::select! {
+            let heard = tokio::select! {
                 biased;
                 () = house.stop.cancelled() => return None,
-                frame = self.watch.frames.recv() => frame,
+                heard = self.source.next() => heard,
                 () = house.clock.sleep(HEARTBEAT) => return Some(Bytes::from_static(b": still here\n\n")),
             };
-            match frame {
-                Ok(frame) => {
+            match heard {
+                Heard::Frame(frame) => {
                     if let Some(seq) = frame.seq {
                         if seq <= self.sent {
                             continue;
                         }
                         // Something was appended and not told, as after a commit of unknown outcome: the journal has it.
                         if seq > self.sent.next() {
-                            self.watch.head = seq;
+                            self.head = seq;
                             continue;
                         }
                         self.sent = seq;
                     }
                     return Some(message(&frame));
                 }
-                // Too slow, or the owner has gone to sleep: begin anew from the journal.
-                Err(RecvError::Lagged(_) | RecvError::Closed) => {
-                    self.watch = self.registry.watch(self.id).await.ok()?;
-                    self.said = false;
+                Heard::Head(head) => self.head = self.head.max(head),
+                Heard::Lost => {
+                    self.source = Source::open(&self.registry, self.journal).await.ok()?;
+                    self.head = self.source.head();
                 }
+                Heard::Over => return None,
             }
         }
     }
 
     async fn read_journal(&mut self) -> Option<()> {
-        let journal = JournalId::Session(self.id);
-        let records = self.registry.house().store.events(journal, self.sent, PAGE).await.ok()?;
-        for record in records.iter().take_while(|record| record.seq <= self.watch.head) {
+        let records = self.registry.house().store.events(self.journal.id(), self.sent, PAGE).await.ok()?;
+        for record in records.iter().take_while(|record| record.seq <= self.head) {
             let kind = Header::from_json(&record.header).ok()?.event.kind();
             let frame = Frame { seq: Some(record.seq), kind, update: record.update().into() };
             self.ready.push_back(message(&frame));

@@ -2,6 +2,7 @@
 
 use super::fact::{Fact, Gathered};
 use super::owner::{FIRST_RETRY, LONGEST_RETRY, Owner};
+use super::perform::ToBegin;
 use super::recipe::exhausted;
 use super::render::Spoken;
 use super::view;
@@ -189,7 +190,7 @@ impl Owner {
             let refusal = appended.refused.iter().find(|(refused, _)| *refused == index).map(|(_, scope)| *scope);
             let drafted = match refusal {
                 None => {
-                    begun.push((start.effect, start.plan));
+                    begun.push(ToBegin { effect: start.effect, plan: start.plan, outfit: outfit.clone() });
                     start.started
                 }
                 Some(scope) => {
@@ -201,7 +202,7 @@ impl Owner {
             self.applied(drafted, at);
         }
         let mut keep = batch.keep;
-        keep.extend(begun.iter().map(|(effect, _)| effect.id()));
+        keep.extend(begun.iter().map(|begun| begun.effect.id()));
         self.to_begin.extend(begun);
         self.follow(&keep, &batch.timers);
         Ok(refused || !appended.refused.is_empty())

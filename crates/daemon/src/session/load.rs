@@ -61,6 +61,7 @@ impl Owner {
 
     fn new(house: Arc<House>, id: SessionId, profile: Profile, loaded: Loaded, epoch: Epoch) -> Owner {
         let (ended_sender, ended) = mpsc::channel(ENDS);
+        let replaced = house.catalog.replacements();
         Owner {
             house,
             id,
@@ -93,6 +94,7 @@ impl Owner {
             stopping: false,
             gone: false,
             gone_for_good: false,
+            replaced,
             ended,
             ended_sender,
         }

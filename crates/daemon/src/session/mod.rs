@@ -23,6 +23,7 @@ mod perform;
 mod recipe;
 mod render;
 mod saying;
+mod tighten;
 mod tool;
 mod view;
 mod words;

@@ -6,7 +6,7 @@ use super::instructions::preface;
 use super::owner::{Owner, SAVE_EVERY};
 use super::perform::{Ended, Running, late, unreadable};
 use super::render::{Spoken, render};
-use super::tool::prepared;
+use super::tool::{FORBIDDEN, prepared};
 use crate::catalog::Outfit;
 use crate::config::OFFLINE;
 use crate::house::system_prompt;
@@ -33,20 +33,26 @@ pub(super) const NAME_BYTES: usize = 256;
 
 impl Owner {
     pub(super) fn model_ended(&mut self, effect: EffectId, end: ModelEnd) -> Fact {
-        let (model, released) = match self.running.remove(&effect) {
-            Some(running) => (running.model, running.released.load(Ordering::Relaxed)),
+        let (call, released) = match self.running.remove(&effect) {
+            Some(running) => (running.call, running.released.load(Ordering::Relaxed)),
             None => (None, true),
         };
         self.live.end(effect);
         self.saving = None;
-        self.model_fact(effect, model, released, end)
+        self.model_fact(effect, call, released, end)
     }
 
-    pub(super) async fn begin_model(&mut self, id: EffectId, turn: TurnId, model: ModelName, plan: Plan) {
-        let running = Running::new(Some(model.clone()));
+    pub(super) async fn begin_model(
+        &mut self,
+        id: EffectId,
+        turn: TurnId,
+        model: ModelName,
+        plan: Plan,
+        outfit: Arc<Outfit>,
+    ) {
+        let running = Running::new(Some((model.clone(), outfit.clone())));
         let stop = running.stop.clone();
         self.running.insert(id, running);
-        let outfit = self.house.catalog.current();
         let Some(voice) = outfit.voices.get(&model).cloned() else {
             let end = failed(Failure::UnknownModel, format!("there is no model {model}"));
             return self.hand_over(Ended::Model(id, Box::new(end)));
@@ -69,7 +75,7 @@ impl Owner {
         };
         self.live.begin(turn, id);
         self.saving = Some((self.house.clock.instant() + SAVE_EVERY, 0));
-        let sink = self.masked_sink(id, &outfit.secrets);
+        let sink = self.masked_sink(id, &self.house.catalog.current().secrets);
         let call = AssertUnwindSafe(voice.backend.call(request, sink, stop.clone())).catch_unwind();
         let late = late(self.house.clock.clone(), stop, self.house.config().grace_ms);
         let (live, sender) = (self.live.clone(), self.ended_sender.clone());
@@ -161,11 +167,16 @@ impl Owner {
     }
 
     /// What a model call's end means for the journal.
-    fn model_fact(&mut self, effect: EffectId, model: Option<ModelName>, released: bool, end: ModelEnd) -> Fact {
+    fn model_fact(
+        &mut self,
+        effect: EffectId,
+        call: Option<(ModelName, Arc<Outfit>)>,
+        released: bool,
+        end: ModelEnd,
+    ) -> Fact {
         let turn = effect.turn;
-        let outfit = self.house.catalog.current();
-        let cost = |usage: &Usage| cost(&outfit, model.as_ref(), usage);
-        match masked(end, &outfit.secrets) {
+        let cost = |usage: &Usage| call.as_ref().map_or(Money(0), |(model, outfit)| cost(outfit, model, usage));
+        match masked(end, &self.house.catalog.current().secrets) {
             ModelEnd::Finished(reply) => {
                 let cost_microusd = cost(&reply.usage);
                 self.reply_fact(effect, reply, cost_microusd)
@@ -234,7 +245,7 @@ impl Owner {
                 let strings: Vec<&str> = call.strings.iter().map(String::as_str).collect();
                 let settings = &self.house.catalog.current().settings;
                 let verdict = agent::judge(&settings.rules, name, call.access, &strings);
-                let refused = (verdict == Verdict::Deny).then(|| "A rule of the user forbids this call.".to_owned());
+                let refused = (verdict == Verdict::Deny).then(|| FORBIDDEN.to_owned());
                 (CallFact { access: call.access, verdict }, refused)
             }
             Err(why) => (CallFact { access: Access::Read, verdict: Verdict::Invalid }, Some(why.clone())),
@@ -244,9 +255,8 @@ impl Owner {
     }
 }
 
-fn cost(outfit: &Outfit, model: Option<&ModelName>, usage: &Usage) -> Money {
-    let spec = model.and_then(|model| outfit.settings.models.get(model));
-    spec.map_or(Money(0), |spec| spec.cost(usage.input_tokens, usage.output_tokens))
+fn cost(outfit: &Outfit, model: &ModelName, usage: &Usage) -> Money {
+    outfit.settings.models.get(model).map_or(Money(0), |spec| spec.cost(usage.input_tokens, usage.output_tokens))
 }
 
 /// The same end without secrets in it.

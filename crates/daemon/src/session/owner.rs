@@ -6,18 +6,18 @@ use super::command::{Change, Command, Reply};
 use super::fact::Fact;
 use super::instructions::Instruction;
 use super::live::Live;
-use super::perform::{Ended, PreparedCall, Running};
+use super::perform::{Ended, PreparedCall, Running, ToBegin};
 use super::view;
 use super::words::Words;
 use crate::cache::Seat;
 use crate::house::House;
 use crate::registry::Registry;
-use agent::{Effect, EffectId, Epoch, Event, Micros, ModelName, Plan, Seq, SessionId, State, Timer};
+use agent::{EffectId, Epoch, Event, Micros, ModelName, Seq, SessionId, State, Timer};
 use canvas::{Fold, StatCache};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use store::NewAnswer;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Duration, Instant};
 use wire::rest::{ApprovalView, SessionRow, SessionView};
 use wire::{Code, Problem, RelPath};
@@ -74,7 +74,7 @@ pub(crate) struct Owner {
     /// Whether a new owner would have something to go on with, or only somebody's answer to wait for.
     pub(super) waking: bool,
     /// Effects whose start is on disk; they begin when what is being done now has been answered.
-    pub(super) to_begin: Vec<(Effect, Plan)>,
+    pub(super) to_begin: Vec<ToBegin>,
     pub(super) held: VecDeque<Change>,
     pub(super) accepting: Option<Accepting>,
     pub(super) stuck: Option<Stuck>,
@@ -92,6 +92,8 @@ pub(crate) struct Owner {
     pub(super) gone: bool,
     /// The session is about to be removed: leave, and write nothing more.
     pub(super) gone_for_good: bool,
+    /// Says that the configuration was replaced.
+    pub(super) replaced: watch::Receiver<()>,
     pub(super) ended: mpsc::Receiver<Ended>,
     pub(super) ended_sender: mpsc::Sender<Ended>,
 }
@@ -105,6 +107,7 @@ enum Next {
     Retry,
     LookAgain,
     Save,
+    Replaced,
     Idle,
     NobodyLeft,
 }
@@ -154,6 +157,7 @@ impl Owner {
                 Next::Retry => self.settle_and_go_on().await,
                 Next::LookAgain => self.look_again(),
                 Next::Save => self.save_partial().await,
+                Next::Replaced => self.configuration_replaced().await,
                 // Whoever watches keeps the session awake; it is asked again after another while.
                 Next::Idle if self.live.watched() => {}
                 Next::Idle => {
@@ -215,6 +219,7 @@ impl Owner {
             () = clock.sleep_until(self.behind.map(|(at, _)| at)) => Next::Retry,
             () = clock.sleep_until(self.stuck.as_ref().map(|stuck| stuck.again_at)) => Next::LookAgain,
             () = clock.sleep_until(self.saving.map(|(at, _)| at)) => Next::Save,
+            Ok(()) = self.replaced.changed() => Next::Replaced,
             command = inbox.recv() => match command {
                 Some(command) => Next::Command(command),
                 None => Next::NobodyLeft,
@@ -300,8 +305,8 @@ impl Owner {
     }
 
     /// Appends what waits, and goes on with what is wanted. Also how a woken session begins.
-    async fn settle_and_go_on(&mut self) {
-        if let Err(problem) = self.happen(Vec::new(), None).await {
+    pub(super) async fn settle_and_go_on(&mut self) {
+        if let Err(problem) = self.happen(self.tightened(), None).await {
             tracing::warn!(session = %self.id, %problem, "the session cannot go on yet");
         }
     }

@@ -3,6 +3,7 @@
 use super::accepting::AcceptEnded;
 use super::fact::Fact;
 use super::owner::Owner;
+use crate::catalog::Outfit;
 use crate::clock::Clock;
 use crate::toolbox::Inspected;
 use agent::{Effect, EffectId, EffectKind, ModelName, Plan, Timer};
@@ -19,13 +20,21 @@ pub(super) struct Running {
     /// Whether it is stopped because the owner lets go of it, so that it is to be tried again, and not because it is no
     /// longer wanted.
     pub(super) released: Arc<AtomicBool>,
-    pub(super) model: Option<ModelName>,
+    /// Of a model call: whom it asks, and what it began with, by which it is also paid.
+    pub(super) call: Option<(ModelName, Arc<Outfit>)>,
 }
 
 impl Running {
-    pub(super) fn new(model: Option<ModelName>) -> Running {
-        Running { stop: CancellationToken::new(), released: Arc::default(), model }
+    pub(super) fn new(call: Option<(ModelName, Arc<Outfit>)>) -> Running {
+        Running { stop: CancellationToken::new(), released: Arc::default(), call }
     }
+}
+
+/// An effect whose start is on disk, with the outfit that the start was decided by.
+pub(super) struct ToBegin {
+    pub(super) effect: Effect,
+    pub(super) plan: Plan,
+    pub(super) outfit: Arc<Outfit>,
 }
 
 /// A tool call of the present step.
@@ -47,14 +56,15 @@ pub(super) enum Ended {
 impl Owner {
     /// Begins the effects whose start is on disk. Whoever waited for that has his answer by now.
     pub(super) async fn begin_all(&mut self) {
-        for (effect, plan) in std::mem::take(&mut self.to_begin) {
-            self.begin(effect, plan).await;
+        for begun in std::mem::take(&mut self.to_begin) {
+            self.begin(begun).await;
         }
     }
 
-    async fn begin(&mut self, effect: Effect, plan: Plan) {
+    async fn begin(&mut self, begun: ToBegin) {
+        let ToBegin { effect, plan, outfit } = begun;
         match effect {
-            Effect::Model { id, turn, model } => self.begin_model(id, turn, model, plan).await,
+            Effect::Model { id, turn, model } => self.begin_model(id, turn, model, plan, outfit).await,
             Effect::Tool { id, turn, .. } => self.begin_tool(id, turn),
             Effect::VerifyAccept { id, plan, .. } => self.begin_verify(id, plan),
         }
@@ -70,8 +80,13 @@ impl Owner {
         self.timers.retain(|effect, _| timers.iter().any(|timer| timer.id == *effect));
         let now = self.house.clock.instant();
         for timer in timers {
-            let due = now + Duration::from_millis(timer.delay_ms);
-            self.timers.entry(timer.id).or_insert((*timer, due));
+            let delay = Duration::from_millis(timer.delay_ms);
+            let (armed, due) = self.timers.entry(timer.id).or_insert((*timer, now + delay));
+            if armed.delay_ms != timer.delay_ms {
+                // Settings changed meanwhile: it counts from when it was armed, and now if that is over.
+                let since = due.checked_sub(Duration::from_millis(armed.delay_ms)).unwrap_or(now);
+                (*armed, *due) = (*timer, since + delay);
+            }
         }
     }
 
@@ -87,7 +102,10 @@ impl Owner {
 
     pub(super) async fn ended(&mut self, ended: Ended) {
         let (effect, fact) = match ended {
-            Ended::Model(effect, end) => (effect, self.model_ended(effect, *end)),
+            Ended::Model(effect, end) => {
+                let end = self.on_trial(effect, *end).await;
+                (effect, self.model_ended(effect, end))
+            }
             Ended::Tool(effect, fact) => (effect, *fact),
             Ended::Accept(effect, end) => {
                 self.running.remove(&effect);

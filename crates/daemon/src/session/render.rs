@@ -2,6 +2,7 @@
 //! gives the same request, to the byte; [`RENDERER`] is raised when that changes.
 
 use super::attach::Lookup;
+use super::tool::FORBIDDEN;
 use agent::{Answer, EffectId, Event, ItemKind, Planned, Seq, Tokens};
 use models::{Carry, Message, ReplyCall};
 use std::collections::BTreeMap;
@@ -131,6 +132,9 @@ impl Spoken {
                     None => (FORGOTTEN.to_owned(), Vec::new()),
                 };
                 Some(Spoken::Result { effect, text, attachments })
+            }
+            Event::PermissionTightened { effect, .. } => {
+                Some(Spoken::Result { effect, text: FORBIDDEN.to_owned(), attachments: Vec::new() })
             }
             Event::ApprovalResolved { effect, answer, .. } => {
                 let text = match answer {

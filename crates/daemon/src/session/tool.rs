@@ -18,12 +18,19 @@ use tools::Output;
 use wire::body::{self, Seen, Text};
 use wire::{Change, FileState};
 
+/// What a model is told of a call that permissions do not allow.
+pub(super) const FORBIDDEN: &str = "A rule of the user forbids this call.";
+
 impl Owner {
     pub(super) fn begin_tool(&mut self, id: EffectId, turn: TurnId) {
         let running = Running::new(None);
         let (stop, released) = (running.stop.clone(), running.released.clone());
         self.running.insert(id, running);
         let call = self.jobs.get(id.ordinal as usize).cloned();
+        // Between the append that began it and now, permissions may have been tightened.
+        if let Some(refused) = call.as_ref().and_then(|call| self.refused_by_now(id, call)) {
+            return self.hand_over(Ended::Tool(id, Box::new(refused)));
+        }
         let (name, inspected) = match call {
             Some(PreparedCall { name, inspected: Ok(inspected), .. }) => (name, inspected),
             unable => {
@@ -53,6 +60,11 @@ impl Owner {
             let _ = sender.send(Ended::Tool(id, Box::new(fact))).await;
         });
     }
+}
+
+/// The end of a run that permissions do not allow.
+pub(super) fn forbidden(effect: EffectId, name: &str) -> Fact {
+    tool_fact(effect, effect.turn, name, ended(ToolOutcome::Cancelled, FORBIDDEN.to_owned()))
 }
 
 fn run(

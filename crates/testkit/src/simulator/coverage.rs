@@ -49,6 +49,7 @@ kinds! {
     ToolFinished = "tool.finished"
     ApprovalRequested = "approval.requested"
     ApprovalResolved = "approval.resolved"
+    PermissionTightened = "permission.tightened"
     TimerFired = "timer.fired"
     BudgetExhausted = "budget.exhausted"
     CanvasRebased = "canvas.rebased"
@@ -60,6 +61,9 @@ kinds! {
     AcceptUndone = "accept.undone"
     DaemonBegan = "daemon.began"
     DaemonEnded = "daemon.ended"
+    ConfigReloaded = "config.reloaded"
+    ConfigRejected = "config.rejected"
+    ConfigReverted = "config.reverted"
 }
 
 impl Coverage {
@@ -149,9 +153,18 @@ fn limit_word(limit: Limit) -> &'static str {
 }
 
 fn expected() -> Vec<(&'static str, &'static str)> {
-    // A fork is made by the store, out of the daemon's own words and limits: `agent/tests/routes.rs` and
-    // `testkit/tests/daily.rs` have what is left out here.
-    let elsewhere = |(_, word): &(&str, &str)| !["session.forked", "context", "turn"].contains(word);
+    // A fork is made by the store, out of the daemon's own words and limits, and configurations come from files:
+    // `agent/tests/routes.rs`, `testkit/tests/daily.rs` and `testkit/tests/reloads.rs` have what is left out here.
+    const ELSEWHERE: [&str; 7] = [
+        "session.forked",
+        "context",
+        "turn",
+        "permission.tightened",
+        "config.reloaded",
+        "config.rejected",
+        "config.reverted",
+    ];
+    let elsewhere = |(_, word): &(&str, &str)| !ELSEWHERE.contains(word);
     let mut expected: Vec<_> = KINDS.iter().map(|word| ("event", *word)).collect();
     expected.extend(all!(Access: Read Write World).map(|word| ("access", word.word())));
     expected.extend(all!(Verdict: Allow Ask Deny Invalid).map(|word| ("verdict", word.word())));

@@ -1,5 +1,6 @@
 //! What the daemon says of itself.
 
+use super::ConfigStatus;
 use agent::{Generation, Micros, ModelName, Money};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -24,6 +25,9 @@ pub struct DaemonStatus {
     pub config_file: PathBuf,
     /// Whether the configuration file exists.
     pub config_found: bool,
+    /// Which configuration is in force since when, and what was refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config: Option<ConfigStatus>,
     /// The model that prompts go to when none is named.
     pub default_model: Option<ModelName>,
     /// The sessions in memory.

@@ -2,6 +2,7 @@
 //! ignored by clients.
 
 mod canvas;
+mod config;
 mod daemon;
 mod keys;
 mod models;
@@ -9,6 +10,7 @@ mod prompt;
 mod sessions;
 
 pub use canvas::*;
+pub use config::*;
 pub use daemon::*;
 pub use keys::*;
 pub use models::*;

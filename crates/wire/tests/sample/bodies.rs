@@ -4,6 +4,7 @@ use super::shapes::{blob_text, changed, commit, created, deleted, effect, file, 
 use super::written::{Written, written};
 use agent::{EffectKind, ModelName, Plan, Seq, Tokens};
 use wire::body::*;
+use wire::rest::{ConfigFault, ReloadCause};
 use wire::{BlobHash, Change, FileState, MediaType, Mode, Text};
 
 /// All of them, and the shapes that they are made of.
@@ -178,6 +179,32 @@ fn of_the_daemon() -> Vec<Written> {
     written![
         Began: [Began::default(), Began { lost: vec![lost(inline("I lo")), lost(blob_text())] }],
         LostMessage: [lost(inline("I lo"))],
+        ConfigReloaded: [
+            ConfigReloaded { cause: ReloadCause::Watch, changed: vec!["limits.steps".to_owned()], warnings: vec![] },
+            ConfigReloaded {
+                cause: ReloadCause::Asked,
+                changed: vec![],
+                warnings: vec!["models.new: its server cannot be reached".to_owned()],
+            },
+        ],
+        ConfigRejected: [
+            ConfigRejected { cause: ReloadCause::Signal, message: "it cannot be read".to_owned(), faults: vec![] },
+            ConfigRejected { cause: ReloadCause::Watch, message: "it is not valid".to_owned(), faults: vec![fault()] },
+        ],
+        ConfigReverted: [ConfigReverted {
+            model: ModelName::new("sonnet"),
+            reason: "its new key was refused".to_owned(),
+        }],
+        Tightened: [Tightened { name: "write_file".to_owned(), about: "secret/key".to_owned() }],
         Daemon: [Daemon { version: "0.1.0".to_owned(), pid: 4_711 }],
     ]
+}
+
+fn fault() -> ConfigFault {
+    ConfigFault {
+        line: Some(3),
+        column: Some(1),
+        key: "limits.steps".to_owned(),
+        message: "must be a whole number".to_owned(),
+    }
 }

@@ -17,7 +17,7 @@ pub(crate) fn records() -> Vec<Header> {
     let numbered = (1_u64..).zip(events.into_iter().chain(more).flatten());
     numbered
         .map(|(seq, event)| {
-            let of_daemon = matches!(event, Event::DaemonBegan { .. } | Event::DaemonEnded { .. });
+            let of_daemon = ["daemon.", "config."].iter().any(|noun| event.kind().starts_with(noun));
             let at = Micros(MORNING.0 + 1_001 * seq as i64);
             Header { seq: Seq(seq), at, session: (!of_daemon).then(session), event }
         })
@@ -167,6 +167,9 @@ fn about_questions() -> Vec<Event> {
         asked(effect(EffectKind::Resume), Question::KeepsDying),
     ];
     events.extend(answers.map(|answer| Event::ApprovalResolved { turn, effect: ask, answer }));
+    let tightened = [Verdict::Allow, Verdict::Ask, Verdict::Deny, Verdict::Invalid];
+    let of_call = |verdict| Event::PermissionTightened { turn, effect: effect(EffectKind::Tool), verdict };
+    events.extend(tightened.map(of_call));
     let timers = [EffectKind::Backoff, EffectKind::Deadline].map(effect);
     events.extend(timers.map(|effect| Event::TimerFired { turn, effect }));
     let scopes = [Scope::Turn, Scope::Session, Scope::Day];
@@ -200,5 +203,11 @@ fn about_accepts() -> Vec<Event> {
 
 fn about_daemons() -> Vec<Event> {
     let generation = Generation(7);
-    vec![Event::DaemonBegan { generation }, Event::DaemonEnded { generation }]
+    vec![
+        Event::DaemonBegan { generation },
+        Event::DaemonEnded { generation },
+        Event::ConfigReloaded { changed: 2 },
+        Event::ConfigRejected { faults: 1 },
+        Event::ConfigReverted {},
+    ]
 }

@@ -1,6 +1,7 @@
 //! A request or an answer of each shape, and again for each field that may be absent; a file for each room.
 
 mod canvas;
+mod config;
 mod context;
 mod daemon;
 mod keys;
@@ -20,6 +21,7 @@ pub(crate) fn rest() -> Vec<Written> {
         canvas::samples(),
         models::samples(),
         keys::samples(),
+        config::samples(),
         daemon::samples(),
     ];
     of_rooms.into_iter().flatten().collect()

@@ -1,11 +1,15 @@
 //! The daemon itself over REST.
 
 use super::answer::{Answer, json};
-use super::request::House;
-use crate::status;
-use axum::extract::State;
-use axum::http::StatusCode;
+use super::request::{House, QueryMap, read_or_default};
+use super::updates::updates;
+use crate::doors::events::Journal;
+use crate::{reload, status};
+use axum::body::Bytes;
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
+use wire::rest::{CheckRequest, ReloadRequest};
 use wire::{Code, Problem};
 
 pub(super) async fn ready(State(registry): House) -> Answer {
@@ -22,4 +26,22 @@ pub(super) async fn daemon_status(State(registry): House) -> Answer {
 pub(super) async fn stop(State(registry): House) -> Answer {
     registry.house().stop.cancel();
     Ok(StatusCode::ACCEPTED.into_response())
+}
+
+pub(super) async fn events(State(registry): House, Query(query): QueryMap, headers: HeaderMap) -> Answer {
+    updates(&registry, Journal::Daemon, &query, &headers).await
+}
+
+pub(super) async fn config(State(registry): House) -> Answer {
+    Ok(json(&reload::view(registry.house())))
+}
+
+pub(super) async fn reload(State(registry): House, body: Bytes) -> Answer {
+    let request: ReloadRequest = read_or_default(&body)?;
+    Ok(json(&registry.house().reloads.reload(request.force).await?))
+}
+
+pub(super) async fn check(State(registry): House, body: Bytes) -> Answer {
+    let request: CheckRequest = read_or_default(&body)?;
+    Ok(json(&registry.house().reloads.check(request.text).await?))
 }

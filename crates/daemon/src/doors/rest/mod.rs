@@ -7,5 +7,6 @@ mod models;
 mod request;
 mod router;
 mod sessions;
+mod updates;
 
 pub use router::router;

@@ -1,16 +1,16 @@
 //! Sessions over REST.
 
-use super::super::events;
 use super::answer::{Answer, Refusal, bad, json, octets};
-use super::request::{House, QueryMap, id, number, once, read, read_or_default};
+use super::request::{House, QueryMap, id, once, read, read_or_default};
+use super::updates::updates;
+use crate::doors::events::Journal;
 use crate::registry::Registry;
 use crate::session::{Attached, Prompt};
 use crate::{search, status};
-use agent::{EffectId, Seq};
+use agent::EffectId;
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, header};
-use axum::response::IntoResponse;
+use axum::http::HeaderMap;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD as BASE64;
 use wire::operation;
@@ -87,19 +87,7 @@ pub(super) async fn session_events(
     Query(query): QueryMap,
     headers: HeaderMap,
 ) -> Answer {
-    let id = id(&session)?;
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if text("accept").contains("text/event-stream") {
-        // A client that reconnects says in the header what it saw last, and that counts.
-        let last = Some(text("last-event-id")).filter(|last| !last.is_empty());
-        let after = number("after", last.or(query.get("after").map(String::as_str)))?;
-        return Ok(events::stream(registry.clone(), id, Seq(after.unwrap_or(0))).await?);
-    }
-    let after = number("after", query.get("after").map(String::as_str))?;
-    let limit = number("limit", query.get("limit").map(String::as_str))?;
-    let limit = limit.map_or(events::PAGE, |limit| limit.min(events::PAGE as u64) as usize);
-    let page = events::page(&registry, id, Seq(after.unwrap_or(0)), limit).await?;
-    Ok(([(header::CONTENT_TYPE, "application/json")], page).into_response())
+    updates(&registry, Journal::Session(id(&session)?), &query, &headers).await
 }
 
 pub(super) async fn blob(State(registry): House, Path((session, blob)): Path<(String, String)>) -> Answer {

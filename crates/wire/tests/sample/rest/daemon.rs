@@ -13,7 +13,7 @@ pub(super) fn samples() -> Vec<Written> {
     written![
         StoreStatus: [store("open"), store("read_only")],
         CacheStatus: [cache()],
-        DaemonStatus: [status(None), status(Some(model()))],
+        DaemonStatus: [status(None), DaemonStatus { config: Some(config()), ..status(Some(model())) }],
         Problem: [problem.clone(), problem.remedy("`tinkerbell sessions ls` lists those that there are")],
     ]
 }
@@ -34,6 +34,10 @@ fn cache() -> CacheStatus {
     }
 }
 
+fn config() -> ConfigStatus {
+    ConfigStatus { loaded_at: MORNING, cause: ReloadCause::Start, watched: true, refused: None, held: vec![] }
+}
+
 fn status(default_model: Option<ModelName>) -> DaemonStatus {
     DaemonStatus {
         version: "0.1.0".to_owned(),
@@ -44,6 +48,7 @@ fn status(default_model: Option<ModelName>) -> DaemonStatus {
         socket: PathBuf::from("/tmp/tinkerbell.sock"),
         config_file: PathBuf::from("/home/ada/.config/tinkerbell/config.toml"),
         config_found: true,
+        config: None,
         default_model,
         cache: cache(),
         running: 1,
