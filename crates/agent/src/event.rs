@@ -2,6 +2,7 @@
 //! contents stand in its body, which `wire` names and which may be forgotten.
 
 use crate::id::{EffectId, Epoch, Generation, Seq, SessionId, TurnId};
+use crate::key::PublicKey;
 use crate::settings::Limit;
 use crate::units::{ModelName, Money, Tokens, Usage};
 use serde::{Deserialize, Serialize};
@@ -324,6 +325,14 @@ pub enum Event {
         files: u32,
     },
 
+    /// The words of earlier events were taken out of the journal at somebody's wish. Why, and what becomes of the paths
+    /// whose bytes went with them, is in the body.
+    #[serde(rename = "event.forgotten")]
+    EventForgotten {
+        /// The events.
+        seqs: Vec<Seq>,
+    },
+
     /// Of the daemon's own journal: a daemon began on this state directory.
     #[serde(rename = "daemon.began")]
     DaemonBegan {
@@ -351,6 +360,12 @@ pub enum Event {
     /// Of the daemon's own journal: a model is reached as before, since what had taken its place proved bad.
     #[serde(rename = "config.reverted")]
     ConfigReverted {},
+    /// Of the daemon's own journal: the key that signs the chain of heads from here on.
+    #[serde(rename = "audit.key")]
+    AuditKey {
+        /// The public key.
+        key: PublicKey,
+    },
 }
 
 /// What was decided about one tool call of a reply, and what the tool may do.
@@ -556,11 +571,13 @@ impl Event {
             Event::AcceptStarted { .. } => "accept.started",
             Event::AcceptFinished { .. } => "accept.finished",
             Event::AcceptUndone { .. } => "accept.undone",
+            Event::EventForgotten { .. } => "event.forgotten",
             Event::DaemonBegan { .. } => "daemon.began",
             Event::DaemonEnded { .. } => "daemon.ended",
             Event::ConfigReloaded { .. } => "config.reloaded",
             Event::ConfigRejected { .. } => "config.rejected",
             Event::ConfigReverted {} => "config.reverted",
+            Event::AuditKey { .. } => "audit.key",
         }
     }
 
@@ -577,7 +594,7 @@ impl Event {
             SessionCreated {} | SessionUpdated {} | SessionForked { .. } | OwnerBegan { .. } => None,
             CanvasRebased { .. } | CanvasConflicted { .. } | CanvasRewound { .. } | CanvasRejected { .. } => None,
             AcceptStarted { .. } | AcceptFinished { .. } | AcceptUndone { .. } => None,
-            DaemonBegan { .. } | DaemonEnded { .. } => None,
+            EventForgotten { .. } | DaemonBegan { .. } | DaemonEnded { .. } | AuditKey { .. } => None,
             ConfigReloaded { .. } | ConfigRejected { .. } | ConfigReverted {} => None,
         }
     }

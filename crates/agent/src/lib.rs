@@ -12,6 +12,7 @@ mod context;
 mod effect;
 mod event;
 mod id;
+mod key;
 mod permit;
 mod settings;
 mod state;
@@ -27,6 +28,7 @@ pub use event::{
     TurnOutcome, Verdict,
 };
 pub use id::{EffectId, EffectKind, Epoch, Generation, ParseIdError, Seq, SessionId, TurnId};
+pub use key::PublicKey;
 pub use permit::{Decision, Rule, judge};
 pub use settings::{Limit, Limits, ModelSpec, Settings};
 pub use state::{Open, Queued, State};

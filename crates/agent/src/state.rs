@@ -229,8 +229,10 @@ impl State {
             Event::CanvasRebased { .. } | Event::CanvasConflicted { .. } => {}
             Event::CanvasRewound { .. } | Event::CanvasRejected { .. } => {}
             Event::AcceptFinished { .. } | Event::AcceptUndone { .. } => {}
-            Event::DaemonBegan { .. } | Event::DaemonEnded { .. } => {}
             Event::ConfigReloaded { .. } | Event::ConfigRejected { .. } | Event::ConfigReverted {} => {}
+            // The words are no part of the state, so their going changes nothing.
+            Event::EventForgotten { .. } => {}
+            Event::DaemonBegan { .. } | Event::DaemonEnded { .. } | Event::AuditKey { .. } => {}
         }
     }
 

@@ -76,9 +76,12 @@ pub(crate) enum Verb {
     /// What the next model call would be given
     #[command(subcommand)]
     Context(ContextVerb),
-    /// Lists, searches, forks and removes sessions
+    /// Lists, searches, forks, redacts and removes sessions
     #[command(subcommand)]
     Sessions(Sessions),
+    /// Checks that nothing was changed, and lets others check it
+    #[command(subcommand)]
+    Audit(Audit),
     /// The models that can be asked, and what they can do
     #[command(subcommand)]
     Models(Models),
@@ -110,8 +113,16 @@ pub(crate) enum Sessions {
     Search(sessions_search::Search),
     Fork(sessions_fork::Fork),
     Title(sessions_title::Title),
+    Redact(sessions_redact::Redact),
     #[command(name = "rm")]
     Remove(sessions_rm::Remove),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Audit {
+    Verify(audit_verify::Verify),
+    Export(audit_export::Export),
+    Sign(audit_sign::Sign),
 }
 
 #[derive(Debug, Subcommand)]

@@ -20,6 +20,7 @@ mod slash;
 mod tty;
 
 pub(crate) use conversation::{Conversation, Opening};
+pub(crate) use history::forget_typed;
 
 #[cfg(test)]
 mod tests;

@@ -44,6 +44,7 @@ mod table;
 mod terminal;
 #[cfg(test)]
 mod testing;
+mod typed;
 mod update;
 mod wait;
 mod words;

@@ -1,6 +1,6 @@
 //! From what was typed to an exit code.
 
-use crate::arguments::{Config, ContextVerb, Daemon, Globals, Invocation, Keys, Models, Sessions, Verb};
+use crate::arguments::{Audit, Config, ContextVerb, Daemon, Globals, Invocation, Keys, Models, Sessions, Verb};
 use crate::client::Client;
 use crate::error::Error;
 use crate::screen::Screen;
@@ -119,7 +119,11 @@ pub(crate) fn dispatch(verb: Verb, context: &mut Context) -> Result<Exit, Error>
         Verb::Sessions(Sessions::Search(command)) => command.run(context),
         Verb::Sessions(Sessions::Fork(command)) => command.run(context),
         Verb::Sessions(Sessions::Title(command)) => command.run(context),
+        Verb::Sessions(Sessions::Redact(command)) => command.run(context),
         Verb::Sessions(Sessions::Remove(command)) => command.run(context),
+        Verb::Audit(Audit::Verify(command)) => command.run(context),
+        Verb::Audit(Audit::Export(command)) => command.run(context),
+        Verb::Audit(Audit::Sign(command)) => command.run(context),
         Verb::Context(ContextVerb::Show(command)) => command.run(context),
         Verb::Models(Models::Ls(command)) => command.run(context),
         Verb::Models(Models::Test(command)) => command.run(context),

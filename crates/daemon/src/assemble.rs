@@ -1,5 +1,6 @@
 //! The one place where everything is wired, in order: tools, models, store, house, registry.
 
+use crate::audit::{self, Auditor};
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -108,11 +109,13 @@ pub async fn assemble_in(surroundings: Surroundings, parts: Parts) -> Result<Arc
         BeginError::Append(error) => AssembleError::Append(error),
         BeginError::Read(error) => AssembleError::Read(error),
     })?;
+    let auditor = Auditor::begin(&state_dir, &store, &journal).await;
     let house = House {
         store,
         tasks,
         generation: journal.generation(),
         journal,
+        auditor,
         catalog,
         toolbox,
         pictures: Pictures::new(canvas_dir, !clean),
@@ -123,5 +126,7 @@ pub async fn assemble_in(surroundings: Surroundings, parts: Parts) -> Result<Arc
         clock,
         stop: CancellationToken::new(),
     };
-    Ok(Registry::new(Arc::new(house)))
+    let house = Arc::new(house);
+    house.tasks.spawn("audit", audit::watch(house.clone()));
+    Ok(Registry::new(house))
 }

@@ -1,5 +1,6 @@
 //! What all sessions of a daemon share. Immutable once assembled, apart from what its parts guard themselves.
 
+use crate::audit::Auditor;
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -21,6 +22,8 @@ pub struct House {
     pub store: Store,
     /// The daemon's own, which it writes to.
     pub journal: DaemonJournal,
+    /// Who signs the chain of heads.
+    pub(crate) auditor: Auditor,
     /// The only spawner.
     pub tasks: Tasks,
     /// What time it is.

@@ -7,6 +7,7 @@
 //! Deliberately absent: global mutable state, a lock around a session, logic in a door, a second way to do anything.
 
 mod assemble;
+mod audit;
 mod cache;
 mod catalog;
 mod children;
@@ -15,6 +16,7 @@ pub mod config;
 mod detach;
 mod doors;
 mod files;
+mod forgetting;
 mod house;
 mod journal;
 pub mod keys;
@@ -34,6 +36,7 @@ mod toolbox;
 mod unusable;
 
 pub use assemble::{AssembleError, ExtraModel, Parts, Surroundings, assemble, assemble_in};
+pub use audit::audited;
 pub use children::spawn as spawn_child;
 pub use clock::{Clock, Sleep, Time};
 pub use config::{Config, ConfigError, OFFLINE};

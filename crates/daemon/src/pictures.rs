@@ -24,6 +24,11 @@ impl Pictures {
         Pictures { directory, redraw, open: Mutex::default() }
     }
 
+    /// Throws the picture of a workspace away, with all its objects; it is drawn anew when it is next asked for. Blocks.
+    pub fn erase(&self, workspace: &str) -> Result<(), PictureError> {
+        self.of(workspace)?.erase()
+    }
+
     /// The picture of a workspace. Blocks.
     pub fn of(&self, workspace: &str) -> Result<Arc<Picture>, PictureError> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);

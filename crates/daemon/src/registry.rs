@@ -313,7 +313,8 @@ impl Registry {
         Ok(&guest.inbox)
     }
 
-    async fn ask<T>(
+    /// Asks the session's owner, who is woken if need be.
+    pub(crate) async fn ask<T>(
         self: &Arc<Registry>,
         id: SessionId,
         command: impl FnOnce(Reply<T>) -> Command,

@@ -157,7 +157,10 @@ async fn farewell(registry: &Arc<Registry>) {
     let house = registry.house();
     let most = Duration::from_millis(house.config().grace_ms) + FAREWELL;
     match tokio::time::timeout(most, house.tasks.finished()).await {
-        Ok(()) => house.journal.end().await,
+        Ok(()) => {
+            house.journal.end().await;
+            house.auditor.end(&house.store).await;
+        }
         Err(_) => tracing::warn!("not everything ended within the grace; the next start settles it"),
     }
     house.store.clone().close().await;

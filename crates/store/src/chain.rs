@@ -57,6 +57,14 @@ pub enum VerifyError {
         /// What is wrong with it.
         what: &'static str,
     },
+    /// A blob is not what its name says, or not held as it counts.
+    #[error("blob {blob}: {what}; restore the journal from a snapshot")]
+    Blob {
+        /// Which.
+        blob: wire::BlobHash,
+        /// What is wrong with it.
+        what: String,
+    },
     /// It could not be read.
     #[error(transparent)]
     Read(#[from] ReadError),

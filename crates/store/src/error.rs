@@ -197,6 +197,12 @@ pub enum Invalid {
         /// The event.
         seq: Seq,
     },
+    /// A signature over a link that is not there, or is another one.
+    #[error("link {place} of the chain of heads is not the one that was signed")]
+    NoLink {
+        /// Which.
+        place: u64,
+    },
     /// A number that the tables cannot hold.
     #[error("{what} is too large a number for the journal")]
     Number {

@@ -15,7 +15,7 @@ use crate::query::{self, Head};
 use crate::removal::{SLICE_BYTES, WEIGHT};
 use crate::sql::{Hash, Int, Refusal};
 use crate::transact::{self, Salts};
-use crate::{blob, forget};
+use crate::{blob, forget, origin};
 use agent::{Seq, SessionId};
 use rusqlite::{Connection, Row};
 use wire::ChainHash;
@@ -100,6 +100,7 @@ impl Copying {
         }
         self.forget_as_parent(connection)?;
         let append = &self.fork.append;
+        origin::note_origin(connection, self.row, self.fork.from, append.after)?;
         let head = Head { seq: self.seq, hash: self.hash, epoch: append.epoch, generation: append.generation };
         transact::append_to(connection, append, salts, (self.row, head)).map(Some)
     }

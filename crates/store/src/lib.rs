@@ -26,6 +26,8 @@
 #![forbid(unsafe_code)]
 
 mod append;
+mod audit;
+mod auditing;
 mod blob;
 mod chain;
 mod error;
@@ -36,16 +38,19 @@ mod gauges;
 mod ledger;
 mod list;
 mod options;
+mod origin;
 mod query;
 mod readers;
 mod removal;
 mod search;
+mod signature;
 mod sql;
 mod store;
 mod transact;
 mod writer;
 
 pub use append::{Append, Appended, Ceiling, FoldRow, JournalId, NewAnswer, NewEvent, NewStart, Reserve, Settle};
+pub use audit::{JournalRow, RawEvent};
 pub use blob::Blob;
 pub use chain::{HeadsVerified, Verified, VerifyError};
 pub use error::{AppendError, Invalid, OpenError, ReadError};
@@ -57,4 +62,5 @@ pub use options::{Limits, Options, Synchronous};
 pub use query::{Answer, Head};
 pub use removal::{Remove, Removed};
 pub use search::{Found, Hit, SearchError, SearchQuery, Snippet, Vocabulary, WordsKind};
+pub use signature::{Link, Signature};
 pub use store::Store;

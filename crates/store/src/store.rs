@@ -2,7 +2,6 @@
 
 use crate::append::{Append, Appended, FoldRow, JournalId};
 use crate::blob;
-use crate::chain::{self, HeadsProgress, HeadsVerified, Progress, Verified, VerifyError};
 use crate::error::{AppendError, OpenError, ReadError};
 use crate::file::File;
 use crate::fork::Fork;
@@ -22,22 +21,24 @@ use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::runtime;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use wire::{BlobHash, Record};
 
 /// The journal. Cheap to clone. When the last clone is dropped, the store writes what is queued and closes itself;
 /// [`Store::close`] does the same and says when it is done.
 #[derive(Clone)]
 pub struct Store {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
-struct Shared {
-    jobs: Jobs,
+pub(crate) struct Shared {
+    pub(crate) jobs: Jobs,
     readers: Readers,
     gauges: Arc<Gauges>,
     file: File,
-    limits: Limits,
+    pub(crate) limits: Limits,
+    /// How many links were added.
+    pub(crate) appended: watch::Receiver<u64>,
     /// The line of the thread of search, if there is one.
     search: Option<search::Handle>,
     /// Bounds the forks and removals that are asked for at once.
@@ -45,7 +46,7 @@ struct Shared {
 }
 
 /// Who writes.
-enum Jobs {
+pub(crate) enum Jobs {
     /// The writer's thread takes them from here.
     Thread(mpsc::Sender<Job>),
     /// Whoever asks writes; `None` when the store is closed.
@@ -53,7 +54,7 @@ enum Jobs {
 }
 
 impl Jobs {
-    async fn send(&self, job: Job) -> Result<(), AppendError> {
+    pub(crate) async fn send(&self, job: Job) -> Result<(), AppendError> {
         match self {
             Jobs::Thread(queue) => queue.send(job).await.map_err(|_| AppendError::Closed),
             Jobs::Inline(writer) => {
@@ -108,7 +109,9 @@ impl Store {
             drop(handle);
             start("journal-search", move || indexer.run(&line))?;
         }
-        let writer = Writer::new(file.clone(), options, connection, readers.clone(), gauges.clone(), bell);
+        let (tell, appended) = watch::channel(0);
+        let told = (bell, tell);
+        let writer = Writer::new(file.clone(), options, connection, readers.clone(), gauges.clone(), told);
         let jobs = if inline {
             Jobs::Inline(Mutex::new(Some(writer)))
         } else {
@@ -118,7 +121,7 @@ impl Store {
             Jobs::Thread(jobs)
         };
         let chores = Arc::new(Semaphore::new(CHORES_AT_ONCE));
-        Ok(Store { shared: Arc::new(Shared { jobs, readers, gauges, file, limits, search, chores }) })
+        Ok(Store { shared: Arc::new(Shared { jobs, readers, gauges, file, limits, appended, search, chores }) })
     }
 
     /// Appends, and answers when it is on disk. Cancel-safe: dropping the future before the append is queued means that
@@ -299,27 +302,6 @@ impl Store {
         self.read(move |c| query::partials(c, session)).await
     }
 
-    /// Computes the chain of a journal anew, up to the head that it has now. A journal that does not exist has no events.
-    pub async fn verify(&self, journal: JournalId) -> Result<Verified, VerifyError> {
-        let mut at = Progress::START;
-        if let Some(head) = self.head(journal).await? {
-            while at.seq < head.seq {
-                at = self.read(move |c| chain::verify_page(c, journal, head, at)).await?;
-            }
-        }
-        Ok(Verified { events: at.seq.0, forgotten: at.forgotten, hash: at.hash })
-    }
-
-    /// Computes the chain of heads anew and compares it with the journals, so that a journal that is gone shows.
-    pub async fn verify_heads(&self) -> Result<HeadsVerified, VerifyError> {
-        let mut at = HeadsProgress::START;
-        while !at.ended {
-            at = self.read(move |c| chain::verify_links(c, at)).await?;
-        }
-        let (journals, removed) = self.read(chain::compare_heads).await?;
-        Ok(HeadsVerified { links: at.place, journals, removed, hash: at.hash })
-    }
-
     /// How the store is.
     pub fn health(&self) -> Health {
         self.shared.gauges.health()
@@ -344,12 +326,15 @@ impl Store {
         Ok((Ticket::new(answer, permit), waiting))
     }
 
-    async fn ask<T>(&self, job: Job, answer: oneshot::Receiver<Result<T, AppendError>>) -> Result<T, AppendError> {
+    pub(crate) async fn ask<T>(&self, job: Job, answer: oneshot::Receiver<Result<T, AppendError>>) -> Result<T, AppendError> {
         self.shared.jobs.send(job).await?;
         answer.await.unwrap_or(Err(AppendError::Closed))
     }
 
-    async fn read<T, E>(&self, read: impl FnOnce(&Connection) -> Result<T, E> + Send + 'static) -> Result<T, E>
+    pub(crate) async fn read<T, E>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<ReadError> + Send + 'static,

@@ -14,6 +14,7 @@ use crate::options::Options;
 use crate::readers::Readers;
 use crate::removal::{self, Remove, Removed};
 use crate::search::Bell;
+use crate::signature::{self, Signature};
 use crate::sql::{GroupFailure, Refusal};
 use crate::transact::{self, Salts};
 use agent::{EffectId, Epoch, SessionId};
@@ -22,7 +23,7 @@ use rusqlite::Connection;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::runtime::Runtime;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, warn};
 
 /// Bytes of a page in the write-ahead log, with its own header.
@@ -38,6 +39,8 @@ pub(crate) enum Job {
     Fork(Box<Fork>, Ticket<Appended>),
     /// Copy the log into the database now.
     Checkpoint(oneshot::Sender<Result<(), AppendError>>),
+    /// Empty the log, so that nothing of what was forgotten is left in it; says whether it was done.
+    Scrub(oneshot::Sender<bool>),
     /// End, after all that was queued before.
     Close(oneshot::Sender<()>),
 }
@@ -46,6 +49,7 @@ pub(crate) enum Job {
 pub(crate) enum Write {
     Append(Box<Append>, oneshot::Sender<Result<Appended, AppendError>>),
     Partial(Box<Partial>, oneshot::Sender<Result<(), AppendError>>),
+    Sign(Box<Signature>, oneshot::Sender<Result<(), AppendError>>),
     /// Answered when all is swept, which is done in slices.
     Remove(Remove, Ticket<Removed>),
 }
@@ -82,7 +86,7 @@ impl Write {
                 Ok(Done::Appended(_) | Done::Saved) => unreachable!("a removal is answered as a removal"),
                 Err(error) => ticket.answer(Err(error)),
             },
-            Write::Partial(_, waiting) => {
+            Write::Partial(_, waiting) | Write::Sign(_, waiting) => {
                 let _ = waiting.send(outcome.map(|_| ()));
             }
         }
@@ -102,6 +106,8 @@ pub(crate) struct Writer {
     chores: Chores,
     /// Tells the index of search that there is something new.
     bell: Bell,
+    /// How many links were added since the store was opened.
+    appended: watch::Sender<u64>,
     /// Failures since the last group that was committed.
     strikes: u32,
     /// Frames in the log, told by SQLite at each commit.
@@ -119,7 +125,7 @@ impl Writer {
         connection: Connection,
         readers: Readers,
         gauges: Arc<Gauges>,
-        bell: Bell,
+        (bell, appended): (Bell, watch::Sender<u64>),
     ) -> Writer {
         let mut writer = Writer {
             file,
@@ -130,6 +136,7 @@ impl Writer {
             salts: Salts::default(),
             chores: Chores::left(&connection),
             bell,
+            appended,
             strikes: 0,
             frames: Arc::default(),
             frames_copied: 0,
@@ -148,6 +155,9 @@ impl Writer {
             Some(Job::Fork(fork, ticket)) => self.chores.fork(fork, ticket),
             Some(Job::Checkpoint(waiting)) => {
                 let _ = waiting.send(self.checkpoint());
+            }
+            Some(Job::Scrub(waiting)) => {
+                let _ = waiting.send(self.clear_log());
             }
             Some(Job::Close(waiting)) => {
                 self.end();
@@ -178,6 +188,9 @@ impl Writer {
                 Some(Job::Fork(fork, ticket)) => self.chores.fork(fork, ticket),
                 Some(Job::Checkpoint(waiting)) => {
                     let _ = waiting.send(self.checkpoint());
+                }
+                Some(Job::Scrub(waiting)) => {
+                    let _ = waiting.send(self.clear_log());
                 }
                 Some(Job::Close(waiting)) => {
                     closed = Some(waiting);
@@ -235,6 +248,8 @@ impl Writer {
                     count(&self.gauges.commits);
                     self.bell.ring();
                     self.chores.resume();
+                    let appended = outcomes.iter().filter(|outcome| matches!(outcome, Ok(Done::Appended(_)))).count();
+                    self.tell_appended(appended as u64);
                 }
                 for (write, outcome) in group.into_iter().zip(outcomes) {
                     if let Some(removal) = write.answer(outcome) {
@@ -247,6 +262,13 @@ impl Writer {
                 self.open_anew(&cause);
                 refuse(group, &AppendError::OutcomeUnknown);
             }
+        }
+    }
+
+    /// Tells whoever signs how many links there are more. Where nobody listens it costs nothing.
+    fn tell_appended(&self, links: u64) {
+        if links > 0 {
+            self.appended.send_modify(|all| *all += links);
         }
     }
 
@@ -432,6 +454,7 @@ fn write_one(connection: &Connection, write: &Write, options: &Options, salts: &
             let Partial { session, epoch, effect, text } = &**partial;
             transact::save_partial(connection, *session, *epoch, *effect, text, &options.limits).map(|()| Done::Saved)
         }
+        Write::Sign(new, _) => signature::keep(connection, new).map(|()| Done::Saved),
         Write::Remove(remove, _) => {
             removal::mark(connection, remove).map(|(journal, events)| Done::Removed(journal, events))
         }

@@ -358,6 +358,28 @@ pub struct Tightened {
     pub name: String,
     /// What the call is about, for people.
     pub about: String,
+/// `event.forgotten`: why, and what the canvas is from here on at the paths whose bytes went.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Forgotten {
+    /// Why, in the words of whoever wished it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Paths that the events which are left name, where these alone would add up to something else.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub paths: Vec<PathLeft>,
+}
+
+/// What the canvas is at a path after a forgetting. A path that leaves the canvas has neither base nor current state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PathLeft {
+    /// The path.
+    pub path: RelPath,
+    /// Its base.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<FileState>,
+    /// Its current state.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub current: Option<FileState>,
 }
 
 /// `budget.exhausted`: what it would have taken.

@@ -3,6 +3,7 @@
 //!
 //! Deliberately absent: anything that performs. Nothing here opens a file or a socket.
 
+pub mod audit;
 pub mod body;
 pub mod chain;
 pub mod change;

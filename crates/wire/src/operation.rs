@@ -63,6 +63,7 @@ operations! {
     SESSION_GET "sessions.get" "GET" "/v1/sessions/{session}" Some("sessions show"), Read, "One session.";
     SESSION_UPDATE "sessions.update" "PATCH" "/v1/sessions/{session}" Some("sessions title"), Write, "Gives a session another title.";
     SESSION_REMOVE "sessions.remove" "DELETE" "/v1/sessions/{session}" Some("sessions rm"), Accept, "Removes a session with all its words.";
+    SESSION_REDACT "sessions.redact" "POST" "/v1/sessions/{session}/redact" Some("sessions redact"), Accept, "Takes the words of events out of the journal, and out of the forks that copied them.";
     SESSION_FORK "sessions.fork" "POST" "/v1/sessions/{session}/fork" Some("sessions fork"), Write, "Opens a session that begins as a copy of another one.";
     SESSION_CONTEXT "sessions.context" "GET" "/v1/sessions/{session}/context" Some("context show"), Read, "What the next model call would be given.";
     SESSION_PROMPT "sessions.prompt" "POST" "/v1/sessions/{session}/prompts" Some("ask"), Write, "Says something to a session.";
@@ -70,6 +71,9 @@ operations! {
     SESSION_BLOB "sessions.blob" "GET" "/v1/sessions/{session}/blobs/{blob}" None, Read, "A long text or a file that an update refers to.";
     SESSION_CANCEL "sessions.cancel" "POST" "/v1/sessions/{session}/cancel" Some("cancel"), Write, "Cancels the running turn.";
     SESSION_ANSWER "sessions.answer" "POST" "/v1/sessions/{session}/approvals/{approval}" Some("approve"), Accept, "Answers a question.";
+    AUDIT_VERIFY "audit.verify" "GET" "/v1/audit/verify" Some("audit verify"), Read, "Computes all chains anew and checks signatures and blobs: an answer in JSON, or a stream with progress (text/event-stream).";
+    AUDIT_EXPORT "audit.export" "GET" "/v1/audit/export" Some("audit export"), Read, "A bundle of JSON lines with which somebody else can check the chains without tinkerbell.";
+    AUDIT_SIGN "audit.sign" "POST" "/v1/audit/sign" Some("audit sign"), Write, "Signs the chain of heads as it stands now.";
     CANVAS_GET "canvas.get" "GET" "/v1/sessions/{session}/canvas" Some("diff --stat"), Read, "What the canvas holds that is not accepted.";
     CANVAS_DIFF "canvas.diff" "GET" "/v1/sessions/{session}/canvas/diff" Some("diff"), Read, "The canvas as a patch.";
     CANVAS_HUNKS "canvas.hunks" "GET" "/v1/sessions/{session}/canvas/hunks" Some("accept --patch"), Read, "The canvas in hunks, for choosing among them.";

@@ -5,7 +5,7 @@ use super::value::Tracked;
 use super::{Fold, Step, StepKind, StepStatus};
 use agent::{AcceptOutcome, Event, Micros, Seq, ToolOutcome};
 use serde::de::DeserializeOwned;
-use wire::body::{AcceptEnd, Moved, Rebased, ToolEnd};
+use wire::body::{AcceptEnd, Forgotten, Moved, PathLeft, Rebased, ToolEnd};
 use wire::{Change, Changeset};
 
 impl Fold {
@@ -39,6 +39,12 @@ impl Fold {
                 self.history.take_accept_back(*undoes);
                 let title = format!("took the accept of {} back", paths_of(&bases));
                 self.record(seq, at, StepKind::AcceptUndone, title, Vec::new(), bases);
+            }
+            Event::EventForgotten { .. } => {
+                let Some(Forgotten { paths, .. }) = read(body) else { return };
+                for PathLeft { path, base, current } in paths {
+                    self.paths.insert(path, Tracked { base, current });
+                }
             }
             _ => {}
         }

@@ -10,6 +10,7 @@
 //! Deliberately absent: bytes. A fold knows hashes; bytes are in the journal and in the work tree.
 
 mod apply;
+mod forgetting;
 mod history;
 mod moves;
 mod step;

@@ -1,7 +1,7 @@
 //! The loop of a conversation: what comes, and what it means.
 
 use super::editor::{Action, Editor};
-use super::history::History;
+use super::history::{HISTORY_FILE, History};
 use super::keys::{Decoder, Key};
 use super::tty::Tty;
 use crate::client::Client;
@@ -25,8 +25,6 @@ use wire::{Code, Problem};
 
 /// An escape that nothing follows for so long is a key of its own.
 const ESCAPE_PAUSE: Duration = Duration::from_millis(40);
-/// The name of the file of what was typed, in the state directory.
-const HISTORY_FILE: &str = "chat_history";
 /// Somebody ended the process, as a shell reports it.
 const ENDED: Exit = Exit(143);
 /// What can be done with what a turn changed.

@@ -8,6 +8,8 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+/// The name of the file of what was typed, in the state directory.
+pub(super) const HISTORY_FILE: &str = "chat_history";
 /// How many texts are kept.
 const MAX_ENTRIES: usize = 1_000;
 /// The longest text that is kept, in bytes.
@@ -101,6 +103,21 @@ impl History {
     }
 }
 
+/// Takes texts out of the history in a state directory, for they are forgotten everywhere.
+pub(crate) fn forget_typed(state_dir: &Path, texts: &[String]) -> io::Result<()> {
+    let path = state_dir.join(HISTORY_FILE);
+    let kept = match read(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        other => other?,
+    };
+    let entries: Vec<String> = kept.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let same = |entry: &String| texts.iter().any(|text| text.trim() == entry.trim());
+    if !entries.iter().any(same) {
+        return Ok(());
+    }
+    rewrite(&path, &entries.into_iter().filter(|entry| !same(entry)).collect::<Vec<_>>())
+}
+
 /// Leaves out the oldest entries, so that neither their number nor their bytes are more than is kept; how many.
 fn bound(entries: &mut Vec<String>) -> usize {
     let mut bytes = 0;
@@ -149,6 +166,19 @@ fn holds_key(text: &str) -> bool {
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn what_is_forgotten_is_taken_out_and_the_rest_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        forget_typed(dir.path(), &["x".to_owned()]).unwrap();
+        let path = dir.path().join(HISTORY_FILE);
+        let mut history = History::open(path.clone());
+        for text in ["one", "a secret\nof two lines", "three"] {
+            history.add(text).unwrap();
+        }
+        forget_typed(dir.path(), &["a secret\nof two lines ".to_owned()]).unwrap();
+        assert_eq!(std::fs::read_to_string(path).unwrap(), "\"one\"\n\"three\"\n");
+    }
 
     #[test]
     fn what_was_typed_is_there_again_and_nobody_else_reads_it() {

@@ -1,11 +1,14 @@
 //! `sessions rm`: removes sessions with all their words.
 
+use crate::commands::sessions_redact;
 use crate::confirm::confirm;
 use crate::current::{self, Which};
 use crate::error::Error;
 use crate::plain;
 use crate::request::Request;
 use crate::run::{Context, Exit, Starting};
+use crate::screen::NOTE;
+use crate::typed;
 use crate::words;
 use wire::rest::{Removed, SessionRow, SessionStatus};
 use wire::{Code, Problem, operation};
@@ -53,11 +56,14 @@ impl Remove {
             return Ok(Exit::BAD);
         }
         for row in &rows {
+            // One that cannot be read any more must be removable all the same.
+            let said = typed::prompts(&mut client, row.id, None).unwrap_or_default();
             let mut request = Request::new(&operation::SESSION_REMOVE)?.at("session", row.id);
             if self.force {
                 request = request.query("force", true);
             }
             let answer = client.call(&request)?;
+            typed::forget(context, &said)?;
             if context.globals.json {
                 context.print_json(&answer.body)?;
                 continue;
@@ -65,8 +71,23 @@ impl Remove {
             let removed: Removed = answer.read()?;
             let events = words::count(removed.events, "event");
             context.screen.out().line(&format!("removed {} with {events}", removed.session))?;
+            told_rest(context, &removed)?;
         }
         Ok(Exit::GOOD)
+    }
+}
+
+/// Says where its words still are.
+fn told_rest(context: &mut Context, removed: &Removed) -> Result<(), Error> {
+    if !removed.forks.is_empty() {
+        let forks: Vec<String> = removed.forks.iter().map(|fork| current::short(*fork)).collect();
+        let what = format!("! forks still hold what they copied of it: {}", forks.join(" "));
+        context.screen.remark(NOTE, &what)?;
+    }
+    sessions_redact::in_snapshots(context, &removed.snapshots)?;
+    match removed.cleared {
+        true => Ok(()),
+        false => context.screen.remark(NOTE, sessions_redact::NOT_CLEARED),
     }
 }
 
@@ -106,10 +127,10 @@ mod tests {
         let refused = run(daemon(&[&view]), &["sessions", "rm", SESSION]);
         let problem = refused.problem.unwrap();
         assert!(problem.detail.contains("Remove ses_01kav9ft000000000000000007 \"a\" for good?"), "{problem}");
-        let removed = format!("{{\"session\":\"{SESSION}\",\"events\":9}}");
-        let done = run(daemon(&[&view, &removed]), &["sessions", "rm", "--yes", SESSION, SESSION]);
+        let removed = format!("{{\"session\":\"{SESSION}\",\"events\":9,\"cleared\":true}}");
+        let done = run(daemon(&[&view, "{\"events\":[]}", &removed]), &["sessions", "rm", "--yes", SESSION, SESSION]);
         assert_eq!(done.out, format!("removed {SESSION} with 9 events\n"));
-        assert!(done.heard[1].starts_with(&format!("DELETE /v1/sessions/{SESSION} ")), "{:?}", done.heard);
+        assert!(done.heard[2].starts_with(&format!("DELETE /v1/sessions/{SESSION} ")), "{:?}", done.heard);
     }
 
     #[test]
@@ -120,8 +141,8 @@ mod tests {
         let remedy = "wait for it, or `tinkerbell sessions rm --force 00000007` to cancel it first";
         assert_eq!((problem.code, problem.remedy.as_deref()), (Code::Conflict, Some(remedy)));
         let removed = format!("{{\"session\":\"{SESSION}\",\"events\":11}}");
-        let done = run(daemon(&[&busy, &removed]), &["sessions", "rm", "-yf", SESSION, "--json"]);
+        let done = run(daemon(&[&busy, "{\"events\":[]}", &removed]), &["sessions", "rm", "-yf", SESSION, "--json"]);
         assert_eq!(done.out, format!("{removed}\n"));
-        assert!(done.heard[1].starts_with(&format!("DELETE /v1/sessions/{SESSION}?force=true ")), "{:?}", done.heard);
+        assert!(done.heard[2].starts_with(&format!("DELETE /v1/sessions/{SESSION}?force=true ")), "{:?}", done.heard);
     }
 }

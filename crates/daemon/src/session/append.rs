@@ -172,6 +172,7 @@ impl Owner {
         append.facts = written.iter().map(|drafted| drafted.event.clone()).collect();
         append.starts = starts.iter().map(DraftedStart::to_store).collect();
         append.waking = self.waking;
+        append.forget = self.forgetting.clone();
         append.row = Some(self.row(&batch.after, at));
         append.answer = answer.or_else(|| self.kept.clone());
         let appended = house.store.append(append).await?;
@@ -179,6 +180,7 @@ impl Owner {
         self.claimed = true;
         self.lost.clear();
         self.unwritten.clear();
+        self.forgetting.clear();
         self.kept = None;
         self.profile.updated = at;
         self.state = std::mem::take(&mut batch.after);
@@ -432,5 +434,6 @@ fn concerns_canvas(event: &Event) -> bool {
             | AcceptStarted { .. }
             | AcceptFinished { .. }
             | AcceptUndone { .. }
+            | EventForgotten { .. }
     )
 }

@@ -2,6 +2,7 @@
 
 use super::attach::Attached;
 use super::live::Watch;
+use super::redact::{Gone, Wish};
 use agent::{EffectId, ModelName, Seq};
 use tokio::sync::oneshot;
 use wire::rest::{
@@ -156,6 +157,13 @@ pub(crate) enum Command {
         /// Its head.
         reply: Reply<Seq>,
     },
+    /// Forget the words of events.
+    Redact {
+        /// Which, with why and what else goes.
+        wish: Wish,
+        /// What went.
+        reply: Reply<Gone>,
+    },
     /// Change the canvas or the work tree; waits for a border between steps.
     Change(Change),
 }
@@ -229,6 +237,7 @@ impl Command {
             Command::Diff { reply, .. } | Command::Show { reply, .. } => with(reply, problem),
             Command::Log { reply } => with(reply, problem),
             Command::File { reply, .. } => with(reply, problem),
+            Command::Redact { reply, .. } => with(reply, problem),
             Command::Change(change) => change.refuse(problem),
         }
     }

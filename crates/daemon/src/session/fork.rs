@@ -6,6 +6,7 @@ use super::perform::unreadable;
 use super::saying::titled;
 use crate::house::House;
 use agent::{Epoch, Event, Money, Seq, SessionId};
+use std::sync::Arc;
 use store::{Append, AppendError, Fork, JournalId, NewEvent, Remove, SessionRow};
 use wire::rest::{ForkRequest, Forked, Removed, SessionStatus};
 use wire::{Code, Header, Problem, body};
@@ -32,8 +33,10 @@ pub(crate) async fn fork(house: &House, parent: SessionId, request: ForkRequest)
     Ok(Forked { session, seq: at_seq.next(), parent, at_seq })
 }
 
-/// Removes a session whose owner has left.
-pub(crate) async fn remove(house: &House, session: SessionId) -> Result<Removed, Problem> {
+/// Removes a session whose owner has left, from the picture in git as well. Says where its words still are.
+pub(crate) async fn remove(house: &Arc<House>, session: SessionId) -> Result<Removed, Problem> {
+    let listed = house.store.session(session).await.map_err(unreadable)?;
+    let forks = house.store.copies(session).await.map_err(unreadable)?;
     let head = house.store.head(JournalId::Session(session)).await.map_err(unreadable)?;
     let epoch = head.ok_or_else(|| no_such_session(session))?.epoch;
     let generation = house.generation;
@@ -41,7 +44,27 @@ pub(crate) async fn remove(house: &House, session: SessionId) -> Result<Removed,
     if !removed.cleared {
         tracing::warn!(%session, "the words of a removed session are still in files; they go with later writes");
     }
-    Ok(Removed { session, events: removed.events })
+    let erased = match listed {
+        Some(listed) => erase_picture(house, listed.row.workspace).await,
+        None => true,
+    };
+    let (events, cleared) = (removed.events, removed.cleared && erased);
+    let forks = forks.into_iter().map(|(fork, _)| fork).collect();
+    Ok(Removed { session, events, cleared, forks, snapshots: Vec::new() })
+}
+
+/// Throws the picture of a workspace away: git keeps what a branch no longer names. It is drawn anew when somebody looks.
+pub(super) async fn erase_picture(house: &Arc<House>, workspace: String) -> bool {
+    let at = house.clone();
+    let erased = house.tasks.chore(move || at.pictures.erase(&workspace)).await;
+    match erased {
+        Some(Ok(())) => true,
+        Some(Err(error)) => {
+            tracing::warn!(%error, "the picture in git still has what was forgotten");
+            false
+        }
+        None => false,
+    }
 }
 
 fn refused(error: AppendError) -> Problem {

@@ -23,10 +23,10 @@ const ENDS: usize = 64;
 const PAGE: usize = 256;
 
 /// What folds and events add up to.
-struct Loaded {
-    state: State,
-    canvas: Fold,
-    folded: Seq,
+pub(super) struct Loaded {
+    pub(super) state: State,
+    pub(super) canvas: Fold,
+    pub(super) folded: Seq,
 }
 
 impl Owner {
@@ -79,6 +79,7 @@ impl Owner {
             running: BTreeMap::new(),
             timers: BTreeMap::new(),
             unwritten: Vec::new(),
+            forgetting: Vec::new(),
             kept: None,
             behind: None,
             waking: true,
@@ -186,7 +187,7 @@ impl Owner {
 }
 
 /// Reads folds and the events after them.
-async fn load(house: &House, id: SessionId) -> Result<Loaded, ReadError> {
+pub(super) async fn load(house: &House, id: SessionId) -> Result<Loaded, ReadError> {
     let state = fold::<State>(house, id, STATE_FOLD, STATE_FORMAT).await?;
     let canvas = fold::<Fold>(house, id, CANVAS_FOLD, Fold::FORMAT).await?;
     let (mut state, mut canvas, folded) = match (state, canvas) {
@@ -216,6 +217,21 @@ pub(super) async fn whole_canvas(house: &House, id: SessionId) -> Result<Fold, R
         for record in &page {
             let header = header_of(record)?;
             canvas.apply(record.seq, header.at, &header.event, record.body.as_deref().unwrap_or("{}"));
+        }
+    }
+}
+
+/// The canvas as it would be without the words of these events.
+pub(super) async fn canvas_without(house: &House, id: SessionId, seqs: &[Seq]) -> Result<Fold, ReadError> {
+    let (mut canvas, mut at) = (Fold::default(), Seq(0));
+    loop {
+        let page = house.store.events(JournalId::Session(id), at, PAGE).await?;
+        let Some(last) = page.last() else { return Ok(canvas) };
+        at = last.seq;
+        for record in &page {
+            let header = header_of(record)?;
+            let body = record.body.as_deref().filter(|_| seqs.binary_search(&record.seq).is_err());
+            canvas.apply(record.seq, header.at, &header.event, body.unwrap_or("{}"));
         }
     }
 }

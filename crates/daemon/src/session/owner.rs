@@ -66,6 +66,8 @@ pub(crate) struct Owner {
     pub(super) timers: BTreeMap<EffectId, (Timer, Instant)>,
     /// Outcomes that are not on disk yet.
     pub(super) unwritten: Vec<Fact>,
+    /// Events whose words go with the next append.
+    pub(super) forgetting: Vec<Seq>,
     /// The answer that belongs to what is not written yet.
     pub(super) kept: Option<NewAnswer>,
     /// The last append failed, so what follows from the state may not be on disk: when it is tried again, and how long
@@ -285,6 +287,7 @@ impl Owner {
             Command::Show { step, reply } => answer(reply, self.show(step).await),
             Command::Log { reply } => answer(reply, self.log().await),
             Command::File { path, reply } => answer(reply, self.file(path).await),
+            Command::Redact { wish, reply } => answer(reply, self.redact(wish).await),
             Command::Change(change) if self.stopping => change.refuse(draining()),
             Command::Change(change) if self.stuck.is_some() => {
                 change.refuse(self.stuck.as_ref().map_or_else(draining, Stuck::problem));

@@ -231,7 +231,7 @@ pub(super) fn titled(title: &str, secrets: &Secrets) -> Result<String, Problem> 
 }
 
 /// The first words of a prompt.
-fn title_of(text: &str) -> String {
+pub(super) fn title_of(text: &str) -> String {
     let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
     match line.char_indices().nth(TITLE_CHARS) {
         Some((end, _)) => format!("{}…", line[..end].trim_end()),

@@ -202,7 +202,7 @@ impl Writer {
 
     /// Copies the whole log into the database and empties it, so that nothing of what was swept is left there. Readers
     /// stand still meanwhile. Says whether that could be done: another program's reader may be in the way.
-    fn clear_log(&mut self) -> bool {
+    pub(super) fn clear_log(&mut self) -> bool {
         let paused = self.readers.pause();
         let Some(connection) = &self.connection else { return false };
         let outcome = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |row| row.get::<_, i64>(0));

@@ -1,6 +1,6 @@
 //! Files: made private, recognised, refused when they are not ours, and the first version's tables for ever readable.
 
-use crate::world::{Owner, World, model_call, session};
+use crate::world::{NOW, Owner, World, model_call, said, session};
 use agent::{Epoch, Generation, Micros, ModelName, Money, Seq};
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
@@ -8,8 +8,8 @@ use std::fmt::Write as _;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use store::{
-    Account, Blob, Ceiling, FoldRow, Head, JournalId, ListQuery, ListRow, NewAnswer, NewStart, OpenError, Options,
-    Reserve, SessionRow, Settle, Store,
+    Account, Append, Blob, Ceiling, FoldRow, Fork, Head, JournalId, ListQuery, ListRow, NewAnswer, NewStart, OpenError,
+    Options, Reserve, SessionRow, Settle, Signature, Store,
 };
 use wire::BlobHash;
 
@@ -75,7 +75,7 @@ fn what_is_not_a_journal_is_refused_and_left_as_it_is() {
 fn a_newer_version_is_refused_with_both_numbers() {
     let newer = journal_with("PRAGMA user_version = 99");
     let error = refused(&newer);
-    assert!(matches!(error, OpenError::Newer { found: 99, known: 1, .. }), "{error}");
+    assert!(matches!(error, OpenError::Newer { found: 99, known: 2, .. }), "{error}");
     assert!(matches!(refused(&journal_with("PRAGMA user_version = 0")), OpenError::Foreign { .. }));
 }
 
@@ -130,13 +130,36 @@ async fn the_golden_journal_of_version_1_says_what_it_always_said() {
     store.verify_heads().await.unwrap();
 }
 
+/// The same of version 2, which knows signatures and where forks come from.
+#[tokio::test]
+async fn the_golden_journal_of_version_2_says_what_it_always_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let connection = Connection::open(dir.path().join("journal.db")).unwrap();
+    connection.execute_batch(&format!("PRAGMA foreign_keys = OFF; {}", read_golden("v2.sql"))).unwrap();
+    connection.close().unwrap();
+    let store = Store::open(dir.path(), Options::default()).unwrap();
+    assert_eq!(summary(&store).await + &summary_of_version_2(&store).await, read_golden("v2.txt"));
+}
+
+/// The migrations, as they were released.
+const MIGRATIONS: [&str; 2] = [include_str!("../../src/schema/0001.sql"), include_str!("../../src/schema/0002.sql")];
+
 /// Whoever edits the tables of a released version, instead of adding a version, is told.
 #[test]
-fn the_tables_of_version_1_are_those_of_the_golden_journal() {
+fn the_tables_of_each_version_are_those_of_its_golden_journal() {
+    for version in 1..=MIGRATIONS.len() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(&MIGRATIONS[..version].concat()).unwrap();
+        let pragmas = format!("PRAGMA application_id = 1953066603; PRAGMA user_version = {version};");
+        connection.execute_batch(&pragmas).unwrap();
+        let golden = read_golden(&format!("v{version}.sql"));
+        assert_eq!(golden.split("-- rows").next().unwrap(), schema(&connection), "version {version}");
+    }
     let dir = tempfile::tempdir().unwrap();
     drop(Store::open(dir.path(), Options::default()).unwrap());
     let connection = Connection::open(dir.path().join("journal.db")).unwrap();
-    assert_eq!(read_golden("v1.sql").split("-- rows").next().unwrap(), schema(&connection));
+    let newest = read_golden(&format!("v{}.sql", MIGRATIONS.len()));
+    assert_eq!(newest.split("-- rows").next().unwrap(), schema(&connection));
 }
 
 /// Makes the golden files. To be run once for a version, never again for one that was released.
@@ -145,7 +168,9 @@ fn the_tables_of_version_1_are_those_of_the_golden_journal() {
 async fn write_the_golden_journal() {
     let world = World::new();
     furnish(&world).await;
-    std::fs::write(golden("v1.txt"), summary(&world.store).await).unwrap();
+    furnish_version_2(&world).await;
+    let text = summary(&world.store).await + &summary_of_version_2(&world.store).await;
+    std::fs::write(golden("v2.txt"), text).unwrap();
     let file = world.file();
     world.store.close().await;
     let connection = Connection::open(file).unwrap();
@@ -156,7 +181,7 @@ async fn write_the_golden_journal() {
     for table in tables {
         rows(&connection, &table, &mut dump);
     }
-    std::fs::write(golden("v1.sql"), dump).unwrap();
+    std::fs::write(golden("v2.sql"), dump).unwrap();
 }
 
 fn schema(connection: &Connection) -> String {
@@ -236,6 +261,33 @@ async fn furnish(world: &World) {
     (draft.forget, draft.waking) = (vec![Seq(3)], true);
     draft.folds = vec![FoldRow { kind: "state".into(), format: 7, seq: Seq(6), bytes: b"a fold".to_vec() }];
     owner.send(draft).await.unwrap();
+}
+
+/// A fork, and a signature that nobody could check: the store keeps what it is given.
+async fn furnish_version_2(world: &World) {
+    let mut append = Append::new(JournalId::Session(session(2)), Epoch(1), Generation(2), Seq(4));
+    append.facts = vec![said(append.journal, Seq(5), "forked")];
+    world.store.fork(Fork { from: session(1), append }).await.unwrap();
+    let link = world.store.last_link().await.unwrap().unwrap();
+    let state = world.store.state_name().await.unwrap().unwrap();
+    let (place, hash, at) = (link.place, link.hash, NOW);
+    let signature = Signature { place, hash, at, state, key: [7; 32], signature: [8; 64] };
+    world.store.keep_signature(signature).await.unwrap();
+}
+
+async fn summary_of_version_2(store: &Store) -> String {
+    let mut text = String::new();
+    for Signature { place, hash, at, state, key, signature } in store.signatures(0, 99, 99).await.unwrap() {
+        let (key, signature) = (wire::audit::hex(&key), wire::audit::hex(&signature));
+        writeln!(text, "signature {place} {hash} {} {state} {key} {signature}", at.0).unwrap();
+    }
+    for (copy, upto) in store.copies(session(1)).await.unwrap() {
+        writeln!(text, "copy {copy} {upto}").unwrap();
+    }
+    for (original, upto) in store.originals(session(2)).await.unwrap() {
+        writeln!(text, "original {original} {upto}").unwrap();
+    }
+    text
 }
 
 /// Everything that can be read of a furnished store, as text that depends on no derived `Debug` of other rooms.

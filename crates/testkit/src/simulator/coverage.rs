@@ -59,11 +59,13 @@ kinds! {
     AcceptStarted = "accept.started"
     AcceptFinished = "accept.finished"
     AcceptUndone = "accept.undone"
+    EventForgotten = "event.forgotten"
     DaemonBegan = "daemon.began"
     DaemonEnded = "daemon.ended"
     ConfigReloaded = "config.reloaded"
     ConfigRejected = "config.rejected"
     ConfigReverted = "config.reverted"
+    AuditKey = "audit.key"
 }
 
 impl Coverage {
@@ -153,10 +155,13 @@ fn limit_word(limit: Limit) -> &'static str {
 }
 
 fn expected() -> Vec<(&'static str, &'static str)> {
-    // A fork is made by the store, out of the daemon's own words and limits, and configurations come from files:
-    // `agent/tests/routes.rs`, `testkit/tests/daily.rs` and `testkit/tests/reloads.rs` have what is left out here.
-    const ELSEWHERE: [&str; 7] = [
+    // A fork is made by the store, out of the daemon's own words and limits, configurations come from files, forgetting and
+    // keys are the daemon's: `agent/tests/routes.rs` and `testkit/tests` (`daily.rs`, `reloads.rs`, `forgetting.rs`,
+    // `auditing.rs`) have what is left out here.
+    const ELSEWHERE: [&str; 9] = [
         "session.forked",
+        "event.forgotten",
+        "audit.key",
         "context",
         "turn",
         "permission.tightened",

@@ -1,6 +1,7 @@
 //! Bodies of REST requests and answers. Unknown fields in requests are errors; unknown fields in answers are to be
 //! ignored by clients.
 
+mod audit;
 mod canvas;
 mod config;
 mod daemon;
@@ -9,6 +10,7 @@ mod models;
 mod prompt;
 mod sessions;
 
+pub use audit::*;
 pub use canvas::*;
 pub use config::*;
 pub use daemon::*;

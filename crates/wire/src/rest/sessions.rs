@@ -190,6 +190,16 @@ pub struct Removed {
     pub session: SessionId,
     /// How many events it had.
     pub events: u64,
+    /// Whether no byte is left in the journal's log and in the index of search. If not, they go with later writes or when
+    /// the daemon is next started.
+    #[serde(default)]
+    pub cleared: bool,
+    /// Forks that still hold copies of its beginning.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub forks: Vec<SessionId>,
+    /// Snapshots that were made before and still hold it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub snapshots: Vec<String>,
 }
 
 /// `sessions.search`.

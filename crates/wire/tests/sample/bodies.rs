@@ -139,12 +139,20 @@ fn of_tools() -> Vec<Written> {
 }
 
 fn of_the_canvas() -> Vec<Written> {
+    let (base, current) = (Some(file("x", Mode::Regular)), Some(file("y", Mode::Regular)));
+    let left = PathLeft { path: path("src/new.rs"), base, current };
+    let gone = PathLeft { path: path("src/old.rs"), base: None, current: None };
     written![
         FileState: [file("x", Mode::Regular), file("x", Mode::Executable), file("x", Mode::Symlink)],
         Change: [created(), changed(), deleted()],
         Moved: [Moved::default(), Moved { changes: vec![changed()] }],
         Rebased: [Rebased::default(), Rebased { bases: vec![changed()], changes: vec![deleted()] }],
         Conflict: [Conflict { paths: vec![changed(), deleted()] }],
+        Forgotten: [
+            Forgotten::default(),
+            Forgotten { reason: Some("a name".to_owned()), paths: vec![left.clone(), gone.clone()] },
+        ],
+        PathLeft: [left, gone],
     ]
 }
 

@@ -3,8 +3,8 @@
 use super::shapes::{MORNING, accept, effect, session};
 use agent::{
     AcceptOutcome, Access, Answer, CallFact, EffectKind, Epoch, Event, Failure, Generation, Interruption, Limit,
-    Micros, ModelName, Money, Question, Scope, Seq, SessionId, Stop, Tokens, ToolOutcome, TurnId, TurnOutcome, Usage,
-    Verdict,
+    Micros, ModelName, Money, PublicKey, Question, Scope, Seq, SessionId, Stop, Tokens, ToolOutcome, TurnId,
+    TurnOutcome, Usage, Verdict,
 };
 use wire::{Delta, DeltaKind, Header};
 
@@ -17,7 +17,7 @@ pub(crate) fn records() -> Vec<Header> {
     let numbered = (1_u64..).zip(events.into_iter().chain(more).flatten());
     numbered
         .map(|(seq, event)| {
-            let of_daemon = ["daemon.", "config."].iter().any(|noun| event.kind().starts_with(noun));
+            let of_daemon = ["daemon.", "config.", "audit."].iter().any(|noun| event.kind().starts_with(noun));
             let at = Micros(MORNING.0 + 1_001 * seq as i64);
             Header { seq: Seq(seq), at, session: (!of_daemon).then(session), event }
         })
@@ -198,6 +198,7 @@ fn about_accepts() -> Vec<Event> {
         finished(AcceptOutcome::Conflict, 0),
         finished(AcceptOutcome::Failed, 0),
         Event::AcceptUndone { effect, undoes: Seq(62), files: 3 },
+        Event::EventForgotten { seqs: vec![Seq(3), Seq(5)] },
     ]
 }
 
@@ -209,5 +210,6 @@ fn about_daemons() -> Vec<Event> {
         Event::ConfigReloaded { changed: 2 },
         Event::ConfigRejected { faults: 1 },
         Event::ConfigReverted {},
+        Event::AuditKey { key: PublicKey([0xa7; 32]) },
     ]
 }

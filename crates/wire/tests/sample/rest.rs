@@ -1,5 +1,6 @@
 //! A request or an answer of each shape, and again for each field that may be absent; a file for each room.
 
+mod audit;
 mod canvas;
 mod config;
 mod context;
@@ -23,6 +24,7 @@ pub(crate) fn rest() -> Vec<Written> {
         keys::samples(),
         config::samples(),
         daemon::samples(),
+        audit::samples(),
     ];
     of_rooms.into_iter().flatten().collect()
 }

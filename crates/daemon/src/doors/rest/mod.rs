@@ -1,6 +1,7 @@
 //! REST: the table of operations as routes. Handlers read, call the registry, and write; nothing else.
 
 mod answer;
+mod audit;
 mod canvas;
 mod daemon;
 mod models;

@@ -2,7 +2,7 @@
 
 use super::answer::{PROBLEM, Refusal, bad};
 use super::request::{House, last, takes_key};
-use super::{canvas, daemon, models, sessions};
+use super::{audit, canvas, daemon, models, sessions};
 use crate::clock::Clock;
 use crate::registry::Registry;
 use crate::secrets::Secrets;
@@ -65,6 +65,7 @@ fn handler(operation: &Operation) -> MethodRouter<Arc<Registry>> {
         "sessions.get" => get(sessions::view),
         "sessions.update" => patch(sessions::update),
         "sessions.remove" => delete(sessions::remove),
+        "sessions.redact" => post(sessions::redact),
         "sessions.fork" => post(sessions::fork),
         "sessions.context" => get(sessions::context),
         "sessions.prompt" => post(sessions::prompt),
@@ -72,6 +73,9 @@ fn handler(operation: &Operation) -> MethodRouter<Arc<Registry>> {
         "sessions.blob" => get(sessions::blob),
         "sessions.cancel" => post(sessions::cancel),
         "sessions.answer" => post(sessions::answer),
+        "audit.verify" => get(audit::verify),
+        "audit.export" => get(audit::export),
+        "audit.sign" => post(audit::sign),
         "canvas.get" => get(canvas::canvas),
         "canvas.diff" => get(canvas::diff),
         "canvas.hunks" => get(canvas::hunks),

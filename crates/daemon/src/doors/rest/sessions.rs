@@ -6,8 +6,8 @@ use super::updates::updates;
 use crate::doors::events::Journal;
 use crate::registry::Registry;
 use crate::session::{Attached, Prompt};
-use crate::{search, status};
-use agent::EffectId;
+use crate::{forgetting, search, status};
+use agent::{EffectId, Seq};
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
@@ -57,6 +57,10 @@ pub(super) async fn remove(State(registry): House, Path(session): Path<String>, 
         Some(other) => return Err(bad(format!("force is true or false, not {other:?}"))),
     };
     Ok(json(&registry.remove(id(&session)?, force).await?))
+}
+
+pub(super) async fn redact(State(registry): House, Path(session): Path<String>, body: Bytes) -> Answer {
+    Ok(json(&forgetting::redact(&registry, id(&session)?, read(&body)?).await?))
 }
 
 pub(super) async fn fork(State(registry): House, Path(session): Path<String>, body: Bytes) -> Answer {

@@ -64,7 +64,16 @@ fn of_moves() -> Vec<Written> {
     written![
         Cancelled: [Cancelled { turn: TurnId(3), seq: Seq(57) }],
         Forked: [Forked { session: fork, seq: Seq(42), parent: session(), at_seq: Seq(41) }],
-        Removed: [Removed { session: session(), events: 57 }],
+        Removed: [
+            Removed { session: session(), events: 57, cleared: true, forks: vec![], snapshots: vec![] },
+            Removed {
+                session: session(),
+                events: 57,
+                cleared: false,
+                forks: vec![fork],
+                snapshots: vec!["2026-11-23T09-00-00Z".to_owned()],
+            },
+        ],
     ]
 }
 

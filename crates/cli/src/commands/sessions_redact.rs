@@ -1,0 +1,194 @@
+//! `sessions redact`: takes the words of events out of the journal.
+
+use crate::confirm::confirm;
+use crate::current::{self, Which};
+use crate::error::Error;
+use crate::plain;
+use crate::request::Request;
+use crate::run::{Context, Exit, Starting};
+use crate::screen::NOTE;
+use crate::typed;
+use crate::words;
+use agent::Seq;
+use std::str::FromStr;
+use wire::operation;
+use wire::rest::{EventPlace, RedactRequest, Redacted};
+
+/// What is said where bytes are left in files for now.
+pub(crate) const NOT_CLEARED: &str =
+    "! bytes may be left in files for now; they go with later writes, or when the daemon is next started";
+
+/// Takes the words of events out of the journal; this cannot be taken back
+///
+/// What an event says goes, with its files and long texts where no other event holds them, with what search knows of it
+/// and the title that was taken from it; the event itself stays, and the chain still verifies. Copies in forks go as well.
+/// A path of the canvas whose bytes go leaves the canvas; your files stay as they are. While a turn is open it is refused.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  tinkerbell sessions show 0a1b2c3d --json | grep -n secret
+  tinkerbell sessions redact 0a1b2c3d 12 14-17 --reason \"a customer's name\"
+  tinkerbell sessions redact --yes --keep-forks 0a1b2c3d 12")]
+pub(crate) struct Redact {
+    /// The session: its id, or the beginning or end of it
+    #[arg(value_name = "ID")]
+    id: String,
+
+    /// The events: numbers, or ranges such as 14-17
+    #[arg(value_name = "SEQ", required = true)]
+    events: Vec<Events>,
+
+    /// Why; it is kept, so do not repeat the words
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+
+    /// Leave the copies in forks as they are
+    #[arg(long)]
+    keep_forks: bool,
+
+    /// Do not ask
+    #[arg(short, long)]
+    yes: bool,
+}
+
+/// Events from one to another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Events(u64, u64);
+
+/// The most events that a range may have; the daemon takes fewer.
+const MOST_EVENTS: u64 = 1000;
+
+impl FromStr for Events {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Events, String> {
+        let number = |text: &str| text.parse::<u64>().map_err(|_| "a number of an event, or a range such as 14-17");
+        let (first, last) = text.split_once('-').unwrap_or((text, text));
+        match (number(first)?, number(last)?) {
+            (first, last) if first >= 1 && first <= last && last - first < MOST_EVENTS => Ok(Events(first, last)),
+            (1.., _) => Err(format!("a range goes from the smaller number to the larger, over at most {MOST_EVENTS}")),
+            _ => Err("events are numbered from 1".to_owned()),
+        }
+    }
+}
+
+impl Redact {
+    /// Runs it.
+    pub(crate) fn run(self, context: &mut Context) -> Result<Exit, Error> {
+        let mut client = context.client(Starting::IfNeeded)?;
+        let id = Which::of(&self.id).find_id(&mut client)?;
+        let mut seqs: Vec<Seq> = self.events.iter().flat_map(|Events(first, last)| (*first..=*last).map(Seq)).collect();
+        seqs.sort_unstable();
+        seqs.dedup();
+        let many = words::count(seqs.len() as u64, "event");
+        if !confirm(&mut context.screen, &format!("Forget the words of {many} of {id} for good?"), self.yes)? {
+            return Ok(Exit::BAD);
+        }
+        let said = typed::prompts(&mut client, id, Some(&seqs))?;
+        let wish = RedactRequest { seqs, reason: self.reason, keep_forks: self.keep_forks };
+        let answer = client.call(&Request::new(&operation::SESSION_REDACT)?.at("session", id).json(&wish))?;
+        typed::forget(context, &said)?;
+        let redacted: Redacted = answer.read()?;
+        let left = redacted.forks.iter().any(|fork| fork.refused.is_some());
+        match context.globals.json {
+            true => context.print_json(&answer.body).map(drop)?,
+            false => print(context, &redacted)?,
+        }
+        // What was asked is not wholly done while a fork still has the words.
+        Ok(if left { Exit::BAD } else { Exit::GOOD })
+    }
+}
+
+fn print(context: &mut Context, redacted: &Redacted) -> Result<(), Error> {
+    let listed = |seqs: &[Seq]| seqs.iter().map(Seq::to_string).collect::<Vec<_>>().join(" ");
+    let line = match redacted.forgotten.as_slice() {
+        [] => "nothing to forget: these events had no words any more".to_owned(),
+        seqs => format!("forgot the words of {}: {}", words::count(seqs.len() as u64, "event"), listed(seqs)),
+    };
+    context.screen.out().line(&line)?;
+    if redacted.paths_left > 0 {
+        let paths = words::count(u64::from(redacted.paths_left), "path");
+        context.screen.out().line(&format!("{paths} left the canvas; the files in the workspace are as they were"))?;
+    }
+    for fork in &redacted.forks {
+        let short = current::short(fork.session);
+        match &fork.refused {
+            None => context.screen.out().line(&format!("in its fork {short}: {}", listed(&fork.forgotten)))?,
+            Some(why) => {
+                let why = plain::strip(why);
+                context.screen.remark(NOTE, &format!("! its fork {short} still has them: {why}"))?;
+            }
+        }
+    }
+    places(context, "! the same files or long texts are still held by", &redacted.still_held)?;
+    places(context, "! the sessions that it was forked from still say the same:", &redacted.originals)?;
+    in_snapshots(context, &redacted.snapshots)?;
+    match redacted.cleared {
+        true => Ok(()),
+        false => context.screen.remark(NOTE, NOT_CLEARED),
+    }
+}
+
+fn places(context: &mut Context, what: &str, places: &[EventPlace]) -> Result<(), Error> {
+    if places.is_empty() {
+        return Ok(());
+    }
+    context.screen.remark(NOTE, what)?;
+    for EventPlace { session, seq } in places {
+        let short = current::short(*session);
+        context.screen.remark(NOTE, &format!("  tinkerbell sessions redact {short} {seq}"))?;
+    }
+    Ok(())
+}
+
+/// Says which snapshots still hold it.
+pub(crate) fn in_snapshots(context: &mut Context, snapshots: &[String]) -> Result<(), Error> {
+    if snapshots.is_empty() {
+        return Ok(());
+    }
+    context.screen.remark(NOTE, "! snapshots that were made before still hold it:")?;
+    for snapshot in snapshots {
+        context.screen.remark(NOTE, &format!("  {}", plain::strip(snapshot)))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{SESSION, daemon, run};
+
+    #[test]
+    fn events_are_numbers_and_ranges() {
+        assert_eq!("7".parse(), Ok(Events(7, 7)));
+        assert_eq!("7-9".parse(), Ok(Events(7, 9)));
+        for wrong in ["", "0", "0-3", "9-7", "a", "1-", "1-2000"] {
+            assert!(wrong.parse::<Events>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_is_left_elsewhere_is_told_with_the_way_out() {
+        let place = format!("{{\"session\":\"{SESSION}\",\"seq\":12}}");
+        let answer = format!(
+            "{{\"session\":\"{SESSION}\",\"seq\":20,\"forgotten\":[3,4],\"paths_left\":1,\"forks\":[{{\"session\":\
+             \"{SESSION}\",\"forgotten\":[],\"refused\":\"a turn is open there\"}}],\"still_held\":[{place}],\
+             \"originals\":[],\"snapshots\":[\"monday\"],\"cleared\":true}}"
+        );
+        let page = "{\"events\":[]}";
+        let done = run(daemon(&[page, &answer]), &["sessions", "redact", "-y", SESSION, "3-4"]);
+        assert_eq!(done.exit, Some(Exit::BAD), "a fork still has the words");
+        assert!(done.out.starts_with("forgot the words of 2 events: 3 4\n1 path left the canvas"), "{}", done.out);
+        for told in ["a turn is open there", "sessions redact 00000007 12", "  monday"] {
+            assert!(done.aside.contains(told), "{told}: {}", done.aside);
+        }
+        let asked = done.heard.last().unwrap();
+        assert!(asked.starts_with(&format!("POST /v1/sessions/{SESSION}/redact ")), "{asked}");
+        assert!(asked.ends_with("{\"seqs\":[3,4]}"), "{asked}");
+    }
+
+    #[test]
+    fn it_needs_a_yes_where_nobody_can_be_asked() {
+        let refused = run(daemon(&[]), &["sessions", "redact", SESSION, "3"]);
+        assert!(refused.problem.unwrap().detail.contains("Forget the words of 1 event of"));
+    }
+}
