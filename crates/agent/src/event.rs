@@ -1,10 +1,11 @@
 //! The one vocabulary of events. What is here is an event's *header*: what the state may depend on. Words, paths and
 //! contents stand in its body, which `wire` names and which may be forgotten.
 
-use crate::id::{EffectId, Epoch, Generation, Seq, SessionId, TurnId};
+use crate::id::{EffectId, Epoch, Generation, ScheduleId, Seq, SessionId, TurnId};
 use crate::key::PublicKey;
+use crate::schedule::{ScheduleRule, Scheduled};
 use crate::settings::Limit;
-use crate::units::{ModelName, Money, Tokens, Usage};
+use crate::units::{ModelName, Money, Tokens, UnixSeconds, Usage};
 use serde::{Deserialize, Serialize};
 
 /// What happened, as the header of a journal record.
@@ -47,6 +48,9 @@ pub enum Event {
         /// The model asked for, if one was.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         model: Option<ModelName>,
+        /// The schedule that said it, where no person did.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        scheduled: Option<Scheduled>,
     },
     /// A prompt came while a turn was running and waits for its own.
     #[serde(rename = "prompt.queued")]
@@ -366,6 +370,98 @@ pub enum Event {
         /// The public key.
         key: PublicKey,
     },
+
+    /// Of the daemon's own journal: a schedule was made. Its name, prompt and workspace are in the body.
+    #[serde(rename = "schedule.created")]
+    ScheduleCreated {
+        /// The schedule.
+        schedule: ScheduleId,
+        /// When it is due, where it speaks, what it may cost.
+        rule: ScheduleRule,
+    },
+    /// Of the daemon's own journal: a schedule rests until it is resumed.
+    #[serde(rename = "schedule.paused")]
+    SchedulePaused {
+        /// The schedule.
+        schedule: ScheduleId,
+        /// Why.
+        cause: PauseCause,
+    },
+    /// Of the daemon's own journal: a schedule goes on; what was due while it rested is nobody's loss.
+    #[serde(rename = "schedule.resumed")]
+    ScheduleResumed {
+        /// The schedule.
+        schedule: ScheduleId,
+    },
+    /// Of the daemon's own journal: a schedule is no more.
+    #[serde(rename = "schedule.removed")]
+    ScheduleRemoved {
+        /// The schedule.
+        schedule: ScheduleId,
+    },
+    /// Of the daemon's own journal: an occurrence is being seen to. It ends as fired or as skipped, whoever dies.
+    #[serde(rename = "schedule.claimed")]
+    ScheduleClaimed {
+        /// The schedule.
+        schedule: ScheduleId,
+        /// When it was due.
+        due: UnixSeconds,
+        /// How it came about.
+        occasion: Occasion,
+        /// The most that its turn may spend.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        most_microusd: Option<Money>,
+    },
+    /// Of the daemon's own journal: a claimed occurrence is a prompt in a session now.
+    #[serde(rename = "schedule.fired")]
+    ScheduleFired {
+        /// The schedule.
+        schedule: ScheduleId,
+        /// When it was due.
+        due: UnixSeconds,
+        /// The session that was spoken to; `session` is whose journal it is, which is nobody's.
+        in_session: SessionId,
+        /// The turn that answers.
+        turn: TurnId,
+        /// The prompt's place in the session.
+        at_seq: Seq,
+    },
+    /// Of the daemon's own journal: an occurrence was left out, claimed or not. Words, if any, are in the body.
+    #[serde(rename = "schedule.skipped")]
+    ScheduleSkipped {
+        /// The schedule.
+        schedule: ScheduleId,
+        /// When it was due.
+        due: UnixSeconds,
+        /// How it came about.
+        occasion: Occasion,
+        /// Why it was left out.
+        reason: SkipReason,
+    },
+    /// Of the daemon's own journal: nobody was there when these were due, and they are let go.
+    #[serde(rename = "schedule.missed")]
+    ScheduleMissed {
+        /// The schedule.
+        schedule: ScheduleId,
+        /// The last of them.
+        until: UnixSeconds,
+        /// How many; as far as they were counted.
+        count: u32,
+    },
+    /// Of the daemon's own journal: the turn of a fired occurrence is over.
+    #[serde(rename = "schedule.ended")]
+    ScheduleEnded {
+        /// The schedule.
+        schedule: ScheduleId,
+        /// When it was due.
+        due: UnixSeconds,
+        /// How the turn ended; none where the session is gone.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        outcome: Option<TurnOutcome>,
+        /// What it cost; where that cannot be known, the most that it may have.
+        #[serde(default, skip_serializing_if = "Money::is_zero")]
+        cost_microusd: Money,
+    },
 }
 
 /// What was decided about one tool call of a reply, and what the tool may do.
@@ -538,6 +634,59 @@ words!(
     }
 );
 
+words!(
+    /// What becomes of occurrences that nobody was there for: the daemon was down, or the machine asleep.
+    MissedRule {
+        /// They are let go.
+        Skip = "skip",
+        /// The last of them is made up for, and stands for all.
+        One = "one",
+        /// Each is made up for, the youngest of them within a limit.
+        All = "all",
+    }
+);
+words!(
+    /// How an occurrence came about.
+    Occasion {
+        /// It was due, and somebody was there.
+        Due = "due",
+        /// It was missed and is made up for.
+        CaughtUp = "caught_up",
+        /// Somebody asked for it.
+        Asked = "asked",
+    }
+);
+words!(
+    /// Why an occurrence was left out.
+    SkipReason {
+        /// The session had work, or the run before was not over.
+        Busy = "busy",
+        /// The money is gone.
+        Budget = "budget",
+        /// No person was in the session for as long as the schedule allows.
+        Inactive = "inactive",
+        /// The session is no more.
+        SessionGone = "session_gone",
+        /// The prompt was forgotten.
+        Forgotten = "forgotten",
+        /// It could not be said; the body has why.
+        Refused = "refused",
+        /// It was claimed so long ago that nobody knows any more whether it was said.
+        Unknown = "unknown",
+    }
+);
+words!(
+    /// Why a schedule rests.
+    PauseCause {
+        /// Somebody asked for it.
+        Asked = "asked",
+        /// Its session is no more.
+        SessionGone = "session_gone",
+        /// Its prompt was forgotten.
+        Forgotten = "forgotten",
+    }
+);
+
 impl Event {
     /// The word that stands for the kind on disk and on every door.
     pub fn kind(&self) -> &'static str {
@@ -578,6 +727,15 @@ impl Event {
             Event::ConfigRejected { .. } => "config.rejected",
             Event::ConfigReverted {} => "config.reverted",
             Event::AuditKey { .. } => "audit.key",
+            Event::ScheduleCreated { .. } => "schedule.created",
+            Event::SchedulePaused { .. } => "schedule.paused",
+            Event::ScheduleResumed { .. } => "schedule.resumed",
+            Event::ScheduleRemoved { .. } => "schedule.removed",
+            Event::ScheduleClaimed { .. } => "schedule.claimed",
+            Event::ScheduleFired { .. } => "schedule.fired",
+            Event::ScheduleSkipped { .. } => "schedule.skipped",
+            Event::ScheduleMissed { .. } => "schedule.missed",
+            Event::ScheduleEnded { .. } => "schedule.ended",
         }
     }
 
@@ -596,6 +754,10 @@ impl Event {
             AcceptStarted { .. } | AcceptFinished { .. } | AcceptUndone { .. } => None,
             EventForgotten { .. } | DaemonBegan { .. } | DaemonEnded { .. } | AuditKey { .. } => None,
             ConfigReloaded { .. } | ConfigRejected { .. } | ConfigReverted {} => None,
+            // The turn that a schedule started is one of another journal.
+            ScheduleCreated { .. } | SchedulePaused { .. } | ScheduleResumed { .. } | ScheduleRemoved { .. } => None,
+            ScheduleClaimed { .. } | ScheduleFired { .. } | ScheduleSkipped { .. } => None,
+            ScheduleMissed { .. } | ScheduleEnded { .. } => None,
         }
     }
 

@@ -20,39 +20,49 @@ impl fmt::Display for ParseIdError {
 
 impl std::error::Error for ParseIdError {}
 
-/// A session: `ses_` and a ULID, so that ids sort by the time of their creation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SessionId(Ulid);
+macro_rules! ulid_ids {
+    ($($(#[$m:meta])* $name:ident $prefix:literal $expected:literal;)*) => { $(
+        $(#[$m])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Ulid);
 
-impl SessionId {
-    /// An id from milliseconds since the Unix epoch and 80 random bits; both come from outside.
-    pub fn from_parts(unix_ms: u64, random: u128) -> Self {
-        Self(Ulid::from_parts(unix_ms, random))
-    }
+        impl $name {
+            /// An id from milliseconds since the Unix epoch and 80 random bits; both come from outside.
+            pub fn from_parts(unix_ms: u64, random: u128) -> Self {
+                Self(Ulid::from_parts(unix_ms, random))
+            }
 
-    /// The 128 bits of the id, for deriving other things from it.
-    pub fn bits(self) -> u128 {
-        self.0.0
-    }
+            /// The 128 bits of the id, for deriving other things from it.
+            pub fn bits(self) -> u128 {
+                self.0.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                let mut buffer = [0; ulid::ULID_LEN];
+                write!(f, concat!($prefix, "{}"), self.0.array_to_str(&mut buffer).to_ascii_lowercase())
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = ParseIdError;
+            fn from_str(s: &str) -> Result<Self, ParseIdError> {
+                s.strip_prefix($prefix)
+                    .and_then(|rest| Ulid::from_string(rest).ok())
+                    .map(Self)
+                    // One id, one text: no capitals, and no first digit that stands for more than 128 bits hold.
+                    .filter(|id| id.to_string() == s)
+                    .ok_or(ParseIdError { expected: $expected })
+            }
+        }
+    )* };
 }
-
-impl fmt::Display for SessionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut buffer = [0; ulid::ULID_LEN];
-        write!(f, "ses_{}", self.0.array_to_str(&mut buffer).to_ascii_lowercase())
-    }
-}
-
-impl FromStr for SessionId {
-    type Err = ParseIdError;
-    fn from_str(s: &str) -> Result<Self, ParseIdError> {
-        s.strip_prefix("ses_")
-            .and_then(|rest| Ulid::from_string(rest).ok())
-            .map(Self)
-            // One id, one text: no capitals, and no first digit that stands for more than 128 bits hold.
-            .filter(|id| id.to_string() == s)
-            .ok_or(ParseIdError { expected: "a session id such as ses_01jd2y6v9hq3k8t5w7x4z0abcd" })
-    }
+ulid_ids! {
+    /// A session: `ses_` and a ULID, so that ids sort by the time of their creation.
+    SessionId "ses_" "a session id such as ses_01jd2y6v9hq3k8t5w7x4z0abcd";
+    /// A schedule: `sch_` and a ULID.
+    ScheduleId "sch_" "a schedule id such as sch_01jd2y6v9hq3k8t5w7x4z0abcd";
 }
 
 /// The place of an event in its session, dense from 1; 0 stands for "before the first".
@@ -216,7 +226,7 @@ macro_rules! serde_as_text {
         }
     )* };
 }
-serde_as_text!(SessionId, TurnId, EffectId);
+serde_as_text!(SessionId, ScheduleId, TurnId, EffectId);
 
 #[cfg(test)]
 mod tests {

@@ -14,6 +14,7 @@ mod event;
 mod id;
 mod key;
 mod permit;
+mod schedule;
 mod settings;
 mod state;
 mod turn;
@@ -24,14 +25,15 @@ pub use circle::{Batch, advance};
 pub use context::{Caps, Item, ItemKind, Plan, Planned, Window, plan};
 pub use effect::{Effect, Timer, Wants};
 pub use event::{
-    AcceptOutcome, Access, Answer, CallFact, Event, Failure, Interruption, Question, Scope, Stop, ToolOutcome,
-    TurnOutcome, Verdict,
+    AcceptOutcome, Access, Answer, CallFact, Event, Failure, Interruption, MissedRule, Occasion, PauseCause, Question,
+    Scope, SkipReason, Stop, ToolOutcome, TurnOutcome, Verdict,
 };
-pub use id::{EffectId, EffectKind, Epoch, Generation, ParseIdError, Seq, SessionId, TurnId};
+pub use id::{EffectId, EffectKind, Epoch, Generation, ParseIdError, ScheduleId, Seq, SessionId, TurnId};
 pub use key::PublicKey;
 pub use permit::{Decision, Rule, judge};
+pub use schedule::{ScheduleRule, Scheduled};
 pub use settings::{Limit, Limits, ModelSpec, Settings};
 pub use state::{Open, Queued, State};
 pub use turn::{Call, CallStatus, Failed, Phase, Turn};
-pub use units::{Micros, ModelName, Money, Tokens, Usage};
+pub use units::{Micros, ModelName, Money, Tokens, UnixSeconds, Usage};
 pub use wants::wants;

@@ -41,6 +41,9 @@ pub struct State {
     pub usage: Usage,
     /// Spent so far.
     pub cost: Money,
+    /// The last event that a person caused.
+    #[serde(default)]
+    pub touched: Seq,
 }
 
 /// A prompt that waits.
@@ -54,6 +57,9 @@ pub struct Queued {
     pub tokens: Tokens,
     /// The model asked for.
     pub model: Option<ModelName>,
+    /// The most that its turn may spend, where a schedule said it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub most: Option<Money>,
 }
 
 /// A started effect.
@@ -98,10 +104,12 @@ impl State {
                 self.spend(Usage::default(), *cost_microusd);
                 self.lose_open_effects();
             }
-            Event::PromptAccepted { turn, tokens, model } | Event::PromptQueued { turn, tokens, model } => {
-                self.last_turn = *turn;
-                self.queue.push_back(Queued { turn: *turn, seq, tokens: *tokens, model: model.clone() });
-                self.fruitless = 0;
+            Event::PromptAccepted { turn, tokens, model, scheduled } => {
+                let most = scheduled.as_ref().and_then(|scheduled| scheduled.most_microusd);
+                self.said(Queued { turn: *turn, seq, tokens: *tokens, model: model.clone(), most });
+            }
+            Event::PromptQueued { turn, tokens, model } => {
+                self.said(Queued { turn: *turn, seq, tokens: *tokens, model: model.clone(), most: None });
             }
             Event::PromptSteered { tokens, .. } => {
                 self.window.push(seq, ItemKind::Prompt, *tokens);
@@ -114,7 +122,7 @@ impl State {
             Event::TurnStarted { turn } => {
                 if let Some(prompt) = self.queue.pop_front() {
                     self.window.push(prompt.seq, ItemKind::Prompt, prompt.tokens);
-                    self.turn = Some(Turn::new(*turn, seq, prompt.model));
+                    self.turn = Some(Turn::new(*turn, seq, prompt.model, prompt.most));
                 }
             }
             Event::TurnResumed { .. } => self.in_turn(|turn| turn.resume = false),
@@ -233,6 +241,12 @@ impl State {
             // The words are no part of the state, so their going changes nothing.
             Event::EventForgotten { .. } => {}
             Event::DaemonBegan { .. } | Event::DaemonEnded { .. } | Event::AuditKey { .. } => {}
+            Event::ScheduleCreated { .. } | Event::SchedulePaused { .. } | Event::ScheduleResumed { .. } => {}
+            Event::ScheduleRemoved { .. } | Event::ScheduleClaimed { .. } | Event::ScheduleFired { .. } => {}
+            Event::ScheduleSkipped { .. } | Event::ScheduleMissed { .. } | Event::ScheduleEnded { .. } => {}
+        }
+        if is_a_persons(event) {
+            self.touched = seq;
         }
     }
 
@@ -275,6 +289,12 @@ impl State {
             _ => event.turn().is_none_or(|id| running.is_some_and(|turn| turn.id == id)),
         };
         in_place && event.ends().is_none_or(|effect| self.open.contains_key(&effect))
+    }
+
+    fn said(&mut self, prompt: Queued) {
+        self.last_turn = prompt.turn;
+        self.queue.push_back(prompt);
+        self.fruitless = 0;
     }
 
     fn in_turn(&mut self, change: impl FnOnce(&mut Turn)) {
@@ -366,6 +386,18 @@ impl Call {
             Access::Read | Access::Write => CallStatus::Ready,
             Access::World => CallStatus::Lost,
         };
+    }
+}
+
+/// Whether a person caused it: what schedules say, and what follows by itself, are no sign that somebody is there.
+fn is_a_persons(event: &Event) -> bool {
+    match event {
+        Event::PromptAccepted { scheduled, .. } => scheduled.is_none(),
+        Event::TurnEnding { outcome, .. } => *outcome == TurnOutcome::Cancelled,
+        Event::AcceptStarted { plan, .. } => plan.is_none(),
+        Event::PromptQueued { .. } | Event::PromptSteered { .. } | Event::ApprovalResolved { .. } => true,
+        Event::CanvasRewound { .. } | Event::CanvasRejected { .. } | Event::SessionForked { .. } => true,
+        _ => false,
     }
 }
 

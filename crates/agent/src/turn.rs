@@ -15,6 +15,9 @@ pub struct Turn {
     pub since: Seq,
     /// The model that the prompt asked for.
     pub model: Option<ModelName>,
+    /// The most that it may spend, where a schedule began it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub most: Option<Money>,
     /// The step, from 1: one model call and what it asks for.
     pub step: u32,
     /// Where in the step it is.
@@ -153,11 +156,12 @@ impl Call {
 }
 
 impl Turn {
-    pub(crate) fn new(id: TurnId, since: Seq, model: Option<ModelName>) -> Turn {
+    pub(crate) fn new(id: TurnId, since: Seq, model: Option<ModelName>, most: Option<Money>) -> Turn {
         Turn {
             id,
             since,
             model,
+            most,
             step: 1,
             phase: Phase::first_call(),
             ending: None,

@@ -28,6 +28,24 @@ impl Tokens {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Micros(pub i64);
 
+/// Whole seconds since the Unix epoch, UTC: when something is due. Whole, so that a moment has one name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct UnixSeconds(pub i64);
+
+impl UnixSeconds {
+    /// The same moment in the unit of wall time.
+    pub fn micros(self) -> Micros {
+        Micros(self.0.saturating_mul(1_000_000))
+    }
+}
+
+impl From<Micros> for UnixSeconds {
+    fn from(at: Micros) -> UnixSeconds {
+        UnixSeconds(at.0.div_euclid(1_000_000))
+    }
+}
+
 macro_rules! sums {
     ($($t:ident),*) => { $(
         impl Add for $t { type Output = $t; fn add(self, o: $t) -> $t { $t(self.0.saturating_add(o.0)) } }

@@ -35,7 +35,8 @@ impl Session {
     fn begin(route: &[&str]) -> (Session, Option<String>) {
         let timers = Vec::new();
         let mut session = Session { state: State::default(), settings: settings(route), timers, decided: Vec::new() };
-        let called = session.happens(Event::PromptAccepted { turn: TURN, tokens: Tokens(1), model: None });
+        let called =
+            session.happens(Event::PromptAccepted { turn: TURN, tokens: Tokens(1), model: None, scheduled: None });
         (session, called)
     }
 
@@ -170,6 +171,7 @@ fn a_fork_has_what_was_said_and_nothing_of_what_was_under_way() {
     session.state.apply(Seq(99), &Event::SessionForked { parent, at_seq: Seq(98) });
     assert!(!session.state.has_work() && session.state.open.is_empty());
     assert_eq!((session.state.window.clone(), session.state.cost), (before, Money(0)));
-    let next = Event::PromptAccepted { turn: session.state.last_turn.next(), tokens: Tokens(1), model: None };
+    let next =
+        Event::PromptAccepted { turn: session.state.last_turn.next(), tokens: Tokens(1), model: None, scheduled: None };
     assert_eq!(session.happens(next), called("a"));
 }

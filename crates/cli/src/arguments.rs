@@ -82,6 +82,9 @@ pub(crate) enum Verb {
     /// Checks that nothing was changed, and lets others check it
     #[command(subcommand)]
     Audit(Audit),
+    /// Prompts that are said by themselves: by cron, at an interval, or once
+    #[command(subcommand)]
+    Schedule(Schedule),
     /// The models that can be asked, and what they can do
     #[command(subcommand)]
     Models(Models),
@@ -126,6 +129,18 @@ pub(crate) enum Audit {
 }
 
 #[derive(Debug, Subcommand)]
+pub(crate) enum Schedule {
+    Add(Box<schedule_add::Add>),
+    Ls(schedule_ls::Ls),
+    Show(schedule_show::Show),
+    #[command(name = "rm")]
+    Remove(schedule_rm::Remove),
+    Pause(schedule_pause::Pause),
+    Resume(schedule_resume::Resume),
+    Run(schedule_run::Run),
+}
+
+#[derive(Debug, Subcommand)]
 pub(crate) enum Models {
     Ls(models_ls::Ls),
     Test(models_test::Test),
@@ -147,6 +162,7 @@ pub(crate) enum Daemon {
     /// The same as `tinkerbell status`
     Status(status::Status),
     Logs(daemon_logs::Logs),
+    Gc(daemon_gc::Gc),
 }
 
 #[derive(Debug, Subcommand)]

@@ -18,6 +18,7 @@ mod columns;
 mod commands;
 mod confirm;
 mod current;
+mod durations;
 mod error;
 #[cfg(test)]
 mod fake;

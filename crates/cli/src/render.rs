@@ -187,6 +187,7 @@ impl Transcript {
     fn other_event(&mut self, screen: &mut Screen, update: &EventUpdate, fetch: FetchBlob<'_>) -> Result<(), Error> {
         match &update.header.event {
             Event::PromptAccepted { .. } | Event::PromptSteered { .. } if self.is_known_here(update) => Ok(()),
+            Event::PromptAccepted { scheduled: Some(_), .. } => self.prompt(screen, "(scheduled) ", update, fetch),
             Event::PromptAccepted { .. } => self.prompt(screen, "", update, fetch),
             Event::PromptQueued { turn, .. } => self.queued(screen, *turn, update, fetch),
             Event::TurnStarted { turn } => match self.waiting.remove(turn) {

@@ -1,6 +1,8 @@
 //! From what was typed to an exit code.
 
-use crate::arguments::{Audit, Config, ContextVerb, Daemon, Globals, Invocation, Keys, Models, Sessions, Verb};
+use crate::arguments::{
+    Audit, Config, ContextVerb, Daemon, Globals, Invocation, Keys, Models, Schedule, Sessions, Verb,
+};
 use crate::client::Client;
 use crate::error::Error;
 use crate::screen::Screen;
@@ -125,6 +127,13 @@ pub(crate) fn dispatch(verb: Verb, context: &mut Context) -> Result<Exit, Error>
         Verb::Audit(Audit::Export(command)) => command.run(context),
         Verb::Audit(Audit::Sign(command)) => command.run(context),
         Verb::Context(ContextVerb::Show(command)) => command.run(context),
+        Verb::Schedule(Schedule::Add(command)) => command.run(context),
+        Verb::Schedule(Schedule::Ls(command)) => command.run(context),
+        Verb::Schedule(Schedule::Show(command)) => command.run(context),
+        Verb::Schedule(Schedule::Remove(command)) => command.run(context),
+        Verb::Schedule(Schedule::Pause(command)) => command.run(context),
+        Verb::Schedule(Schedule::Resume(command)) => command.run(context),
+        Verb::Schedule(Schedule::Run(command)) => command.run(context),
         Verb::Models(Models::Ls(command)) => command.run(context),
         Verb::Models(Models::Test(command)) => command.run(context),
         Verb::Keys(Keys::Set(command)) => command.run(context),
@@ -134,6 +143,7 @@ pub(crate) fn dispatch(verb: Verb, context: &mut Context) -> Result<Exit, Error>
         Verb::Daemon(Daemon::Start(command)) => command.run(context),
         Verb::Daemon(Daemon::Stop(command)) => command.run(context),
         Verb::Daemon(Daemon::Logs(command)) => command.run(context),
+        Verb::Daemon(Daemon::Gc(command)) => command.run(context),
         Verb::Config(Config::Path(command)) => command.run(context),
         Verb::Config(Config::Reload(command)) => command.run(context),
         Verb::Events(command) => command.run(context),

@@ -10,6 +10,8 @@ use crate::keys::KeyStore;
 use crate::pictures::Pictures;
 use crate::registry::Registry;
 use crate::reload::Reloads;
+use crate::retention::Janitor;
+use crate::schedule::Schedules;
 use crate::search::VOCABULARY;
 use crate::tasks::Tasks;
 use crate::toolbox::{ExtraTool, Toolbox};
@@ -119,6 +121,8 @@ pub async fn assemble_in(surroundings: Surroundings, parts: Parts) -> Result<Arc
         catalog,
         toolbox,
         pictures: Pictures::new(canvas_dir, !clean),
+        janitor: Janitor::new(),
+        schedules: Schedules::new(),
         state_dir,
         reloads: Reloads::new(clock.now()),
         socket: watch::Sender::new(socket),

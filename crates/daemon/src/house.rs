@@ -7,6 +7,8 @@ use crate::config::Config;
 use crate::journal::DaemonJournal;
 use crate::pictures::Pictures;
 use crate::reload::Reloads;
+use crate::retention::Janitor;
+use crate::schedule::Schedules;
 use crate::tasks::Tasks;
 use crate::toolbox::Toolbox;
 use agent::{Generation, Micros};
@@ -38,6 +40,10 @@ pub struct House {
     pub pictures: Pictures,
     /// Who reads the configuration anew.
     pub reloads: Reloads,
+    /// Whoever tidies up.
+    pub janitor: Janitor,
+    /// Whoever keeps the schedules.
+    pub schedules: Schedules,
     /// Where the daemon listens.
     pub socket: watch::Sender<PathBuf>,
     /// Where all state lies.

@@ -2,9 +2,9 @@
 //! configuration was replaced. Followers hear of its head and read the rest.
 
 use crate::clock::Clock;
-use agent::{Epoch, Event, Generation, Seq};
+use agent::{Epoch, Event, Generation, Micros, Seq};
 use serde::Serialize;
-use store::{Append, AppendError, JournalId, NewEvent, ReadError, Store};
+use store::{Append, AppendError, FoldRow, JournalId, NewEvent, ReadError, Store};
 use tokio::sync::{Semaphore, watch};
 use wire::{Header, body};
 
@@ -16,6 +16,17 @@ pub struct DaemonJournal {
     /// One note at a time: each takes the place after the one before.
     line: Semaphore,
     head: watch::Sender<Seq>,
+}
+
+/// What is written at once.
+#[derive(Debug, Default)]
+pub(crate) struct Notes {
+    /// Events with their bodies, in order.
+    pub(crate) events: Vec<(Event, String)>,
+    /// Earlier events whose words go.
+    pub(crate) forget: Vec<Seq>,
+    /// A projection to keep; events that stand beside it come after it.
+    pub(crate) fold: Option<FoldRow>,
 }
 
 /// Why a daemon cannot begin.
@@ -50,14 +61,26 @@ impl DaemonJournal {
     /// Appends an event, and answers with its place when it is on disk. Not cancel-safe: dropped while it waits for the
     /// disk, the event may be there.
     pub async fn note<B: Serialize>(&self, event: Event, body: &B) -> Result<Seq, AppendError> {
+        let notes = Notes { events: vec![(event, body::write(body))], ..Notes::default() };
+        self.note_all(self.clock.now(), notes).await
+    }
+
+    /// Appends several events that are true together, and answers with the place of the last. Not cancel-safe.
+    pub(crate) async fn note_all(&self, at: Micros, notes: Notes) -> Result<Seq, AppendError> {
         let _turn = self.line.acquire().await.expect("it is never closed");
         // Read anew each time: after a commit of unknown outcome only the file knows.
         let head = self.store.head(JournalId::Daemon).await.map_err(|_| AppendError::OutcomeUnknown)?;
         let after = head.map_or(Seq(0), |head| head.seq);
-        let header = Header { seq: after.next(), at: self.clock.now(), session: None, event }.to_json();
         // The daemon's journal has one owner at a time by the lock, so its epoch is its generation.
         let mut append = Append::new(JournalId::Daemon, Epoch(self.generation.0), self.generation, after);
-        append.facts = vec![NewEvent { header, body: body::write(body), ..NewEvent::default() }];
+        let places = (after.0 + 1..).map(Seq);
+        let fact = |(seq, (event, body))| {
+            let header = Header { seq, at, session: None, event }.to_json();
+            NewEvent { header, body, ..NewEvent::default() }
+        };
+        append.facts = places.zip(notes.events).map(fact).collect();
+        append.forget = notes.forget;
+        append.folds = notes.fold.into_iter().collect();
         let appended = self.store.append(append).await?;
         self.head.send_replace(appended.head);
         Ok(appended.head)

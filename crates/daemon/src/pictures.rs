@@ -2,7 +2,7 @@
 
 use canvas::{Picture, PictureError};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use wire::BlobHash;
 
@@ -27,6 +27,20 @@ impl Pictures {
     /// Throws the picture of a workspace away, with all its objects; it is drawn anew when it is next asked for. Blocks.
     pub fn erase(&self, workspace: &str) -> Result<(), PictureError> {
         self.of(workspace)?.erase()
+    }
+
+    /// Where they are.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Throws away the picture in a directory of ours; who asks for it next gets it drawn anew. Blocks, and waits for
+    /// whoever draws.
+    pub(crate) fn discard(&self, directory: &Path) -> Result<(), PictureError> {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = open.values().find(|picture| picture.directory() == directory).cloned();
+        drop(open);
+        known.unwrap_or_else(|| Arc::new(Picture::new(directory.to_owned()))).erase()
     }
 
     /// The picture of a workspace. Blocks.

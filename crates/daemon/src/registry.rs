@@ -5,8 +5,8 @@
 
 use crate::cache::{Cache, Seat};
 use crate::house::House;
-use crate::session::{self, Change, Chosen, Command, Once, Owner, Prompt, Reply, Watch};
-use agent::{EffectId, Seq, SessionId};
+use crate::session::{self, Change, Chosen, Command, Once, Owner, Prompt, Reply, Said, Terms, Watch};
+use agent::{EffectId, Scheduled, Seq, SessionId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -83,6 +83,18 @@ impl Registry {
         prompt: Option<Prompt>,
         once: Option<Once>,
     ) -> Result<Acknowledged, Problem> {
+        self.open(workspace, title, prompt, None, once).await
+    }
+
+    /// Opens a session that a schedule speaks to, or that nobody has said anything in.
+    pub(crate) async fn open(
+        self: &Arc<Registry>,
+        workspace: &str,
+        title: Option<String>,
+        prompt: Option<Prompt>,
+        scheduled: Option<Scheduled>,
+        once: Option<Once>,
+    ) -> Result<Acknowledged, Problem> {
         let workspace = real_workspace(workspace)?;
         if let Some(key) = self.house.catalog.current().secrets.holds(workspace.as_bytes()) {
             let detail = format!("the path of the workspace holds the key {key}, and it would be written down");
@@ -96,7 +108,7 @@ impl Registry {
         let registry = self.clone();
         self.house.tasks.spawn("session owner", owner.run(inbox, registry, seat));
         let (reply, answer) = oneshot::channel();
-        let _ = sender.send(Command::Create { title, prompt, once, reply }).await;
+        let _ = sender.send(Command::Create { title, prompt, scheduled, once, reply }).await;
         answer.await.unwrap_or_else(|_| Err(handed_over()))
     }
 
@@ -108,6 +120,17 @@ impl Registry {
         once: Option<Once>,
     ) -> Result<Acknowledged, Problem> {
         self.ask(id, |reply| Command::Prompt { prompt, once, reply }).await
+    }
+
+    /// Says something that no person says.
+    pub(crate) async fn prompt_by_schedule(
+        self: &Arc<Registry>,
+        id: SessionId,
+        prompt: Prompt,
+        terms: Terms,
+        once: Once,
+    ) -> Result<Said, Problem> {
+        self.ask(id, |reply| Command::Scheduled { prompt, terms, once, reply }).await
     }
 
     /// Cancels the running turn.
@@ -377,7 +400,7 @@ pub(crate) fn handed_over() -> Problem {
 }
 
 /// The real path of a workspace, since sessions are found by it.
-fn real_workspace(workspace: &str) -> Result<String, Problem> {
+pub(crate) fn real_workspace(workspace: &str) -> Result<String, Problem> {
     let bad = |detail: String| Problem::new(Code::BadWorkspace, detail).remedy("name an existing directory");
     if !Path::new(workspace).is_absolute() {
         return Err(bad(format!("the workspace {workspace:?} is not an absolute path")));

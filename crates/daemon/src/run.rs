@@ -1,6 +1,7 @@
 //! The daemon as a process: configuration, lock, journal, socket, and the end in good order.
 
-use crate::assemble::{self, AssembleError, Parts};
+use crate::assemble::{self, AssembleError, Parts, Surroundings};
+use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
 use crate::detach::{Starter, detach};
 use crate::doors::{Socket, SocketError, door, router};
@@ -8,6 +9,8 @@ use crate::lock::{Lock, LockError};
 use crate::log;
 use crate::registry::Registry;
 use crate::reload::{self, Hands};
+use crate::retention;
+use crate::schedule;
 use crate::signals::Signals;
 use crate::toolbox::ExtraTool;
 use rustix::process::DumpableBehavior;
@@ -36,12 +39,14 @@ pub struct Options {
     pub tools: Vec<ExtraTool>,
     /// Models beside the configured ones.
     pub models: Vec<assemble::ExtraModel>,
+    /// What time it is.
+    pub clock: Clock,
 }
 
 impl Options {
     /// A daemon as its users run it.
     pub fn new(places: Places, detached: bool) -> Options {
-        Options { places, detached, tools: Vec::new(), models: Vec::new() }
+        Options { places, detached, tools: Vec::new(), models: Vec::new(), clock: Clock::default() }
     }
 }
 
@@ -101,7 +106,7 @@ fn refuse(starter: &mut Starter, error: &dyn std::error::Error) -> ExitCode {
 }
 
 async fn serve(options: Options, starter: &mut Starter) -> Result<(), StartError> {
-    let Options { places, tools, models, .. } = options;
+    let Options { places, tools, models, clock, .. } = options;
     let config = Config::load(&places.config_file)?;
     let lock = Arc::new(Lock::take(&places.state_dir, &places.lock_file())?);
     let log_file = places.log_file();
@@ -121,7 +126,8 @@ async fn serve(options: Options, starter: &mut Starter) -> Result<(), StartError
         tools,
         models,
     };
-    let registry = assemble::assemble(parts).await?;
+    let surroundings = Surroundings { clock, ..Surroundings::default() };
+    let registry = assemble::assemble_in(surroundings, parts).await?;
     let house = registry.house().clone();
     log::panics(move |words| house.catalog.current().secrets.mask(words).into_owned());
     lock.announce(Some(listening.clone()))?;
@@ -136,6 +142,8 @@ async fn serve(options: Options, starter: &mut Starter) -> Result<(), StartError
     tasks.spawn("socket door", door(registry.clone(), sockets.subscribe(), router(registry.clone())));
     let hands = Hands { places, hangup, log: level, sockets: sockets.clone(), lock: lock.clone() };
     tasks.spawn("configuration", reload::serve(registry.clone(), hands));
+    tasks.spawn("schedules", schedule::keep(registry.clone()));
+    tasks.spawn("janitor", retention::keep(registry.clone()));
     tokio::select! {
         _ = signals.next() => tracing::info!("asked to stop by a signal"),
         () = stop.cancelled() => tracing::info!("asked to stop by the API"),

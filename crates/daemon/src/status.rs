@@ -3,6 +3,7 @@
 use crate::registry::Registry;
 use crate::reload;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use store::{Account, ListQuery, ListRow, Mode};
 use wire::rest::{DaemonStatus, SessionList, SessionRow, SessionStatus, StoreStatus};
 use wire::{Code, Problem};
@@ -13,7 +14,7 @@ const PAGE: usize = 50;
 pub(crate) const MOST: usize = 500;
 
 /// How the daemon fares.
-pub(crate) async fn status(registry: &Registry) -> Result<DaemonStatus, Problem> {
+pub(crate) async fn status(registry: &Arc<Registry>) -> Result<DaemonStatus, Problem> {
     let house = registry.house();
     let (health, sizes) = (house.store.health(), house.store.sizes().map_err(internal)?);
     let today = wire::time::day(house.clock.now());
@@ -43,6 +44,7 @@ pub(crate) async fn status(registry: &Registry) -> Result<DaemonStatus, Problem>
             journal_bytes: sizes.database_bytes,
             wal_bytes: sizes.log_bytes,
         },
+        storage: house.janitor.sizes(registry).await,
         resident_bytes: resident_bytes(),
         spent_today_microusd: spent.settled,
     })

@@ -116,7 +116,8 @@ impl File {
         Ok(connection)
     }
 
-    /// EXTRA comes before the log is switched on: should that fail unseen (SQLite swallows an I/O error there and says
+    /// A file that gives pages back can only be made so before it has any, which is before the log is switched on; on one
+    /// that has, this does nothing. EXTRA comes before the log is switched on: should that fail unseen (SQLite swallows an I/O error there and says
     /// "wal"), then EXTRA is what keeps the rollback journal's unsynced deletion from undoing a commit. Checkpoints are
     /// the writer's business, so SQLite's own are off. Foreign keys are documentation, not checked: deleting a blob
     /// would have to look through all that refer to one.
@@ -125,7 +126,7 @@ impl File {
             Synchronous::Extra => "EXTRA",
             Synchronous::Normal => "NORMAL",
         };
-        connection.execute_batch(&format!("PRAGMA synchronous = {synchronous}"))?;
+        connection.execute_batch(&format!("PRAGMA auto_vacuum = INCREMENTAL; PRAGMA synchronous = {synchronous}"))?;
         connection.query_row("PRAGMA journal_mode = WAL", (), |_| Ok(()))?;
         connection.execute_batch(&format!(
             "PRAGMA wal_autocheckpoint = 0; PRAGMA foreign_keys = OFF; PRAGMA secure_delete = ON;

@@ -46,6 +46,7 @@ mod search;
 mod signature;
 mod sql;
 mod store;
+mod tidy;
 mod transact;
 mod writer;
 
@@ -64,3 +65,4 @@ pub use removal::{Remove, Removed};
 pub use search::{Found, Hit, SearchError, SearchQuery, Snippet, Vocabulary, WordsKind};
 pub use signature::{Link, Signature};
 pub use store::Store;
+pub use tidy::{Tidied, Tidy, Waste};

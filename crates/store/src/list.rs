@@ -5,6 +5,7 @@ use crate::query::session_of;
 use crate::sql::{Int, Time};
 use agent::{Micros, ModelName, Money, Seq, SessionId};
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -147,6 +148,13 @@ pub(crate) fn rows(connection: &Connection, journals: &[i64]) -> Result<Vec<Opti
 /// How many sessions there are. Walks an index, so it is for `status` and not for hot paths.
 pub(crate) fn count(connection: &Connection) -> Result<u64, ReadError> {
     Ok(connection.prepare_cached("SELECT count(*) FROM sessions")?.query_row((), |row| row.get::<_, Int>(0))?.0)
+}
+
+/// How many sessions there are in each state.
+pub(crate) fn states(connection: &Connection) -> Result<BTreeMap<String, u64>, ReadError> {
+    let mut statement = connection.prepare_cached("SELECT state, count(*) FROM sessions GROUP BY state")?;
+    let rows = statement.query_map((), |row| Ok((row.get(0)?, row.get::<_, Int>(1)?.0)))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
 fn columns(row: &Row<'_>) -> rusqlite::Result<(String, Seq, SessionRow, ListCursor)> {

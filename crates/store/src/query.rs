@@ -91,14 +91,14 @@ pub(crate) fn events_at(connection: &Connection, journal: JournalId, seqs: &[Seq
     seqs.iter().map(|seq| event(&moment, journal, *seq)?.ok_or_else(|| missing(seq))).collect()
 }
 
-/// A projection of a session.
-pub(crate) fn fold(connection: &Connection, session: SessionId, kind: &str) -> Result<Option<FoldRow>, ReadError> {
+/// A projection of a journal.
+pub(crate) fn fold(connection: &Connection, journal: JournalId, kind: &str) -> Result<Option<FoldRow>, ReadError> {
     let found = connection
         .prepare_cached(
             "SELECT f.format, f.seq, f.bytes FROM folds f JOIN journals j ON j.id = f.journal
              WHERE j.name = ? AND f.kind = ?",
         )?
-        .query_row((session.to_string(), kind), |row| {
+        .query_row((journal.to_string(), kind), |row| {
             let (format, seq) = (row.get(0)?, row.get::<_, Int>(1)?.into());
             Ok(FoldRow { kind: kind.to_owned(), format, seq, bytes: row.get(2)? })
         })

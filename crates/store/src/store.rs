@@ -13,9 +13,11 @@ use crate::query::{self, Answer, Head};
 use crate::readers::{Readers, question};
 use crate::removal::{Remove, Removed};
 use crate::search::{self, Found, Indexer, SearchError, SearchQuery, Work};
+use crate::tidy::{self, Tidied, Tidy, Waste};
 use crate::writer::{Job, Partial, Ticket, Write, Writer};
 use agent::{EffectId, Epoch, Micros, Seq, SessionId};
 use rusqlite::Connection;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::path::Path;
@@ -202,6 +204,22 @@ impl Store {
         self.ask(Job::Checkpoint(answer), waiting).await
     }
 
+    /// Tidies up a slice: removes what nobody needs any more, gives free pages back.
+    pub async fn tidy(&self, tidy: Tidy) -> Result<Tidied, AppendError> {
+        let (answer, waiting) = oneshot::channel();
+        self.ask(Job::Tidy(tidy, answer), waiting).await
+    }
+
+    /// What tidying would find. Walks indexes, so it is not for hot paths.
+    pub async fn waste(&self, now: Micros) -> Result<Waste, ReadError> {
+        self.read(move |c| tidy::waste(c, now)).await
+    }
+
+    /// How many sessions there are in each state. Walks their table, so it is not for hot paths.
+    pub async fn states(&self) -> Result<BTreeMap<String, u64>, ReadError> {
+        self.read(list::states).await
+    }
+
     /// Writes what is queued, closes readers, then the writer. Later calls are answered with `Closed`.
     pub async fn close(self) {
         if let Some(search) = &self.shared.search {
@@ -261,8 +279,13 @@ impl Store {
 
     /// A projection of a session.
     pub async fn fold(&self, session: SessionId, kind: &str) -> Result<Option<FoldRow>, ReadError> {
+        self.fold_of(JournalId::Session(session), kind).await
+    }
+
+    /// A projection of any journal.
+    pub async fn fold_of(&self, journal: JournalId, kind: &str) -> Result<Option<FoldRow>, ReadError> {
         let kind = kind.to_owned();
-        self.read(move |c| query::fold(c, session, &kind)).await
+        self.read(move |c| query::fold(c, journal, &kind)).await
     }
 
     /// Sessions with work left, oldest first.
@@ -326,7 +349,11 @@ impl Store {
         Ok((Ticket::new(answer, permit), waiting))
     }
 
-    pub(crate) async fn ask<T>(&self, job: Job, answer: oneshot::Receiver<Result<T, AppendError>>) -> Result<T, AppendError> {
+    pub(crate) async fn ask<T>(
+        &self,
+        job: Job,
+        answer: oneshot::Receiver<Result<T, AppendError>>,
+    ) -> Result<T, AppendError> {
         self.shared.jobs.send(job).await?;
         answer.await.unwrap_or(Err(AppendError::Closed))
     }

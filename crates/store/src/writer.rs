@@ -2,6 +2,7 @@
 //! one does not harm its neighbours, commits once (which is one sync), and then answers all.
 
 mod chores;
+mod tidying;
 
 pub(crate) use chores::Ticket;
 
@@ -16,6 +17,7 @@ use crate::removal::{self, Remove, Removed};
 use crate::search::Bell;
 use crate::signature::{self, Signature};
 use crate::sql::{GroupFailure, Refusal};
+use crate::tidy::{Tidied, Tidy};
 use crate::transact::{self, Salts};
 use agent::{EffectId, Epoch, SessionId};
 use chores::{Chores, Removal};
@@ -41,6 +43,8 @@ pub(crate) enum Job {
     Checkpoint(oneshot::Sender<Result<(), AppendError>>),
     /// Empty the log, so that nothing of what was forgotten is left in it; says whether it was done.
     Scrub(oneshot::Sender<bool>),
+    /// Tidy up a slice.
+    Tidy(Tidy, oneshot::Sender<Result<Tidied, AppendError>>),
     /// End, after all that was queued before.
     Close(oneshot::Sender<()>),
 }
@@ -159,6 +163,9 @@ impl Writer {
             Some(Job::Scrub(waiting)) => {
                 let _ = waiting.send(self.clear_log());
             }
+            Some(Job::Tidy(tidy, waiting)) => {
+                let _ = waiting.send(self.tidy(tidy));
+            }
             Some(Job::Close(waiting)) => {
                 self.end();
                 let _ = waiting.send(());
@@ -191,6 +198,9 @@ impl Writer {
                 }
                 Some(Job::Scrub(waiting)) => {
                     let _ = waiting.send(self.clear_log());
+                }
+                Some(Job::Tidy(tidy, waiting)) => {
+                    let _ = waiting.send(self.tidy(tidy));
                 }
                 Some(Job::Close(waiting)) => {
                     closed = Some(waiting);

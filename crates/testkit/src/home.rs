@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use tempfile::TempDir;
 
+/// Names the variable in which a test gives the daemon another clock: `SINCE_MICROS TIMES`.
+pub const CLOCK: &str = "TESTKIT_CLOCK";
+
 /// The world.
 #[derive(Debug)]
 pub struct Home {

@@ -6,6 +6,7 @@ pub mod fault_vfs;
 pub mod simulator;
 
 mod chains;
+mod clocks;
 mod counter;
 mod home;
 mod http;
@@ -14,8 +15,9 @@ mod script;
 mod world;
 
 pub use chains::verify_chains;
+pub use clocks::{SetClock, fast_clock};
 pub use counter::{COUNT_FILE, SLEEPER_FILE, tools};
-pub use home::{Daemon, Home};
+pub use home::{CLOCK, Daemon, Home};
 pub use http::{Answer, Client, Events};
 pub use rng::Rng;
 pub use script::{BACKUP, SCRIPTED, ScriptedModel, named, scripted};

@@ -358,6 +358,8 @@ pub struct Tightened {
     pub name: String,
     /// What the call is about, for people.
     pub about: String,
+}
+
 /// `event.forgotten`: why, and what the canvas is from here on at the paths whose bytes went.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Forgotten {
@@ -380,6 +382,26 @@ pub struct PathLeft {
     /// Its current state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub current: Option<FileState>,
+}
+
+/// `schedule.created`: what is said, and where.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Schedule {
+    /// What people call it.
+    pub name: String,
+    /// What is said each time.
+    pub prompt: String,
+    /// Where new sessions work, when each time opens one; a real path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workspace: Option<String>,
+}
+
+/// `schedule.skipped`: words for people.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Skipped {
+    /// What stood in the way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
 }
 
 /// `budget.exhausted`: what it would have taken.

@@ -52,6 +52,7 @@ operations! {
     CONFIG_GET "config.get" "GET" "/v1/config" Some("config get"), Read, "The configuration in force, with who said so of each key; keys are only pointed at.";
     CONFIG_RELOAD "config.reload" "POST" "/v1/config/reload" Some("config reload"), Admin, "Reads the configuration anew and puts all of it in force, or nothing.";
     CONFIG_CHECK "config.check" "POST" "/v1/config/check" Some("config check"), Admin, "Says what a reload would do with the file, or with a text, and does nothing.";
+    GC "daemon.gc" "POST" "/v1/daemon/gc" Some("daemon gc"), Admin, "Tidies up now, and says what went: free pages, expired answers, unused pictures; with `dry_run=true` what would go.";
     MODELS "models.list" "GET" "/v1/models" Some("models ls"), Read, "The models that can be called, routes, servers found on this machine, and keys on offer.";
     MODEL_TEST "models.test" "POST" "/v1/models/{model}/test" Some("models test"), Write, "Tries what a model can do, with a few small calls.";
     KEYS "keys.list" "GET" "/v1/keys" Some("keys ls"), Read, "Where keys are and whether they are there; never a key.";
@@ -74,6 +75,13 @@ operations! {
     AUDIT_VERIFY "audit.verify" "GET" "/v1/audit/verify" Some("audit verify"), Read, "Computes all chains anew and checks signatures and blobs: an answer in JSON, or a stream with progress (text/event-stream).";
     AUDIT_EXPORT "audit.export" "GET" "/v1/audit/export" Some("audit export"), Read, "A bundle of JSON lines with which somebody else can check the chains without tinkerbell.";
     AUDIT_SIGN "audit.sign" "POST" "/v1/audit/sign" Some("audit sign"), Write, "Signs the chain of heads as it stands now.";
+    SCHEDULE_CREATE "schedules.create" "POST" "/v1/schedules" Some("schedule add"), Write, "Makes a schedule: a prompt that is said by itself, when it is due.";
+    SCHEDULE_LIST "schedules.list" "GET" "/v1/schedules" Some("schedule ls"), Read, "The schedules, with their next and last runs.";
+    SCHEDULE_GET "schedules.get" "GET" "/v1/schedules/{schedule}" Some("schedule show"), Read, "One schedule, with what became of its last occurrences.";
+    SCHEDULE_REMOVE "schedules.remove" "DELETE" "/v1/schedules/{schedule}" Some("schedule rm"), Write, "Removes a schedule and forgets its words.";
+    SCHEDULE_PAUSE "schedules.pause" "POST" "/v1/schedules/{schedule}/pause" Some("schedule pause"), Write, "Lets a schedule rest.";
+    SCHEDULE_RESUME "schedules.resume" "POST" "/v1/schedules/{schedule}/resume" Some("schedule resume"), Write, "Lets a schedule go on.";
+    SCHEDULE_RUN "schedules.run" "POST" "/v1/schedules/{schedule}/run" Some("schedule run"), Write, "Says a schedule's prompt now, beside its times.";
     CANVAS_GET "canvas.get" "GET" "/v1/sessions/{session}/canvas" Some("diff --stat"), Read, "What the canvas holds that is not accepted.";
     CANVAS_DIFF "canvas.diff" "GET" "/v1/sessions/{session}/canvas/diff" Some("diff"), Read, "The canvas as a patch.";
     CANVAS_HUNKS "canvas.hunks" "GET" "/v1/sessions/{session}/canvas/hunks" Some("accept --patch"), Read, "The canvas in hunks, for choosing among them.";

@@ -36,6 +36,27 @@ pub mod text {
     }
 }
 
+/// For serde's `with`, of a time that may be absent.
+pub mod optional {
+    use super::Micros;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    /// Writes a time as text.
+    pub fn serialize<S: Serializer>(at: &Option<Micros>, s: S) -> Result<S::Ok, S::Error> {
+        match at {
+            Some(at) => s.serialize_some(&super::write(*at)),
+            None => s.serialize_none(),
+        }
+    }
+
+    /// Reads a time from text.
+    pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Micros>, D::Error> {
+        let text = Option::<String>::deserialize(d)?;
+        let read = |text: String| super::read(&text).ok_or_else(|| D::Error::custom("not an RFC 3339 time"));
+        text.map(read).transpose()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -14,6 +14,7 @@ use wire::operation::{self, Access};
 use wire::{Code, Header, Record};
 
 const EVENTS: &str = include_str!("../../agent/src/event.rs");
+const SCHEDULES: &str = include_str!("../../agent/src/schedule.rs");
 const SETTINGS: &str = include_str!("../../agent/src/settings.rs");
 const RULES: &str = include_str!("../../agent/src/permit.rs");
 const UNITS: &str = include_str!("../../agent/src/units.rs");
@@ -31,6 +32,8 @@ const REST: &[&str] = &[
     include_str!("../src/rest/models.rs"),
     include_str!("../src/rest/keys.rs"),
     include_str!("../src/rest/config.rs"),
+    include_str!("../src/rest/retention.rs"),
+    include_str!("../src/rest/schedules.rs"),
     include_str!("../src/rest/daemon.rs"),
 ];
 const ERRORS: &str = include_str!("../src/error.rs");
@@ -52,6 +55,7 @@ const REQUESTS: &[&str] = &[
     "SetKey",
     "ReloadRequest",
     "CheckRequest",
+    "CreateSchedule",
 ];
 
 /// Compares with a golden file, or rewrites it when `UPDATE_GOLDEN` is set.
@@ -167,7 +171,8 @@ fn what_else_outlives_the_process_is_golden() {
 
 #[test]
 fn the_journal_has_a_sample_of_every_kind_field_and_word() {
-    let source = Source::read(&[EVENTS, SETTINGS, RULES, UNITS, RECORD, BODIES, MEDIA, CHANGES, TOOLS, PLACES]);
+    let source =
+        Source::read(&[EVENTS, SCHEDULES, SETTINGS, RULES, UNITS, RECORD, BODIES, MEDIA, CHANGES, TOOLS, PLACES]);
     let headers: Vec<Value> = records().iter().map(|header| serde_json::to_value(header).unwrap()).collect();
     let kind = |header: &Value| header["kind"].as_str().unwrap_or_default().to_owned();
     let mut kinds: Vec<String> = headers.iter().map(kind).collect();

@@ -8,7 +8,7 @@ use crate::screen::{BAD, HEAD, NOTE, Sink};
 use crate::words;
 use std::path::Path;
 use wire::operation;
-use wire::rest::{CacheStatus, ConfigStatus, DaemonStatus, ReloadCause};
+use wire::rest::{CacheStatus, ConfigStatus, DaemonStatus, ReloadCause, StorageStatus};
 
 /// Shows whether the daemon runs and how it fares
 ///
@@ -68,7 +68,13 @@ fn print(out: &mut Sink, status: &DaemonStatus) -> Result<(), Error> {
         ("begun", words::count(status.generation.0, "time")),
     ];
     lines.iter().try_for_each(|(name, value)| out.line(&format!("  {name:9} {value}")))?;
-    status.config.as_ref().map_or(Ok(()), |config| troubles(out, config))
+    if let Some(config) = &status.config {
+        troubles(out, config)?;
+    }
+    match &status.storage {
+        Some(storage) => print_storage(out, storage),
+        None => Ok(()),
+    }
 }
 
 /// Since when the configuration counts, and why it was read.
@@ -103,6 +109,33 @@ fn troubles(out: &mut Sink, config: &ConfigStatus) -> Result<(), Error> {
     Ok(())
 }
 
+/// What lies where, and what was tidied.
+fn print_storage(out: &mut Sink, storage: &StorageStatus) -> Result<(), Error> {
+    let sizes = [
+        ("free in the journal", storage.journal_free_bytes),
+        ("search", storage.search_bytes),
+        ("pictures", storage.pictures_bytes),
+        ("logs", storage.log_bytes),
+        ("snapshots", storage.snapshot_bytes),
+    ];
+    let sizes: Vec<String> = sizes.iter().map(|(name, bytes)| format!("{name} {}", words::bytes(*bytes))).collect();
+    let states =
+        storage.sessions.iter().map(|(state, count)| format!("{} {}", words::number(*count), plain::name(state)));
+    let tidied = storage.tidied.as_ref().map_or_else(
+        || "not since the daemon began (`tinkerbell daemon gc` does it now)".to_owned(),
+        |tidied| {
+            let went = words::bytes(tidied.freed_bytes + tidied.pictures_bytes);
+            format!(
+                "{}, {went} and {} went",
+                words::ago(tidied.at, words::now()),
+                words::count(tidied.answers, "answer")
+            )
+        },
+    );
+    let lines = [("on disk", sizes.join(", ")), ("states", states.collect::<Vec<_>>().join(", ")), ("tidied", tidied)];
+    lines.iter().try_for_each(|(name, value)| out.line(&format!("  {name:9} {value}")))
+}
+
 /// The cache of awake sessions in a line.
 fn awake(cache: &CacheStatus) -> String {
     let idle_s = i64::try_from(cache.idle_ms / 1_000).unwrap_or(i64::MAX);
@@ -135,6 +168,13 @@ mod tests {
         let awake = "  awake     12, 1.5 MiB of 64.0 MiB; 1,040 woken, 1,028 let go, 9 of them for room (idle ones go after 10 min)\n";
         assert!(text.contains(awake), "{text}");
         assert!(text.contains("  config    /c (not there: defaults)\n"), "{text}");
+        assert!(!text.contains("on disk"), "what was not measured is not told");
+        let storage = r#","storage":{"measured_at":"2025-11-23T09:00:00.000000Z","journal_free_bytes":65536,"journal_shrinks":true,
+            "search_bytes":1024,"pictures_bytes":2048,"log_bytes":10,"snapshot_bytes":0,"sessions":{"idle":9998,"running":2}}}"#;
+        let text = run(daemon(&[&format!("{}{storage}", &STATUS[..STATUS.len() - 1])]), &["status"]).out;
+        let disk =
+            "  on disk   free in the journal 64.0 KiB, search 1.0 KiB, pictures 2.0 KiB, logs 10 B, snapshots 0 B\n";
+        assert!(text.contains(disk) && text.contains("  states    9,998 idle, 2 running\n"), "{text}");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::fault::ConfigError;
 use super::walk::Found;
-use super::{file, raw, resolve, walk};
+use super::{file, raw, resolve, table, walk};
 use agent::{Limits, ModelName, Money, Rule, Tokens};
 use models::ProviderInfo;
 use std::collections::BTreeMap;
@@ -45,10 +45,36 @@ pub struct Config {
     pub per_day: Option<Money>,
     /// Which files of a workspace are read as instructions.
     pub instructions: Instructions,
+    /// What goes, and when.
+    pub retention: Retention,
     /// Who may do what.
     pub rules: Vec<Rule>,
     /// The keys as the file has them, for whoever asks who said what.
     pub(super) said: Vec<Found>,
+}
+
+/// What goes, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// How often it is tidied up.
+    pub every_ms: u64,
+    /// What the journal's file may hold that nothing uses.
+    pub free_bytes: u64,
+    /// What the pictures of canvases may hold together.
+    pub pictures_bytes: u64,
+    /// How long a picture stays that nobody looks at.
+    pub pictures_idle_ms: u64,
+}
+
+impl Default for Retention {
+    fn default() -> Retention {
+        Retention {
+            every_ms: table::TIDY_MS,
+            free_bytes: table::FREE_BYTES,
+            pictures_bytes: table::PICTURES_BYTES,
+            pictures_idle_ms: table::PICTURES_IDLE_MS,
+        }
+    }
 }
 
 /// A model that the file has.

@@ -17,6 +17,7 @@ pub(super) struct RawConfig {
     pub(super) limits: RawLimits,
     pub(super) budget: RawBudget,
     pub(super) instructions: RawInstructions,
+    pub(super) retention: RawRetention,
     pub(super) permissions: RawPermissions,
 }
 
@@ -93,6 +94,15 @@ pub(super) struct RawBudget {
 pub(super) struct RawInstructions {
     pub(super) files: Option<Vec<String>>,
     pub(super) max_bytes: Option<u64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawRetention {
+    pub(super) every_ms: Option<u64>,
+    pub(super) free_bytes: Option<u64>,
+    pub(super) pictures_bytes: Option<u64>,
+    pub(super) pictures_idle_ms: Option<u64>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -1,8 +1,8 @@
 //! From what is written to what it means: what no single value can show, such as a name that means nothing.
 
-use super::meaning::{Config, Instructions, KeySource, Model, OFFLINE, Route, ToolUse};
+use super::meaning::{Config, Instructions, KeySource, Model, OFFLINE, Retention, Route, ToolUse};
 use super::names::named;
-use super::raw::{RawConfig, RawKey, RawLimits, RawModel, RawRoute};
+use super::raw::{RawConfig, RawKey, RawLimits, RawModel, RawRetention, RawRoute};
 use super::suggest::suggestion;
 use super::table;
 use super::walk::{Wrong, dotted};
@@ -49,6 +49,7 @@ pub(super) fn resolve(file: &Path, found: bool, raw: RawConfig) -> Result<Config
                 .unwrap_or_else(|| table::INSTRUCTION_FILES.iter().map(|name| (*name).to_owned()).collect()),
             max_bytes: raw.instructions.max_bytes.unwrap_or(table::INSTRUCTION_BYTES),
         },
+        retention: retention(&raw.retention),
         rules: raw.permissions.rules,
         said: Vec::new(),
     })
@@ -196,6 +197,16 @@ fn limits(raw: RawLimits, turn_cost_microusd: Option<Money>, wrongs: &mut Vec<Wr
         wrongs.push(Wrong { key: "limits.max_backoff_ms".to_owned(), message });
     }
     limits
+}
+
+fn retention(raw: &RawRetention) -> Retention {
+    let default = Retention::default();
+    Retention {
+        every_ms: raw.every_ms.unwrap_or(default.every_ms),
+        free_bytes: raw.free_bytes.unwrap_or(default.free_bytes),
+        pictures_bytes: raw.pictures_bytes.unwrap_or(default.pictures_bytes),
+        pictures_idle_ms: raw.pictures_idle_ms.unwrap_or(default.pictures_idle_ms),
+    }
 }
 
 /// An amount that the table let through.

@@ -11,6 +11,14 @@ pub(super) const GRACE_MS: u64 = 5_000;
 pub(super) const IDLE_MS: u64 = 5 * 60 * 1000;
 /// How many bytes the sessions in memory may hold together.
 pub(super) const AWAKE_BYTES: u64 = 64 * MEBIBYTE;
+/// How often it is tidied up.
+pub(super) const TIDY_MS: u64 = 60 * 60 * 1000;
+/// What the journal may hold that nothing uses.
+pub(super) const FREE_BYTES: u64 = 16 * MEBIBYTE;
+/// What the pictures may hold together.
+pub(super) const PICTURES_BYTES: u64 = GIBIBYTE;
+/// How long a picture stays that nobody looks at.
+pub(super) const PICTURES_IDLE_MS: u64 = 14 * 24 * 60 * 60 * 1000;
 /// The most that is read of a file of instructions.
 pub(super) const INSTRUCTION_BYTES: u64 = 32 * 1024;
 /// The files of a workspace that are read as instructions.
@@ -113,6 +121,16 @@ variable in the daemon's environment.", entries: &[
             Value("[\"AGENTS.md\", \"CLAUDE.md\", \"GEMINI.md\", \".github/copilot-instructions.md\", \".cursorrules\"]"), "",
             "files of the workspace that are given to models as instructions; `[]` for none", "[\"AGENTS.md\"]"),
         entry("max_bytes", Kind::Whole { least: 1, most: MEBIBYTE }, Value("32768"), "bytes", "the most that is read of each", "65536"),
+    ]},
+    Section { path: &["retention"], about: ", so that nothing grows without end", notes: "\
+Logs are bounded by themselves: two files of 8 MiB. Sessions stay until they are removed.", entries: &[
+        entry("every_ms", milliseconds(60_000), Value("3600000"), "ms", "how often it is tidied up, when nothing runs", "86400000"),
+        entry("free_bytes", Kind::Whole { least: 0, most: 1024 * GIBIBYTE }, Value("16777216"), "bytes",
+            "what the journal's file may hold that nothing uses; more is given back to the disk", "67108864"),
+        entry("pictures_bytes", Kind::Whole { least: 0, most: 1024 * GIBIBYTE }, Value("1073741824"), "bytes",
+            "what the pictures of canvases in git may hold together; the longest unused goes first, and is drawn anew when somebody looks",
+            "268435456"),
+        entry("pictures_idle_ms", milliseconds(0), Value("1209600000"), "ms", "how long a picture stays that nobody looks at", "86400000"),
     ]},
     Section { path: &["permissions"], about: "", notes: "\
 `tool` and `argument` are patterns in which `*` stands for any run of characters; `decision` is `allow`, `ask` or `deny`. An

@@ -24,7 +24,7 @@ pub(super) const STATE_FOLD: &str = "state";
 /// The canvas's.
 pub(super) const CANVAS_FOLD: &str = "canvas";
 /// The version of the state's format.
-pub(super) const STATE_FORMAT: u32 = 1;
+pub(super) const STATE_FORMAT: u32 = 2;
 
 /// An event with the bytes it has on disk.
 struct Drafted {
@@ -311,6 +311,7 @@ impl Owner {
         let Drafted { header, event } = drafted;
         if let Event::TurnFinished { .. } = header.event {
             self.last_failure = None;
+            self.house.schedules.turn_ended(self.id);
         }
         if concerns_canvas(&header.event) {
             Arc::make_mut(&mut self.canvas).apply(header.seq, at, &header.event, &event.body);

@@ -3,7 +3,7 @@
 use super::attach::Attached;
 use super::live::Watch;
 use super::redact::{Gone, Wish};
-use agent::{EffectId, ModelName, Seq};
+use agent::{EffectId, Micros, ModelName, Scheduled, Seq, SkipReason};
 use tokio::sync::oneshot;
 use wire::rest::{
     Accepted, Acknowledged, Cancelled, CanvasLog, CanvasView, ContextView, Diff, HunkChoice, HunkList, Moved,
@@ -49,6 +49,24 @@ pub struct Once {
     pub request: BlobHash,
 }
 
+/// What a prompt that no person says is bound to.
+#[derive(Debug, Clone)]
+pub(crate) struct Terms {
+    /// Which occurrence says it, and what its turn may spend.
+    pub(crate) scheduled: Scheduled,
+    /// A person must have been in the session since then.
+    pub(crate) active_since: Option<Micros>,
+}
+
+/// What became of such a prompt.
+#[derive(Debug)]
+pub(crate) enum Said {
+    /// It is on disk.
+    Said(Acknowledged),
+    /// The session does not want it now.
+    Declined(SkipReason),
+}
+
 /// A command with where its answer goes.
 #[derive(Debug)]
 pub(crate) enum Command {
@@ -58,10 +76,23 @@ pub(crate) enum Command {
         title: Option<String>,
         /// The first prompt.
         prompt: Option<Prompt>,
+        /// The schedule that says it, where no person does.
+        scheduled: Option<Scheduled>,
         /// Idempotency.
         once: Option<Once>,
         /// The acknowledgement.
         reply: Reply<Acknowledged>,
+    },
+    /// Say something that no person says.
+    Scheduled {
+        /// What.
+        prompt: Prompt,
+        /// On which terms.
+        terms: Terms,
+        /// Idempotency.
+        once: Once,
+        /// What became of it.
+        reply: Reply<Said>,
     },
     /// Say something.
     Prompt {
@@ -225,6 +256,7 @@ impl Command {
         }
         match self {
             Command::Create { reply, .. } | Command::Prompt { reply, .. } => with(reply, problem),
+            Command::Scheduled { reply, .. } => with(reply, problem),
             Command::MakeRoom => {}
             Command::Leave { reply, .. } => with(reply, problem),
             Command::Cancel { reply } => with(reply, problem),

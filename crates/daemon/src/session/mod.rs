@@ -30,10 +30,11 @@ mod view;
 mod words;
 
 pub use attach::Attached;
-pub(crate) use command::{Change, Chosen, Command, Reply};
+pub(crate) use command::{Change, Chosen, Command, Reply, Said, Terms};
 pub use command::{Once, Prompt};
 pub(crate) use fork::{fork, remove};
 pub use live::{Frame, Watch};
 pub(crate) use load::no_such_session;
 pub(crate) use owner::Owner;
 pub(crate) use redact::{Gone, MOST_EVENTS, Wish};
+pub(crate) use saying::{SCHEDULED_ANSWER_MICROS, title_of, titled};

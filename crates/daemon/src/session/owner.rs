@@ -271,8 +271,11 @@ impl Owner {
     async fn obey(&mut self, command: Command) {
         match command {
             Command::MakeRoom | Command::Leave { .. } => unreachable!("the loop takes these itself"),
-            Command::Create { title, prompt, once, reply } => {
-                answer(reply, self.create(title, prompt, once).await);
+            Command::Create { title, prompt, scheduled, once, reply } => {
+                answer(reply, self.create(title, prompt, scheduled, once).await);
+            }
+            Command::Scheduled { prompt, terms, once, reply } => {
+                answer(reply, self.scheduled(prompt, terms, once).await);
             }
             Command::Prompt { prompt, once, reply } => answer(reply, self.prompt(prompt, once).await),
             Command::Cancel { reply } => answer(reply, self.cancel().await),

@@ -23,7 +23,8 @@ impl Owner {
             return Some(Fact::bare(Event::TurnEnding { turn, outcome, limit }));
         }
         let (config, price) = (&outfit.config, price(&plan, spec));
-        let per_turn = outfit.settings.limits.turn_cost_microusd;
+        let of_schedule = after.turn.as_ref().and_then(|turn| turn.most);
+        let per_turn = outfit.settings.limits.turn_cost_microusd.into_iter().chain(of_schedule).min();
         let spent = after.turn.as_ref().map_or(Money(0), |turn| turn.cost);
         let unknown = !spec.priced && (per_turn.is_some() || config.per_session.is_some() || config.per_day.is_some());
         let message = if unknown {
@@ -32,7 +33,10 @@ impl Owner {
                  of it in the configuration, or name another model."
             )
         } else if per_turn.is_some_and(|most| spent + price > most) {
-            exhausted(Scope::Turn, price)
+            match of_schedule.filter(|most| per_turn == Some(*most)) {
+                Some(most) => beyond_the_run(most, price),
+                None => exhausted(Scope::Turn, price),
+            }
         } else {
             return None;
         };
@@ -95,6 +99,16 @@ fn why(model: &ModelName, turn: Option<&Turn>, outfit: &Outfit) -> String {
         (None, Some(route)) => format!("it is the first of the route {route} that works"),
         (None, None) => outfit.default_why.clone(),
     }
+}
+
+/// What is said where a schedule's money for a run does not hold the next call.
+fn beyond_the_run(most: Money, price: Money) -> String {
+    format!(
+        "The next call may cost up to {:.4} USD, and the schedule that began this turn gave it {:.4} USD in all. Make \
+         the schedule anew with more, or with a model that costs less.",
+        price.0 as f64 / 1e6,
+        most.0 as f64 / 1e6
+    )
 }
 
 pub(super) fn exhausted(scope: Scope, price: Money) -> String {

@@ -1,18 +1,18 @@
 //! What people say to a session: prompts, a cancel, answers to questions.
 
 use super::attach;
-use super::command::{Once, Prompt};
+use super::command::{Once, Prompt, Said, Terms};
 use super::fact::{Fact, Gathered};
 use super::owner::{Owner, draining};
 use super::perform::unreadable;
 use super::view;
 use crate::secrets::Secrets;
-use agent::{Answer, EffectId, Event, Micros, Seq, Tokens, TurnId, TurnOutcome};
+use agent::{Answer, EffectId, Event, Micros, Scheduled, Seq, SkipReason, Tokens, TurnId, TurnOutcome};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use store::NewAnswer;
+use store::{JournalId, NewAnswer};
 use wire::rest::{Acknowledged, Cancelled, SessionView, WhileRunning};
-use wire::{Code, Problem, body};
+use wire::{Code, Header, Problem, body};
 
 /// Prompts that may wait in one session.
 const QUEUED_PROMPTS: usize = 64;
@@ -20,6 +20,8 @@ const QUEUED_PROMPTS: usize = 64;
 const PROMPT_BYTES: usize = 1 << 20;
 /// How long an answer stays under its idempotency key.
 const ANSWER_MICROS: i64 = 24 * 60 * 60 * 1_000_000;
+/// How long it stays where a schedule asked: a claim that is older is not taken up again.
+pub(crate) const SCHEDULED_ANSWER_MICROS: i64 = 7 * ANSWER_MICROS;
 /// The longest title that somebody may give.
 const LONGEST_TITLE_CHARS: usize = 200;
 /// Characters of a prompt that become a title.
@@ -30,6 +32,7 @@ impl Owner {
         &mut self,
         title: Option<String>,
         prompt: Option<Prompt>,
+        scheduled: Option<Scheduled>,
         once: Option<Once>,
     ) -> Result<Acknowledged, Problem> {
         let secrets = self.house.catalog.current().secrets.clone();
@@ -41,7 +44,7 @@ impl Owner {
         }
         let (workspace, title) = (self.profile.workspace.clone(), self.profile.title.clone());
         let created = Fact::new(Event::SessionCreated {}, &body::Session { workspace, title }, Gathered::default());
-        let outcome = self.say(vec![created], prompt, once).await;
+        let outcome = self.say(vec![created], prompt, scheduled, once).await;
         if outcome.is_err() && self.state.head == Seq(0) {
             self.gone = true;
         }
@@ -49,6 +52,41 @@ impl Owner {
     }
 
     pub(super) async fn prompt(&mut self, prompt: Prompt, once: Option<Once>) -> Result<Acknowledged, Problem> {
+        self.prompt_by(prompt, None, once).await
+    }
+
+    /// Says what a schedule says, if the session is free and, where that is asked for, a person was in it lately. One
+    /// that was said already is not judged again.
+    pub(super) async fn scheduled(&mut self, prompt: Prompt, terms: Terms, once: Once) -> Result<Said, Problem> {
+        if let Some(known) = self.known(Some(&once)).await? {
+            return Ok(Said::Said(known));
+        }
+        if self.state.has_work() || !self.held.is_empty() {
+            return Ok(Said::Declined(SkipReason::Busy));
+        }
+        if let Some(since) = terms.active_since
+            && !self.live.watched()
+            && self.touched_at().await? < since
+        {
+            return Ok(Said::Declined(SkipReason::Inactive));
+        }
+        self.prompt_by(prompt, Some(terms.scheduled), Some(once)).await.map(Said::Said)
+    }
+
+    /// When a person was last in the session; that it was made is the first time.
+    async fn touched_at(&self) -> Result<Micros, Problem> {
+        let seq = self.state.touched.max(Seq(1));
+        let record = self.house.store.event(JournalId::Session(self.id), seq).await.map_err(unreadable)?;
+        let header = record.and_then(|record| Header::from_json(&record.header).ok());
+        Ok(header.map_or(self.profile.created, |header| header.at))
+    }
+
+    async fn prompt_by(
+        &mut self,
+        prompt: Prompt,
+        scheduled: Option<Scheduled>,
+        once: Option<Once>,
+    ) -> Result<Acknowledged, Problem> {
         let mut before = self.rebase_if_possible().await?;
         if self.state.turn.is_none() {
             self.read_instructions().await;
@@ -59,7 +97,7 @@ impl Owner {
             before.push(self.titled(title.clone()));
             self.profile.title = Some(title);
         }
-        let outcome = self.say(before, Some(prompt), once).await;
+        let outcome = self.say(before, Some(prompt), scheduled, once).await;
         if untitled && outcome.is_err() {
             self.profile.title = None;
         }
@@ -76,6 +114,7 @@ impl Owner {
         &mut self,
         before: Vec<Fact>,
         prompt: Option<Prompt>,
+        scheduled: Option<Scheduled>,
         once: Option<Once>,
     ) -> Result<Acknowledged, Problem> {
         if self.stopping {
@@ -94,7 +133,7 @@ impl Owner {
                 outfit.settings.default_model.clone()
             });
             // Where it goes is written down, so that what was acknowledged is what happens.
-            let fact = self.prompt_fact(Prompt { model: asked.clone(), ..prompt })?;
+            let fact = self.prompt_fact(Prompt { model: asked.clone(), ..prompt }, scheduled.clone())?;
             turn = fact.event.turn();
             // A prompt that joins a running turn goes to that turn's model.
             model = asked.filter(|_| !matches!(fact.event, Event::PromptSteered { .. }));
@@ -107,7 +146,8 @@ impl Owner {
         }
         let seq = self.seq_of(facts.len() - 1);
         let acknowledged = Acknowledged { session: self.id, seq, turn, model: model.clone(), why };
-        let kept = once.map(|once| once.keep(self.house.clock.now(), &acknowledged));
+        let long = if scheduled.is_some() { SCHEDULED_ANSWER_MICROS } else { ANSWER_MICROS };
+        let kept = once.map(|once| once.keep_for(self.house.clock.now(), &acknowledged, long));
         let before = self.profile.model.clone();
         self.profile.model = model.or(self.profile.model.take());
         let outcome = self.happen(facts, kept).await;
@@ -129,7 +169,7 @@ impl Owner {
         }
     }
 
-    fn prompt_fact(&self, prompt: Prompt) -> Result<Fact, Problem> {
+    fn prompt_fact(&self, prompt: Prompt, scheduled: Option<Scheduled>) -> Result<Fact, Problem> {
         if prompt.text.trim().is_empty() {
             return Err(Problem::new(Code::InvalidRequest, "the prompt is empty").remedy("say what you want done"));
         }
@@ -155,7 +195,7 @@ impl Owner {
         let event = match (running, prompt.while_running) {
             (Some(turn), WhileRunning::Steer) => Event::PromptSteered { turn: turn.id, tokens },
             _ if self.state.turn.is_none() && self.state.queue.is_empty() => {
-                Event::PromptAccepted { turn: self.state.last_turn.next(), tokens, model }
+                Event::PromptAccepted { turn: self.state.last_turn.next(), tokens, model, scheduled }
             }
             _ => Event::PromptQueued { turn: self.state.last_turn.next(), tokens, model },
         };
@@ -209,19 +249,24 @@ impl Owner {
 impl Once {
     /// Keeps an answer under the key.
     pub(super) fn keep(self, now: Micros, answer: &impl Serialize) -> NewAnswer {
+        self.keep_for(now, answer, ANSWER_MICROS)
+    }
+
+    /// Keeps an answer under the key for so long.
+    fn keep_for(self, now: Micros, answer: &impl Serialize, micros: i64) -> NewAnswer {
         NewAnswer {
             scope: self.scope,
             key: self.key,
             body_hash: self.request,
             answer: serde_json::to_string(answer).expect("an answer is plain data"),
             now,
-            expires: Micros(now.0 + ANSWER_MICROS),
+            expires: Micros(now.0.saturating_add(micros)),
         }
     }
 }
 
 /// A title that somebody gave, without keys.
-pub(super) fn titled(title: &str, secrets: &Secrets) -> Result<String, Problem> {
+pub(crate) fn titled(title: &str, secrets: &Secrets) -> Result<String, Problem> {
     let title = title.trim();
     if title.is_empty() || title.chars().count() > LONGEST_TITLE_CHARS {
         let detail = format!("a title has 1 to {LONGEST_TITLE_CHARS} characters");
@@ -231,7 +276,7 @@ pub(super) fn titled(title: &str, secrets: &Secrets) -> Result<String, Problem> 
 }
 
 /// The first words of a prompt.
-pub(super) fn title_of(text: &str) -> String {
+pub(crate) fn title_of(text: &str) -> String {
     let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
     match line.char_indices().nth(TITLE_CHARS) {
         Some((end, _)) => format!("{}…", line[..end].trim_end()),

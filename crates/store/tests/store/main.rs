@@ -14,4 +14,5 @@ mod killed;
 mod removals;
 mod rows;
 mod searching;
+mod tidying;
 mod world;

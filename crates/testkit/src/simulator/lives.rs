@@ -186,7 +186,7 @@ impl Session {
         self.die()?;
         self.begin_owner()?;
         let turn = self.shadow.last_turn.next();
-        self.circle(vec![Event::PromptAccepted { turn, tokens: Tokens(9), model: None }])
+        self.circle(vec![Event::PromptAccepted { turn, tokens: Tokens(9), model: None, scheduled: None }])
     }
 
     fn check_rest(&self) -> Checked {

@@ -113,7 +113,7 @@ fn prompt(state: &State, tokens: Tokens, model: Option<ModelName>, steer: bool) 
     let turn = state.last_turn.next();
     match &state.turn {
         Some(running) if steer && running.ending.is_none() => Event::PromptSteered { turn: running.id, tokens },
-        None if state.queue.is_empty() => Event::PromptAccepted { turn, tokens, model },
+        None if state.queue.is_empty() => Event::PromptAccepted { turn, tokens, model, scheduled: None },
         _ => Event::PromptQueued { turn, tokens, model },
     }
 }

@@ -48,6 +48,14 @@ pub(crate) fn users_words(house: &mut House) {
         {
             house.ask("GET", &path.replace('+', "%2B"), Value::Null);
         }
+        let place = house.world.home.workspace();
+        let daily = |prompt: &str| json!({ "prompt": prompt, "name": key, "every_s": 86_400, "workspace": place });
+        assert_eq!(house.ask("POST", "/v1/schedules", daily(&format!("say {key}"))).0, 200);
+        for wrong in ["cron", "zone", "at", "model", "missed"] {
+            let mut request = daily("x");
+            request[wrong] = json!(key);
+            assert_ne!(house.ask("POST", "/v1/schedules", request).0, 200, "{wrong}");
+        }
         house.command(&["ask", "--model", "scripted", &format!("mine is {key} [[echo]]")]);
     }
 }

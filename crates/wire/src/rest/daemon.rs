@@ -1,6 +1,6 @@
 //! What the daemon says of itself.
 
-use super::ConfigStatus;
+use super::{ConfigStatus, StorageStatus};
 use agent::{Generation, Micros, ModelName, Money};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -38,6 +38,9 @@ pub struct DaemonStatus {
     pub sessions: u64,
     /// The store's health.
     pub store: StoreStatus,
+    /// What lies where, as far as it was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub storage: Option<StorageStatus>,
     /// Resident memory, in bytes.
     pub resident_bytes: u64,
     /// Spent today (UTC).

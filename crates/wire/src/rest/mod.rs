@@ -8,6 +8,8 @@ mod daemon;
 mod keys;
 mod models;
 mod prompt;
+mod retention;
+mod schedules;
 mod sessions;
 
 pub use audit::*;
@@ -17,6 +19,8 @@ pub use daemon::*;
 pub use keys::*;
 pub use models::*;
 pub use prompt::*;
+pub use retention::*;
+pub use schedules::*;
 pub use sessions::*;
 
 /// The header in which every answer says which version of the daemon gave it.

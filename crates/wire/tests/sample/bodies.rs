@@ -205,6 +205,8 @@ fn of_the_daemon() -> Vec<Written> {
         }],
         Tightened: [Tightened { name: "write_file".to_owned(), about: "secret/key".to_owned() }],
         Daemon: [Daemon { version: "0.1.0".to_owned(), pid: 4_711 }],
+        Schedule: [schedule(None), schedule(Some("/home/ada/engine"))],
+        Skipped: [Skipped::default(), Skipped { message: Some("there is no model named careful".to_owned()) }],
     ]
 }
 
@@ -215,4 +217,9 @@ fn fault() -> ConfigFault {
         key: "limits.steps".to_owned(),
         message: "must be a whole number".to_owned(),
     }
+}
+
+fn schedule(workspace: Option<&str>) -> Schedule {
+    let (name, prompt) = ("the carry".to_owned(), "Is the carry well?".to_owned());
+    Schedule { name, prompt, workspace: workspace.map(str::to_owned) }
 }

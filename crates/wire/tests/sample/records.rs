@@ -1,10 +1,10 @@
 //! A header for each kind of event, and again for each field that may be absent and each word.
 
-use super::shapes::{MORNING, accept, effect, session};
+use super::shapes::{MORNING, accept, effect, schedule, session};
 use agent::{
     AcceptOutcome, Access, Answer, CallFact, EffectKind, Epoch, Event, Failure, Generation, Interruption, Limit,
-    Micros, ModelName, Money, PublicKey, Question, Scope, Seq, SessionId, Stop, Tokens, ToolOutcome, TurnId,
-    TurnOutcome, Usage, Verdict,
+    Micros, MissedRule, ModelName, Money, Occasion, PauseCause, PublicKey, Question, ScheduleRule, Scheduled, Scope,
+    Seq, SessionId, SkipReason, Stop, Tokens, ToolOutcome, TurnId, TurnOutcome, UnixSeconds, Usage, Verdict,
 };
 use wire::{Delta, DeltaKind, Header};
 
@@ -13,11 +13,12 @@ const TURN: TurnId = TurnId(3);
 /// Headers of all kinds, in the order in which the vocabulary has them, one millisecond and a bit apart.
 pub(crate) fn records() -> Vec<Header> {
     let events = [about_sessions(), about_prompts(), about_turns(), about_models(), about_tools()];
-    let more = [about_questions(), about_the_canvas(), about_accepts(), about_daemons()];
+    let more = [about_questions(), about_the_canvas(), about_accepts(), about_daemons(), about_schedules()];
     let numbered = (1_u64..).zip(events.into_iter().chain(more).flatten());
     numbered
         .map(|(seq, event)| {
-            let of_daemon = ["daemon.", "config.", "audit."].iter().any(|noun| event.kind().starts_with(noun));
+            let of_daemon =
+                ["daemon.", "config.", "audit.", "schedule."].iter().any(|noun| event.kind().starts_with(noun));
             let at = Micros(MORNING.0 + 1_001 * seq as i64);
             Header { seq: Seq(seq), at, session: (!of_daemon).then(session), event }
         })
@@ -66,8 +67,10 @@ fn about_sessions() -> Vec<Event> {
 fn about_prompts() -> Vec<Event> {
     let (turn, tokens, named) = (TURN, Tokens(12), Some(model("anthropic::claude-sonnet-4-5")));
     vec![
-        Event::PromptAccepted { turn, tokens, model: None },
-        Event::PromptAccepted { turn, tokens, model: named.clone() },
+        Event::PromptAccepted { turn, tokens, model: None, scheduled: None },
+        Event::PromptAccepted { turn, tokens, model: named.clone(), scheduled: None },
+        Event::PromptAccepted { turn, tokens, model: None, scheduled: Some(scheduled(None)) },
+        Event::PromptAccepted { turn, tokens, model: None, scheduled: Some(scheduled(Some(Money(50_000)))) },
         Event::PromptQueued { turn: turn.next(), tokens, model: None },
         Event::PromptQueued { turn: turn.next(), tokens, model: named },
         Event::PromptSteered { turn, tokens },
@@ -212,4 +215,65 @@ fn about_daemons() -> Vec<Event> {
         Event::ConfigReverted {},
         Event::AuditKey { key: PublicKey([0xa7; 32]) },
     ]
+}
+
+fn scheduled(most_microusd: Option<Money>) -> Scheduled {
+    Scheduled { schedule: schedule(), due: UnixSeconds(1_763_974_800), most_microusd }
+}
+
+fn rule() -> ScheduleRule {
+    ScheduleRule {
+        cron: None,
+        zone: None,
+        every_s: None,
+        once: None,
+        session: None,
+        missed: MissedRule::Skip,
+        run_microusd: None,
+        day_microusd: None,
+        active_s: None,
+        model: None,
+    }
+}
+
+fn about_schedules() -> Vec<Event> {
+    let (schedule, due) = (schedule(), UnixSeconds(1_763_974_800));
+    let created = |rule| Event::ScheduleCreated { schedule, rule };
+    let full = ScheduleRule {
+        cron: Some("0 9 * * 1-5".to_owned()),
+        zone: Some("Europe/Berlin".to_owned()),
+        session: Some(session()),
+        missed: MissedRule::All,
+        run_microusd: Some(Money(50_000)),
+        day_microusd: Some(Money(500_000)),
+        active_s: Some(86_400),
+        model: Some(model("offline")),
+        ..rule()
+    };
+    let mut events = vec![
+        created(full),
+        created(ScheduleRule { every_s: Some(1_800), missed: MissedRule::One, ..rule() }),
+        created(ScheduleRule { once: Some(due), ..rule() }),
+    ];
+    let causes = [PauseCause::Asked, PauseCause::SessionGone, PauseCause::Forgotten];
+    events.extend(causes.map(|cause| Event::SchedulePaused { schedule, cause }));
+    events.extend([Event::ScheduleResumed { schedule }, Event::ScheduleRemoved { schedule }]);
+    let claimed = |occasion, most_microusd| Event::ScheduleClaimed { schedule, due, occasion, most_microusd };
+    events.push(claimed(Occasion::Due, Some(Money(50_000))));
+    events.extend([Occasion::CaughtUp, Occasion::Asked].map(|occasion| claimed(occasion, None)));
+    events.push(Event::ScheduleFired { schedule, due, in_session: session(), turn: TURN, at_seq: Seq(41) });
+    let reasons = [
+        SkipReason::Busy,
+        SkipReason::Budget,
+        SkipReason::Inactive,
+        SkipReason::SessionGone,
+        SkipReason::Forgotten,
+        SkipReason::Refused,
+        SkipReason::Unknown,
+    ];
+    events.extend(reasons.map(|reason| Event::ScheduleSkipped { schedule, due, occasion: Occasion::Due, reason }));
+    events.push(Event::ScheduleMissed { schedule, until: due, count: 3 });
+    let ended = |outcome, cost| Event::ScheduleEnded { schedule, due, outcome, cost_microusd: Money(cost) };
+    events.extend([ended(Some(TurnOutcome::Done), 4_800), ended(None, 0)]);
+    events
 }

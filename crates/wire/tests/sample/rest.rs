@@ -8,6 +8,7 @@ mod daemon;
 mod keys;
 mod models;
 mod prompts;
+mod schedules;
 mod sessions;
 
 use super::written::Written;
@@ -23,6 +24,7 @@ pub(crate) fn rest() -> Vec<Written> {
         models::samples(),
         keys::samples(),
         config::samples(),
+        schedules::samples(),
         daemon::samples(),
         audit::samples(),
     ];

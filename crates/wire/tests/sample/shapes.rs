@@ -1,6 +1,6 @@
 //! The small values that samples are made of, always the same ones.
 
-use agent::{EffectId, EffectKind, Micros, SessionId, TurnId};
+use agent::{EffectId, EffectKind, Micros, ScheduleId, SessionId, TurnId};
 use wire::rest::CommitView;
 use wire::{BlobHash, Change, FileState, Mode, RelPath, Text};
 
@@ -9,6 +9,10 @@ pub(super) const MORNING: Micros = Micros(1_763_974_800_000_000);
 
 pub(super) fn session() -> SessionId {
     SessionId::from_parts(1_763_974_800_000, 0x0123_4567_89ab_cdef)
+}
+
+pub(super) fn schedule() -> ScheduleId {
+    ScheduleId::from_parts(1_763_974_800_000, 0x0fed_cba9_8765_4321)
 }
 
 /// The first attempt at something in the first step of turn 3.

@@ -1,6 +1,6 @@
 //! The daemon itself over REST.
 
-use super::answer::{Answer, json};
+use super::answer::{Answer, bad, json};
 use super::request::{House, QueryMap, read_or_default};
 use super::updates::updates;
 use crate::doors::events::Journal;
@@ -21,6 +21,15 @@ pub(super) async fn ready(State(registry): House) -> Answer {
 
 pub(super) async fn daemon_status(State(registry): House) -> Answer {
     Ok(json(&status::status(&registry).await?))
+}
+
+pub(super) async fn gc(State(registry): House, Query(query): QueryMap) -> Answer {
+    let dry_run = match query.get("dry_run").map(String::as_str) {
+        None | Some("false") => false,
+        Some("true") => true,
+        Some(other) => return Err(bad(format!("dry_run is true or false, not {other:?}"))),
+    };
+    Ok(json(&registry.house().janitor.tidy(dry_run).await?))
 }
 
 pub(super) async fn stop(State(registry): House) -> Answer {

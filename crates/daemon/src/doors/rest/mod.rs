@@ -7,6 +7,7 @@ mod daemon;
 mod models;
 mod request;
 mod router;
+mod schedules;
 mod sessions;
 mod updates;
 

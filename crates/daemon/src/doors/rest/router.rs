@@ -2,7 +2,7 @@
 
 use super::answer::{PROBLEM, Refusal, bad};
 use super::request::{House, last, takes_key};
-use super::{audit, canvas, daemon, models, sessions};
+use super::{audit, canvas, daemon, models, schedules, sessions};
 use crate::clock::Clock;
 use crate::registry::Registry;
 use crate::secrets::Secrets;
@@ -54,6 +54,7 @@ fn handler(operation: &Operation) -> MethodRouter<Arc<Registry>> {
         "config.get" => get(daemon::config),
         "config.reload" => post(daemon::reload),
         "config.check" => post(daemon::check),
+        "daemon.gc" => post(daemon::gc),
         "models.list" => get(models::models),
         "models.test" => post(models::test_model),
         "keys.list" => get(models::keys),
@@ -76,6 +77,13 @@ fn handler(operation: &Operation) -> MethodRouter<Arc<Registry>> {
         "audit.verify" => get(audit::verify),
         "audit.export" => get(audit::export),
         "audit.sign" => post(audit::sign),
+        "schedules.create" => post(schedules::create),
+        "schedules.list" => get(schedules::list),
+        "schedules.get" => get(schedules::view),
+        "schedules.remove" => delete(schedules::remove),
+        "schedules.pause" => post(schedules::pause),
+        "schedules.resume" => post(schedules::resume),
+        "schedules.run" => post(schedules::run),
         "canvas.get" => get(canvas::canvas),
         "canvas.diff" => get(canvas::diff),
         "canvas.hunks" => get(canvas::hunks),

@@ -7,7 +7,7 @@ use crate::doors::events::Journal;
 use crate::registry::Registry;
 use crate::session::{Attached, Prompt};
 use crate::{forgetting, search, status};
-use agent::{EffectId, Seq};
+use agent::EffectId;
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;

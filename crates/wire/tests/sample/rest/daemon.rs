@@ -13,13 +13,48 @@ pub(super) fn samples() -> Vec<Written> {
     written![
         StoreStatus: [store("open"), store("read_only")],
         CacheStatus: [cache()],
-        DaemonStatus: [status(None), DaemonStatus { config: Some(config()), ..status(Some(model())) }],
+        DaemonStatus: [
+            status(None),
+            DaemonStatus { config: Some(config()), ..status(Some(model())) },
+            DaemonStatus { storage: Some(storage(None)), ..status(Some(model())) },
+        ],
+        StorageStatus: [storage(None), storage(Some(tidied()))],
+        Tidied: [tidied()],
         Problem: [problem.clone(), problem.remedy("`tinkerbell sessions ls` lists those that there are")],
     ]
 }
 
 fn store(health: &str) -> StoreStatus {
     StoreStatus { health: health.to_owned(), journal_bytes: 1_048_576, wal_bytes: 0 }
+}
+
+fn storage(tidied: Option<Tidied>) -> StorageStatus {
+    StorageStatus {
+        measured_at: MORNING,
+        journal_free_bytes: 65_536,
+        journal_shrinks: true,
+        search_bytes: 262_144,
+        pictures_bytes: 1_450_000,
+        log_bytes: 4_096,
+        snapshot_bytes: 0,
+        sessions: [("idle".to_owned(), 39), ("running".to_owned(), 1)].into(),
+        tidied,
+    }
+}
+
+fn tidied() -> Tidied {
+    Tidied {
+        at: MORNING,
+        dry_run: false,
+        answers: 7,
+        partials: 1,
+        freed_bytes: 1_048_576,
+        journal_bytes_before: 9_437_184,
+        journal_bytes_after: 8_388_608,
+        pictures: 1,
+        pictures_bytes: 1_450_000,
+        lasted_ms: 42,
+    }
 }
 
 fn cache() -> CacheStatus {
@@ -54,6 +89,7 @@ fn status(default_model: Option<ModelName>) -> DaemonStatus {
         running: 1,
         sessions: 40,
         store: store("open"),
+        storage: None,
         resident_bytes: 25_165_824,
         spent_today_microusd: Money(4_800),
     }
