@@ -94,8 +94,8 @@ impl Machine {
         let (told, bytes) = (self.told(), self.sketch.awake_bytes);
         let file = self.place("config.toml");
         std::fs::write(&file, told.toml()).map_err(|error| broken("the configuration", &error))?;
-        let config = Config::load(&file).map_err(|error| broken("the configuration", &error))?;
-        let config = Config { awake_bytes: bytes, ..config };
+        let mut config = Config::load(&file).map_err(|error| broken("the configuration", &error))?;
+        config.awake_bytes = bytes;
         let (stage, time) = (self.stage.clone(), self.time.clone());
         let clock = Clock::of(Arc::new(time.clone()));
         let (pausing, pauses) = (clock.clone(), stage.clone());
