@@ -226,7 +226,7 @@ fn every_effect_kind_occurs_in_an_id() {
 
 #[test]
 fn the_doors_have_a_sample_of_every_shape_field_and_word() {
-    let source = Source::read(&[REST.as_slice(), &[ERRORS]].concat());
+    let source = Source::read(&[REST, &[ERRORS]].concat());
     let samples = shapes(&rest());
     let named: BTreeSet<String> = samples.iter().map(|(shape, _)| shape.clone()).collect();
     assert_eq!(named, source.structs, "tests/sample/rest has a sample of each shape");

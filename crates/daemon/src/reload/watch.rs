@@ -127,7 +127,10 @@ mod tests {
         std::fs::create_dir(&elsewhere).unwrap();
         std::fs::write(&target, "").unwrap();
         let mut trials = 0;
-        let step = |what, step: &dyn Fn() -> io::Result<()>| (what, step);
+        type Step<'a> = (&'static str, &'a dyn Fn() -> io::Result<()>);
+        fn step<'a>(what: &'static str, act: &'a dyn Fn() -> io::Result<()>) -> Step<'a> {
+            (what, act)
+        }
         for (what, act) in [
             step("its directories come", &|| std::fs::create_dir_all(&deep)),
             step("it is written", &|| std::fs::write(&file, "1")),
