@@ -127,11 +127,12 @@ impl Owner {
         // A state that has work, of which nothing runs, starts or ticks, waits for a person. What runs and is not wanted any
         // more runs all the same: if it dies with the daemon, only a new owner can bring its turn to an end.
         let moves = !(batch.starts.is_empty() && batch.after.open.is_empty() && batch.timers.is_empty());
-        self.waking = batch.after.has_work() && moves;
+        let waking = batch.after.has_work() && moves;
         if self.stopping {
             batch.starts.clear();
         }
         if batch.facts.is_empty() && batch.starts.is_empty() {
+            self.waking = waking;
             self.follow(&batch.keep, &batch.timers);
             return Ok(false);
         }
@@ -171,12 +172,14 @@ impl Owner {
         }
         append.facts = written.iter().map(|drafted| drafted.event.clone()).collect();
         append.starts = starts.iter().map(DraftedStart::to_store).collect();
-        append.waking = self.waking;
+        append.waking = waking;
         append.forget = self.forgetting.clone();
         append.row = Some(self.row(&batch.after, at));
         append.answer = answer.or_else(|| self.kept.clone());
         let appended = house.store.append(append).await?;
 
+        // Not before it is on disk: folds, which say it too, may be written although this append failed.
+        self.waking = waking;
         self.claimed = true;
         self.lost.clear();
         self.unwritten.clear();
