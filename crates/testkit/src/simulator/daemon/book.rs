@@ -18,6 +18,10 @@ use wire::{BlobHash, Record};
 pub(super) struct Common {
     /// For each prompt, where it stands.
     pub(super) prompts: BTreeMap<u64, (SessionId, Seq)>,
+    /// Sessions that are not there any more.
+    pub(super) removed: BTreeSet<SessionId>,
+    /// The clock on the wall was put forward by as long as keys hold, so nobody knows any more what was asked under them.
+    pub(super) keys_expired: bool,
     /// The labels of bell calls that are on disk as started, each with how often it may be rung.
     pub(super) may_ring: BTreeMap<u64, u32>,
     /// What each day has settled, by the headers.
@@ -66,6 +70,8 @@ pub(super) struct Book {
     pub(super) removal_asked: bool,
     /// The calls of the last reply: tool and label.
     calls: Vec<(String, Option<u64>)>,
+    /// Whether the bell was forbidden when that reply was judged. What was allowed then is not judged again.
+    judged_forbidden: bool,
     reserved: BTreeMap<EffectId, (String, Money)>,
 }
 
@@ -83,6 +89,7 @@ impl Book {
             removed: false,
             removal_asked: false,
             calls: Vec::new(),
+            judged_forbidden: false,
             reserved: BTreeMap::new(),
         }
     }
@@ -144,7 +151,9 @@ impl Book {
                 let said = said.map(|said| words(&said.text).to_owned()).unwrap_or_default();
                 if let Some(number) = number_of(&said) {
                     let before = common.prompts.insert(number, (self.id, seq));
-                    hold(before.is_none(), Invariant::KeysAnsweredOnce, || {
+                    // With a session go the answers that named it, and a day later all answers.
+                    let forgotten = before.is_some_and(|(session, _)| common.removed.contains(&session));
+                    hold(before.is_none() || forgotten || common.keys_expired, Invariant::KeysAnsweredOnce, || {
                         format!("prompt {number} stands at {before:?} and again at {seq} of session {}", self.number)
                     })?;
                 }
@@ -169,13 +178,14 @@ impl Book {
                 })?;
             }
             Event::ModelFinished { .. } => {
+                self.judged_forbidden = common.bell_forbidden;
                 let reply: body::Reply = body::read(body).map_err(|error| unreadable(seq, &error.to_string()))?;
                 self.calls =
                     reply.calls.iter().map(|call| (call.name.clone(), label(words(&call.arguments)))).collect();
             }
             Event::ToolStarted { effect, .. } => {
                 let Some((name, label)) = self.calls.get(effect.ordinal as usize) else { return Ok(()) };
-                let forbidden = name == BELL && common.bell_forbidden;
+                let forbidden = name == BELL && common.bell_forbidden && self.judged_forbidden;
                 hold(!forbidden, Invariant::TighteningHolds, || {
                     format!("event {seq}: {name} starts and is forbidden")
                 })?;
@@ -204,6 +214,7 @@ impl Book {
     /// Somebody removed it: what is still set aside counts as spent on its day.
     pub(super) fn remove(&mut self, common: &mut Common) {
         self.removed = true;
+        common.removed.insert(self.id);
         self.settle_all(common);
     }
 

@@ -28,6 +28,8 @@ use tower::ServiceExt;
 
 /// More occurrences than this and the machine is taken not to come to rest.
 const MOST_OCCURRENCES: u32 = 20_000;
+/// How long an answer stays under its key.
+const KEYS_HOLD_MICROS: i64 = 24 * 60 * 60 * 1_000_000;
 /// The largest answer that is read.
 const LARGEST_ANSWER: usize = 16 << 20;
 
@@ -320,6 +322,7 @@ impl Machine {
             }
             Mishap::ClockJumps(micros) => {
                 self.time.jump(micros);
+                self.common.keys_expired |= micros >= KEYS_HOLD_MICROS;
                 Ok(None)
             }
         }
