@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 use store::{AppendError, ReadError, Signature, Store};
 use tokio::sync::Semaphore;
-use tokio::time::{Duration, Instant, sleep_until};
+use tokio::time::Duration;
 use wire::audit::{signed_bundle, signed_link};
 use wire::rest::Signed;
 use wire::{ChainHash, Code, Problem};
@@ -122,14 +122,16 @@ pub(crate) async fn watch(house: Arc<House>) {
     let mut signed = *appended.borrow_and_update();
     loop {
         tokio::select! {
+            biased;
             () = house.stop.cancelled() => return,
             changed = appended.changed() => if changed.is_err() { return },
         }
-        let due = Instant::now() + LONGEST_UNSIGNED;
+        let due = Some(house.clock.instant() + LONGEST_UNSIGNED);
         while *appended.borrow_and_update() < signed + LINKS_UNSIGNED {
             tokio::select! {
+                biased;
                 () = house.stop.cancelled() => return,
-                () = sleep_until(due) => break,
+                () = house.clock.sleep_until(due) => break,
                 changed = appended.changed() => if changed.is_err() { return },
             }
         }

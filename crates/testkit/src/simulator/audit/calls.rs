@@ -79,6 +79,7 @@ impl Calls {
             Event::ToolFinished { effect, outcome, .. } => self.finish(seq, *effect, *outcome),
             Event::ApprovalRequested { effect, question, .. } => self.ask(*effect, *question),
             Event::ApprovalResolved { effect, answer, .. } => self.answer(*effect, *answer),
+            Event::PermissionTightened { effect, verdict, .. } => self.tighten(*effect, *verdict),
             Event::TurnFinished { .. } => {
                 self.step.clear();
                 self.questions.clear();
@@ -157,6 +158,20 @@ impl Calls {
                 Answer::Allow | Answer::Retry => Stage::Permitted,
                 Answer::Deny | Answer::Skip | Answer::Abandon => Stage::Settled,
             };
+        }
+        Ok(())
+    }
+
+    /// Permissions are stricter by now: a call that has not begun is settled, or asked about first.
+    fn tighten(&mut self, effect: EffectId, verdict: Verdict) -> Checked {
+        let call = self.call(effect)?;
+        match (verdict, call.stage) {
+            (Verdict::Deny, Stage::Unpermitted | Stage::Permitted | Stage::Lost) => {
+                call.stage = Stage::Settled;
+                self.questions.retain(|asked, _| asked.kind != EffectKind::Ask || asked.ordinal != effect.ordinal);
+            }
+            (Verdict::Ask, Stage::Permitted) => call.stage = Stage::Unpermitted,
+            _ => {}
         }
         Ok(())
     }

@@ -206,6 +206,10 @@ impl Running {
                     self.world_tools.insert(*effect);
                 }
             }
+            // What runs of a call that is forbidden by now is stopped.
+            Event::PermissionTightened { effect, .. } => {
+                self.world_tools.insert(*effect);
+            }
             Event::ToolFinished { effect, changed, outcome, .. } => {
                 self.changed += changed;
                 let wanted =

@@ -125,8 +125,9 @@ impl Machine {
                 End::Stopped => Crash::Kill,
                 End::Died(crash) => crash,
             };
-            state = self.state_dir();
+            let before = std::mem::replace(&mut state, self.state_dir());
             self.image(&vfs, crash, &state)?;
+            keep_others(&before, &state)?;
             drop(runtime);
             self.tamper(&state)?;
             self.time.advance(self.time.elapsed() + Duration::from_millis(self.random.between(1, 3_000)));
@@ -241,6 +242,17 @@ impl Machine {
             coverage: self.common.coverage,
         }
     }
+}
+
+/// Files beside the journal's, such as the key that signs, are real and outlive every daemon.
+fn keep_others(before: &Path, state: &Path) -> Checked {
+    for entry in fs::read_dir(before).into_iter().flatten().flatten() {
+        let (name, to) = (entry.file_name(), state.join(entry.file_name()));
+        if !name.to_string_lossy().starts_with("journal.db") && entry.path().is_file() && !to.exists() {
+            fs::copy(entry.path(), &to).map_err(|error| broken("a file", &error))?;
+        }
+    }
+    Ok(())
 }
 
 /// The simulation itself cannot go on.
