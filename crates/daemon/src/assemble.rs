@@ -111,7 +111,7 @@ pub async fn assemble_in(surroundings: Surroundings, parts: Parts) -> Result<Arc
         BeginError::Append(error) => AssembleError::Append(error),
         BeginError::Read(error) => AssembleError::Read(error),
     })?;
-    let auditor = Auditor::begin(&state_dir, &store, &journal).await;
+    let auditor = Auditor::begin(&state_dir, &store, &journal, clock.clone()).await;
     let house = House {
         store,
         tasks,

@@ -46,8 +46,8 @@ impl Store {
         self.read(signature::last).await
     }
 
-    /// Signatures over links after a place up to another one, with the hashes that those links have now.
-    pub async fn signatures(&self, after: u64, upto: u64, limit: u64) -> Result<Vec<Signature>, ReadError> {
+    /// Signatures over links after a place (at first none) up to another one, with the hashes that those links have now.
+    pub async fn signatures(&self, after: Option<u64>, upto: u64, limit: u64) -> Result<Vec<Signature>, ReadError> {
         self.read(move |c| signature::page(c, after, upto, limit)).await
     }
 

@@ -96,11 +96,17 @@ pub(crate) fn last(connection: &Connection) -> Result<Option<Signature>, ReadErr
 }
 
 /// Signatures after a place, up to another one; each has the hash that its link has now (zeros, if that is gone).
-pub(crate) fn page(connection: &Connection, after: u64, upto: u64, limit: u64) -> Result<Vec<Signature>, ReadError> {
+pub(crate) fn page(
+    connection: &Connection,
+    after: Option<u64>,
+    upto: u64,
+    limit: u64,
+) -> Result<Vec<Signature>, ReadError> {
     let mut statement = connection
         .prepare_cached(&format!("{SIGNATURES} WHERE s.place > ? AND s.place <= ? ORDER BY s.place LIMIT ?"))?;
-    let range = (Int(after), Int(upto), Int(limit));
-    let found = statement.query_map(range, signature)?.collect::<rusqlite::Result<_>>()?;
+    // From the very beginning, so that one that was moved to where no link is shows as well.
+    let after = after.map_or(i64::MIN, |after| i64::try_from(after).unwrap_or(i64::MAX));
+    let found = statement.query_map((after, Int(upto), Int(limit)), signature)?.collect::<rusqlite::Result<_>>()?;
     Ok(found)
 }
 

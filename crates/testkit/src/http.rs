@@ -52,7 +52,10 @@ impl Client {
         let head = answer.windows(4).position(|four| four == b"\r\n\r\n").ok_or_else(cut)?;
         let text = String::from_utf8_lossy(&answer[..head]).to_ascii_lowercase();
         let status = text.split(' ').nth(1).and_then(|code| code.parse().ok()).ok_or_else(cut)?;
-        let body = answer[head + 4..].to_vec();
+        let mut body = answer[head + 4..].to_vec();
+        if text.contains("transfer-encoding: chunked") {
+            body = unchunked(&body).ok_or_else(cut)?;
+        }
         let length = text.lines().find_map(|line| line.strip_prefix("content-length: ")?.trim().parse().ok());
         if length.is_some_and(|length: usize| body.len() < length) {
             return Err(cut());
@@ -93,6 +96,20 @@ impl Client {
         stream.write_all(head.as_bytes())?;
         stream.write_all(body)?;
         Ok(stream)
+    }
+}
+
+/// The body without the sizes of its chunks; none when it broke off.
+fn unchunked(mut raw: &[u8]) -> Option<Vec<u8>> {
+    let mut body = Vec::new();
+    loop {
+        let end = raw.windows(2).position(|two| two == b"\r\n")?;
+        let size = usize::from_str_radix(std::str::from_utf8(&raw[..end]).ok()?, 16).ok()?;
+        if size == 0 {
+            return Some(body);
+        }
+        body.extend_from_slice(raw.get(end + 2..end + 2 + size)?);
+        raw = raw.get(end + 4 + size..)?;
     }
 }
 

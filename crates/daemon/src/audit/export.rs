@@ -111,7 +111,7 @@ impl Writer {
         let sessions = if only.is_empty() { json!("all") } else { json!(only) };
         self.line(&json!({
             "type": "bundle", "format": BUNDLE_FORMAT, "version": crate::VERSION, "state": state,
-            "made_at": wire::time::write(crate::clock::now()), "upto": link.place, "sessions": sessions,
+            "made_at": wire::time::write(self.house.clock.now()), "upto": link.place, "sessions": sessions,
             "headers_only": wanted.headers_only,
         }))
         .await?;
@@ -162,11 +162,11 @@ impl Writer {
                 .await?;
             }
         }
-        let mut after = 0;
+        let mut after = None;
         loop {
             let page = store.signatures(after, upto, PAGE).await?;
             let Some(last) = page.last() else { return Ok(()) };
-            after = last.place;
+            after = Some(last.place);
             for one in page {
                 counts.signatures += 1;
                 self.line(&json!({

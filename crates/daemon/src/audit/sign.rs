@@ -2,7 +2,7 @@
 
 use super::key::{self, KeyError};
 use super::verify::vouches;
-use crate::clock;
+use crate::clock::Clock;
 use crate::house::House;
 use crate::journal::DaemonJournal;
 use agent::{Event, PublicKey};
@@ -24,6 +24,7 @@ const LONGEST_UNSIGNED: Duration = Duration::from_secs(60);
 /// Signs. One signature is made at a time.
 pub(crate) struct Auditor {
     key: Result<SigningKey, KeyError>,
+    clock: Clock,
     line: Semaphore,
 }
 
@@ -48,8 +49,8 @@ impl Auditor {
     /// The auditor of a state, whose key is made where there is none. Signs the beginning of this daemon, and notes in the
     /// daemon's journal whose signatures these are when that is new. A daemon that cannot sign says so and runs: a full
     /// disk is no reason to refuse work.
-    pub(crate) async fn begin(state_dir: &Path, store: &Store, journal: &DaemonJournal) -> Auditor {
-        let auditor = Auditor { key: key::read_or_make(state_dir), line: Semaphore::new(1) };
+    pub(crate) async fn begin(state_dir: &Path, store: &Store, journal: &DaemonJournal, clock: Clock) -> Auditor {
+        let auditor = Auditor { key: key::read_or_make(state_dir), clock, line: Semaphore::new(1) };
         if let Err(error) = auditor.introduce(store, journal).await {
             tracing::warn!(%error, "the chain of heads could not be signed");
         }
@@ -94,7 +95,7 @@ impl Auditor {
             let vouched = last.place == link.place && last.state == state && vouches(&last);
             return if vouched { Ok(signed(last.at)) } else { Err(SignError::Cut(last.place)) };
         }
-        let at = clock::now();
+        let at = self.clock.now();
         let signature = key.sign(signed_link(state, link.place, link.hash, at).as_bytes()).to_bytes();
         let row = Signature { place: link.place, hash: link.hash, at, state, key: public.0, signature };
         store.keep_signature(row).await?;

@@ -130,12 +130,12 @@ impl Audit<'_> {
 
     async fn signatures(&mut self) -> Result<(), ReadError> {
         let Ok(state) = self.house.store.state_name().await else { return Ok(()) };
-        let mut after = 0;
+        let mut after = None;
         loop {
             let page = self.house.store.signatures(after, u64::MAX >> 1, PAGE).await;
             let Some(page) = self.found(AuditPart::Signatures, page.map_err(VerifyError::from))? else { return Ok(()) };
             let Some(last) = page.last() else { break };
-            after = last.place;
+            after = Some(last.place);
             for signature in &page {
                 self.report.signatures += 1;
                 let key = PublicKey(signature.key);

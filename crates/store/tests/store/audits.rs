@@ -29,7 +29,7 @@ async fn a_signature_is_kept_for_the_link_that_is_there_and_for_no_other() {
     assert_eq!(refused, Err(AppendError::Invalid(Invalid::NoLink { place: 9 })));
     // The first one stays: it is what shows that the chain was another one.
     world.store.keep_signature(Signature { signature: [9; 64], ..of }).await.unwrap();
-    assert_eq!(world.store.signatures(0, 99, 9).await.unwrap(), [of]);
+    assert_eq!(world.store.signatures(None, 99, 9).await.unwrap(), [of]);
     let (world, cut) = (world.tamper("DELETE FROM heads WHERE place = 1").await, of);
     let found = world.store.last_signature().await.unwrap().unwrap();
     assert_eq!((found.place, found.hash.0), (cut.place, [0; 32]), "its link is gone");

@@ -277,7 +277,7 @@ async fn furnish_version_2(world: &World) {
 
 async fn summary_of_version_2(store: &Store) -> String {
     let mut text = String::new();
-    for Signature { place, hash, at, state, key, signature } in store.signatures(0, 99, 99).await.unwrap() {
+    for Signature { place, hash, at, state, key, signature } in store.signatures(None, 99, 99).await.unwrap() {
         let (key, signature) = (wire::audit::hex(&key), wire::audit::hex(&signature));
         writeln!(text, "signature {place} {hash} {} {state} {key} {signature}", at.0).unwrap();
     }
