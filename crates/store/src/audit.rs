@@ -167,8 +167,20 @@ pub(crate) fn verify_blobs(
     Ok(at)
 }
 
-/// Whether each blob has as many holders as it counts, and no event holds one that is not there.
+/// Whether each blob has as many holders as it counts, and each of these is an event that is there.
 pub(crate) fn verify_holders(connection: &Connection) -> Result<(), VerifyError> {
+    let nobody: Option<(String, Int)> = connection
+        .prepare(
+            "SELECT coalesce(j.name, 'a journal that is gone'), max(h.seq, 0) FROM event_blobs h
+             LEFT JOIN journals j ON j.id = h.journal
+             LEFT JOIN events e ON e.journal = h.journal AND e.seq = h.seq
+             WHERE e.id IS NULL LIMIT 1",
+        )
+        .and_then(|mut statement| statement.query_row((), |row| Ok((row.get(0)?, row.get(1)?))).optional())
+        .map_err(ReadError::from)?;
+    if let Some((journal, seq)) = nobody {
+        return Err(VerifyError::Event { journal, seq: seq.into(), what: "holds a blob and is not there" });
+    }
     let stray: Option<Hash> = connection
         .prepare(
             "SELECT b.hash FROM blobs b

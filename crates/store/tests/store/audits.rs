@@ -145,6 +145,8 @@ async fn what_holds_and_what_is_held_must_agree() {
         "DELETE FROM blobs",
         "UPDATE event_blobs SET seq = 2",
         "UPDATE event_blobs SET seq = 1, blob = 9",
+        "UPDATE event_blobs SET seq = 9",
+        "UPDATE event_blobs SET journal = 9",
     ] {
         let world = furnished().await.tamper(sql).await;
         assert!(judged(&world).await.is_err(), "{sql}");
