@@ -122,8 +122,10 @@ impl Writer {
             // The daemon's journal names the keys, so it is in every bundle; one that was removed has nothing.
             let is_wanted = only.is_empty() || journal == "daemon" || only.contains(&journal);
             if upto > Seq(0) && is_wanted {
-                self.journal(&journal, upto, wanted.headers_only, &mut counts).await?;
-                if !wanted.headers_only && !only.is_empty() {
+                // Beside chosen sessions the daemon's journal says what its headers say, and no words of others.
+                let bare = wanted.headers_only || !only.is_empty() && journal == "daemon";
+                self.journal(&journal, upto, bare, &mut counts).await?;
+                if !bare && !only.is_empty() {
                     held.extend(store.held_blobs(journal).await?);
                 }
             }
