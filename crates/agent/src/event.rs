@@ -26,6 +26,10 @@ pub enum Event {
         /// The last event that was copied.
         at_seq: Seq,
     },
+    /// The session came from elsewhere with all events before this one, as they were there. Its workspace here is in the
+    /// body.
+    #[serde(rename = "session.imported")]
+    SessionImported {},
     /// An owner took the session over. Every effect that an earlier epoch had started and not ended is lost by this.
     #[serde(rename = "owner.began")]
     OwnerBegan {
@@ -694,6 +698,7 @@ impl Event {
             Event::SessionCreated { .. } => "session.created",
             Event::SessionUpdated { .. } => "session.updated",
             Event::SessionForked { .. } => "session.forked",
+            Event::SessionImported { .. } => "session.imported",
             Event::OwnerBegan { .. } => "owner.began",
             Event::PromptAccepted { .. } => "prompt.accepted",
             Event::PromptQueued { .. } => "prompt.queued",
@@ -749,7 +754,8 @@ impl Event {
             ModelFailed { turn, .. } | ModelInterrupted { turn, .. } | ToolStarted { turn, .. } => Some(*turn),
             ToolFinished { turn, .. } | ApprovalRequested { turn, .. } | ApprovalResolved { turn, .. } => Some(*turn),
             TimerFired { turn, .. } | BudgetExhausted { turn, .. } | PermissionTightened { turn, .. } => Some(*turn),
-            SessionCreated {} | SessionUpdated {} | SessionForked { .. } | OwnerBegan { .. } => None,
+            SessionCreated {} | SessionUpdated {} | SessionForked { .. } => None,
+            SessionImported {} | OwnerBegan { .. } => None,
             CanvasRebased { .. } | CanvasConflicted { .. } | CanvasRewound { .. } | CanvasRejected { .. } => None,
             AcceptStarted { .. } | AcceptFinished { .. } | AcceptUndone { .. } => None,
             EventForgotten { .. } | DaemonBegan { .. } | DaemonEnded { .. } | AuditKey { .. } => None,

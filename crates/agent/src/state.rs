@@ -233,7 +233,7 @@ impl State {
                 self.in_turn(|turn| turn.ending = turn.ending.or(ending));
             }
             Event::SessionForked { .. } => self.leave_to_the_parent(),
-            Event::SessionCreated {} | Event::SessionUpdated {} => {}
+            Event::SessionCreated {} | Event::SessionUpdated {} | Event::SessionImported {} => {}
             Event::CanvasRebased { .. } | Event::CanvasConflicted { .. } => {}
             Event::CanvasRewound { .. } | Event::CanvasRejected { .. } => {}
             Event::AcceptFinished { .. } | Event::AcceptUndone { .. } => {}

@@ -76,7 +76,7 @@ pub(crate) enum Verb {
     /// What the next model call would be given
     #[command(subcommand)]
     Context(ContextVerb),
-    /// Lists, searches, forks, redacts and removes sessions
+    /// Lists, searches, forks, carries, redacts and removes sessions
     #[command(subcommand)]
     Sessions(Sessions),
     /// Checks that nothing was changed, and lets others check it
@@ -117,6 +117,9 @@ pub(crate) enum Sessions {
     Fork(sessions_fork::Fork),
     Title(sessions_title::Title),
     Redact(sessions_redact::Redact),
+    Export(sessions_export::Export),
+    Import(sessions_import::Import),
+    Replay(sessions_replay::Replay),
     #[command(name = "rm")]
     Remove(sessions_rm::Remove),
 }

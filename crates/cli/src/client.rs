@@ -4,6 +4,8 @@
 //! and some writes carry an idempotency key. All other writes are sent once, on a new connection; if that breaks, nobody
 //! knows whether they happened, and that is what is said.
 
+mod transfer;
+
 use crate::error::Error;
 use crate::http::{BodyDecoder, Connection, EventDecoder, Head, HttpError, ServerEvent};
 use crate::interrupt::Interrupt;
@@ -211,19 +213,22 @@ impl Client {
 
     fn exchange_on(&mut self, mut connection: Connection, request: &[u8]) -> Result<(Connection, Head), HttpError> {
         connection.send(request)?;
+        let head = self.head_on(&mut connection)?;
+        self.check_version(&head);
+        Ok((connection, head))
+    }
+
+    fn head_on(&self, connection: &mut Connection) -> Result<Head, HttpError> {
         let mut patience = Patience::new(&self.waiting, self.interrupt.as_ref());
-        let head = loop {
+        loop {
             if let Some(head) = connection.take_head()? {
-                break head;
+                return Ok(head);
             }
-            patience.wait(&connection)?;
+            patience.wait(connection)?;
             if connection.fill()? == 0 {
                 return Err(HttpError::Closed);
             }
-        };
-        drop(patience);
-        self.check_version(&head);
-        Ok((connection, head))
+        }
     }
 
     fn check_version(&mut self, head: &Head) {

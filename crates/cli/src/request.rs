@@ -77,6 +77,18 @@ impl Request {
 
     /// The bytes that are sent.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        let kind = (!self.body.is_empty()).then_some("application/json");
+        let mut bytes = self.head(Some(self.body.len() as u64), kind);
+        bytes.extend_from_slice(&self.body);
+        bytes
+    }
+
+    /// The bytes that are sent before a body of lines: of known length, or in chunks.
+    pub(crate) fn before_lines(&self, length: Option<u64>) -> Vec<u8> {
+        self.head(length, Some("application/x-ndjson"))
+    }
+
+    fn head(&self, length: Option<u64>, kind: Option<&str>) -> Vec<u8> {
         let mut head =
             format!("{} {} HTTP/1.1\r\nhost: localhost\r\naccept: {}\r\n", self.method, self.target, self.accept);
         let mut field = |name: &str, value: &dyn Display| {
@@ -85,16 +97,16 @@ impl Request {
         if let Some(key) = &self.key {
             field(IDEMPOTENCY_HEADER, key);
         }
-        if self.method != "GET" {
-            field("content-length", &self.body.len());
+        match length {
+            Some(length) if self.method != "GET" => field("content-length", &length),
+            Some(_) => {}
+            None => field("transfer-encoding", &"chunked"),
         }
-        if !self.body.is_empty() {
-            field("content-type", &"application/json");
+        if let Some(kind) = kind {
+            field("content-type", &kind);
         }
         head.push_str("\r\n");
-        let mut bytes = head.into_bytes();
-        bytes.extend_from_slice(&self.body);
-        bytes
+        head.into_bytes()
     }
 }
 

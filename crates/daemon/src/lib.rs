@@ -9,6 +9,7 @@
 mod assemble;
 mod audit;
 mod cache;
+mod carry;
 mod catalog;
 mod children;
 mod clock;
@@ -25,6 +26,7 @@ mod log;
 mod pictures;
 mod registry;
 mod reload;
+mod replay;
 mod retention;
 mod run;
 mod schedule;

@@ -4,16 +4,21 @@
 //! leave. One that leaves for another reason refuses what it finds in its inbox.
 
 use crate::cache::{Cache, Seat};
+use crate::carry::{self, Wanted};
 use crate::house::House;
+use crate::replay;
 use crate::session::{self, Change, Chosen, Command, Once, Owner, Prompt, Reply, Said, Terms, Watch};
 use agent::{EffectId, Scheduled, Seq, SessionId};
+use bytes::Bytes;
+use futures_util::Stream;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use store::ReadError;
 use tokio::sync::{mpsc, oneshot};
 use wire::rest::{
     Accepted, Acknowledged, CacheStatus, Cancelled, CanvasLog, CanvasView, ContextView, Diff, ForkRequest, Forked,
-    HunkList, Moved, Removed, SessionView,
+    HunkList, Imported, Moved, Removed, ReplayRequest, Replayed, SessionView,
 };
 use wire::{Code, Contents, Problem, RelPath};
 
@@ -161,6 +166,30 @@ impl Registry {
     /// Opens a session that begins as a copy of another one.
     pub async fn fork(self: &Arc<Registry>, id: SessionId, request: ForkRequest) -> Result<Forked, Problem> {
         session::fork(&self.house, id, request).await
+    }
+
+    /// A session as a file, in pieces.
+    pub(crate) async fn export(
+        &self,
+        id: SessionId,
+    ) -> Result<impl Stream<Item = Result<Bytes, ReadError>> + Send + use<>, Problem> {
+        carry::export(&self.house, id).await
+    }
+
+    /// Takes a session in from a file, and goes on with what it has to do.
+    pub(crate) async fn import<E>(
+        self: &Arc<Registry>,
+        wanted: Wanted,
+        file: impl Stream<Item = Result<Bytes, E>> + Unpin,
+    ) -> Result<Imported, Problem> {
+        let imported = carry::import(&self.house, wanted, file).await?;
+        self.wake(imported.session);
+        Ok(imported)
+    }
+
+    /// Runs a recorded session again, and says where it would go another way. Wakes nobody, and writes nothing.
+    pub async fn replay(&self, id: SessionId, request: ReplayRequest) -> Result<Replayed, Problem> {
+        replay::replay(&self.house, id, request).await
     }
 
     /// Removes a session with all its words. Meanwhile nobody wakes it.

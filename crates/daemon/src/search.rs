@@ -45,7 +45,8 @@ pub(crate) const VOCABULARY: Vocabulary = Vocabulary { kind: words_kind, text: w
 
 fn words_kind(header: &str) -> Option<WordsKind> {
     match Header::from_json(header).ok()?.event {
-        Event::SessionCreated {} | Event::SessionUpdated {} | Event::SessionForked { .. } => Some(WordsKind::Title),
+        Event::SessionCreated {} | Event::SessionUpdated {} => Some(WordsKind::Title),
+        Event::SessionForked { .. } | Event::SessionImported {} => Some(WordsKind::Title),
         Event::PromptAccepted { .. } | Event::PromptQueued { .. } | Event::PromptSteered { .. } => {
             Some(WordsKind::Prompt)
         }

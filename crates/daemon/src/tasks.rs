@@ -18,6 +18,8 @@ const TOOLS: usize = 8;
 const LOOKS: usize = 4;
 /// Accepts, and what waits for a disk, a person or a hook: keys, commits. Apart from the looks, which prompts wait for.
 const CHORES: usize = 8;
+/// Sessions that are taken in from files at the same time. Each holds a thread for as long as its file is being sent.
+const CARRIERS: usize = 2;
 
 /// How long work that blocks takes in a simulation.
 pub type Pause = Arc<dyn Fn() -> Sleep + Send + Sync>;
@@ -31,12 +33,14 @@ pub struct Tasks {
     tools: Arc<Semaphore>,
     looks: Arc<Semaphore>,
     chores: Arc<Semaphore>,
+    carriers: Arc<Semaphore>,
 }
 
 impl Default for Tasks {
     fn default() -> Tasks {
-        let [tools, looks, chores] = [TOOLS, LOOKS, CHORES].map(|most| Arc::new(Semaphore::new(most)));
-        Tasks { tracker: TaskTracker::new(), inline: None, tools, looks, chores }
+        let most = [TOOLS, LOOKS, CHORES, CARRIERS];
+        let [tools, looks, chores, carriers] = most.map(|most| Arc::new(Semaphore::new(most)));
+        Tasks { tracker: TaskTracker::new(), inline: None, tools, looks, chores, carriers }
     }
 }
 
@@ -72,6 +76,11 @@ impl Tasks {
     /// The same for what may take its time.
     pub(crate) async fn chore<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> Option<T> {
         self.blocking(self.chores.clone(), job).await
+    }
+
+    /// The same for receiving and reading a session's file.
+    pub(crate) async fn carry<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+        self.blocking(self.carriers.clone(), job).await
     }
 
     async fn blocking<T: Send + 'static>(

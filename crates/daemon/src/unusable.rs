@@ -3,6 +3,7 @@
 use agent::Failure;
 use models::{Backend, Description, Ended, Partial, PendingCall, Request, Sink};
 use tokio_util::sync::CancellationToken;
+use wire::BlobHash;
 
 /// Stands where a usable model would.
 #[derive(Debug)]
@@ -24,6 +25,10 @@ impl Backend for Unusable {
             let (failure, partial) = (Failure::Unauthorized, Partial::default());
             Ended::Failed { failure, retry_after_ms: None, message, partial }
         })
+    }
+
+    fn fingerprint(&self, _: &Request) -> Option<BlobHash> {
+        None
     }
 
     fn describe(&self) -> Description {

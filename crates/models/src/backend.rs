@@ -158,6 +158,10 @@ pub trait Backend: Send + Sync {
     /// already whole. Cancel-safe: the future may also simply be dropped.
     fn call(&self, request: Request, sink: Sink, stop: CancellationToken) -> PendingCall;
 
+    /// SHA-256 of the bytes that [`Backend::call`] would send for this request, to compare with what was sent once; `None`
+    /// where they depend on what a server says of itself.
+    fn fingerprint(&self, request: &Request) -> Option<BlobHash>;
+
     /// What this backend is, for `models ls` and for messages.
     fn describe(&self) -> Description;
 }

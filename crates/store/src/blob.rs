@@ -71,6 +71,33 @@ impl Blob {
     pub fn stored_bytes(&self) -> u64 {
         self.data.len() as u64
     }
+
+    /// A blob as another store packed it. Nothing of it is known to be true before [`Blob::unpacked`] says so; `None` where
+    /// the coding is not known.
+    pub fn packed(hash: BlobHash, bytes: u64, coding: &str, data: Vec<u8>) -> Option<Blob> {
+        let coding = [Coding::Plain, Coding::Zlib].into_iter().find(|known| known.name() == coding)?;
+        Some(Blob { hash, bytes, coding, data: data.into() })
+    }
+
+    /// How it is packed: `plain` or `zlib`.
+    pub fn coding(&self) -> &'static str {
+        self.coding.name()
+    }
+
+    /// The packed bytes.
+    pub fn data(&self) -> &[u8] {
+        &self.data
+    }
+
+    /// The bytes that it stands for; `None` where they are not what its name and its length say, or more than the limit.
+    pub fn unpacked(&self, limit_bytes: usize) -> Option<Vec<u8>> {
+        let bytes = match self.coding {
+            _ if self.bytes > limit_bytes as u64 => None,
+            Coding::Plain => (self.data.len() as u64 == self.bytes).then(|| self.data.to_vec()),
+            Coding::Zlib => unpack(&self.data, self.bytes),
+        };
+        bytes.filter(|bytes| BlobHash::of(bytes) == self.hash)
+    }
 }
 
 impl fmt::Debug for Blob {
@@ -170,6 +197,33 @@ pub(crate) fn read(connection: &Connection, hash: BlobHash, limit_bytes: usize) 
         true => Ok(Some(unpacked)),
         false => Err(damaged("has other bytes than its name says")),
     }
+}
+
+/// Reads a blob as it is packed, and checks that it is what its name says.
+pub(crate) fn read_packed(
+    connection: &Connection,
+    hash: BlobHash,
+    limit_bytes: usize,
+) -> Result<Option<Blob>, ReadError> {
+    let row: Option<(Int, String, Vec<u8>)> = connection
+        .prepare_cached("SELECT bytes, coding, data FROM blobs WHERE hash = ?")?
+        .query_row([Hash(hash.0)], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .optional()?;
+    let Some((Int(bytes), coding, data)) = row else { return Ok(None) };
+    let blob = Blob::packed(hash, bytes, &coding, data).filter(|blob| blob.unpacked(limit_bytes).is_some());
+    let damaged = || ReadError::Damaged { what: format!("blob {hash} is not what its name says") };
+    blob.ok_or_else(damaged).map(Some)
+}
+
+/// The blobs that an event holds.
+pub(crate) fn held(connection: &Connection, journal: i64, seq: Seq) -> rusqlite::Result<Vec<BlobHash>> {
+    connection
+        .prepare_cached(
+            "SELECT b.hash FROM event_blobs h JOIN blobs b ON b.id = h.blob
+             WHERE h.journal = ? AND h.seq = ? ORDER BY h.blob",
+        )?
+        .query_map((journal, Int(seq.0)), |row| row.get::<_, Hash>(0).map(BlobHash::from))?
+        .collect()
 }
 
 /// Whether an event of this session holds the blob.

@@ -179,8 +179,8 @@ pub enum Invalid {
     /// A journal that does not exist and gets no events by this.
     #[error("there is no such journal")]
     NoJournal,
-    /// A session that was removed, or is still being made by a fork.
-    #[error("{journal} was removed or is still being forked; nothing can be added to it")]
+    /// A session that was removed, or is still being made by a fork or an import.
+    #[error("{journal} was removed or is still being made; nothing can be added to it")]
     Unusable {
         /// Whose journal.
         journal: String,
@@ -190,6 +190,14 @@ pub enum Invalid {
     NothingToFork {
         /// The event.
         seq: Seq,
+    },
+    /// An event to import that is not as it was written elsewhere.
+    #[error("nothing was imported: event {seq}: {detail}")]
+    NotImported {
+        /// The event.
+        seq: Seq,
+        /// What is wrong with it.
+        detail: String,
     },
     /// An event to forget that is not there.
     #[error("event {seq} cannot be forgotten: there is none")]

@@ -57,10 +57,17 @@ fn original(row: &Row<'_>) -> rusqlite::Result<Original> {
 
 /// Checks what can be checked now, and makes the journal that nobody sees.
 pub(crate) fn begin(connection: &Connection, fork: Box<Fork>, limits: &Limits) -> Result<Copying, Refusal> {
-    let append = &fork.append;
+    let parent = parent(connection, &fork)?;
+    let row = hidden(connection, &fork.append, limits)?;
+    Ok(Copying { fork, parent, row, seq: Seq(0), hash: ChainHash::START })
+}
+
+/// Makes the journal that nobody sees: its head is 0, and it stands in the waking table, so that it is swept if `append`,
+/// its last transaction, never comes. Its name must never have been used.
+pub(crate) fn hidden(connection: &Connection, append: &Append, limits: &Limits) -> Result<i64, Refusal> {
     transact::check_sizes(append, limits)?;
     transact::check_generation(connection, append.generation)?;
-    let JournalId::Session(_) = append.journal else { return Err(Invalid::NotOfDaemon { what: "forks" }.into()) };
+    let JournalId::Session(_) = append.journal else { return Err(Invalid::NotOfDaemon { what: "copies" }.into()) };
     if append.facts.is_empty() {
         return Err(Invalid::NoJournal.into());
     }
@@ -68,7 +75,6 @@ pub(crate) fn begin(connection: &Connection, fork: Box<Fork>, limits: &Limits) -
         return Err(AppendError::Stale { head: head.seq }.into());
     }
     transact::check_unused(connection, append.journal)?;
-    let parent = parent(connection, &fork)?;
     let row = connection
         .prepare_cached("INSERT INTO journals (name, seq, hash, epoch, generation) VALUES (?, 0, ?, ?, ?)")?
         .insert((
@@ -78,7 +84,15 @@ pub(crate) fn begin(connection: &Connection, fork: Box<Fork>, limits: &Limits) -
             Int(append.generation.0),
         ))?;
     connection.prepare_cached("INSERT INTO waking (journal) VALUES (?)")?.execute([row])?;
-    Ok(Copying { fork, parent, row, seq: Seq(0), hash: ChainHash::START })
+    Ok(row)
+}
+
+/// A header with another session's name in the place of its own: spliced and not parsed, so that nothing else in it
+/// changes, whichever version wrote it. `wire` writes the session right behind place and time.
+pub(crate) fn renamed(header: &str, from: SessionId, to: JournalId) -> Option<String> {
+    let (place, rest) = header.split_once(&format!("\",\"session\":\"{from}\""))?;
+    let written_by_wire = place.bytes().filter(|byte| *byte == b'{' || *byte == b',').count() == 2;
+    written_by_wire.then(|| format!("{place}\",\"session\":\"{to}\"{rest}"))
 }
 
 /// The parent's row, provided that it has all that shall be copied. It may be removed at any time.
@@ -129,7 +143,7 @@ impl Copying {
 
     fn push(&mut self, connection: &Connection, event: &Original, salts: &mut Salts) -> Result<(), Refusal> {
         let seq = self.seq.next();
-        let header = self.header(&event.header).filter(|_| event.seq == seq);
+        let header = renamed(&event.header, self.fork.from, self.fork.append.journal).filter(|_| event.seq == seq);
         let header = header.ok_or(Invalid::NothingToFork { seq })?;
         let salt: Option<Salt> = event.body.is_some().then(|| salts.next());
         let sealed = match (&event.body, &salt, &event.seal) {
@@ -146,14 +160,6 @@ impl Copying {
             .execute((self.row, Int(seq.0), header, &event.body, salt, kept, Hash(hash.0)))?;
         (self.seq, self.hash) = (seq, hash);
         Ok(())
-    }
-
-    /// The header with the new session's name in the place of the parent's: spliced and not parsed, so that nothing else
-    /// in it changes, whichever version wrote it. `wire` writes the session right behind place and time.
-    fn header(&self, header: &str) -> Option<String> {
-        let (place, rest) = header.split_once(&format!("\",\"session\":\"{}\"", self.fork.from))?;
-        let written_by_wire = place.bytes().filter(|byte| *byte == b'{' || *byte == b',').count() == 2;
-        written_by_wire.then(|| format!("{place}\",\"session\":\"{}\"{rest}", self.fork.append.journal))
     }
 
     /// Forgets what was forgotten in the parent after it was copied.

@@ -131,6 +131,11 @@ pub(crate) fn close(connection: &Connection, (journal, row): (JournalId, i64)) -
     Ok(())
 }
 
+/// Takes over what an account had settled elsewhere.
+pub(crate) fn carry_over(connection: &Connection, account: &Account, settled: Money) -> rusqlite::Result<()> {
+    change(connection, &account.name(), |spent| Spent { settled: spent.settled + settled, ..spent })
+}
+
 /// Sums are made here and not in SQL, where a sum too large silently becomes a floating-point number; they stop at the
 /// largest number that the table holds.
 fn change(connection: &Connection, account: &str, change: impl Fn(Spent) -> Spent) -> rusqlite::Result<()> {

@@ -11,8 +11,8 @@
 //! is started anew. A full disk is no such failure: it surely did not happen, and the store works on when there is
 //! room.
 //!
-//! A session can be forked and removed. Both are done by the writer in slices, so that no append waits long, and both
-//! are all or nothing: see `fork` and `removal`. What was said can be searched for by way of `search.db`, a projection
+//! A session can be forked, imported and removed. All three are done by the writer in slices, so that no append waits
+//! long, and are all or nothing: see `fork`, `import` and `removal`. What was said can be searched for by way of `search.db`, a projection
 //! that can be deleted: see `search`.
 //!
 //! Deliberately absent: any knowledge of what events mean (headers and bodies are text here, apart from the place that
@@ -29,12 +29,14 @@ mod append;
 mod audit;
 mod auditing;
 mod blob;
+mod carry;
 mod chain;
 mod error;
 mod file;
 mod forget;
 mod fork;
 mod gauges;
+mod import;
 mod ledger;
 mod list;
 mod options;
@@ -53,10 +55,12 @@ mod writer;
 pub use append::{Append, Appended, Ceiling, FoldRow, JournalId, NewAnswer, NewEvent, NewStart, Reserve, Settle};
 pub use audit::{JournalRow, RawEvent};
 pub use blob::Blob;
+pub use carry::{Stored, StoredBody};
 pub use chain::{HeadsVerified, Verified, VerifyError};
 pub use error::{AppendError, Invalid, OpenError, ReadError};
 pub use fork::Fork;
 pub use gauges::{Health, Mode, Sizes};
+pub use import::{Import, Piece, Pieces};
 pub use ledger::{Account, Spent};
 pub use list::{ListCursor, ListQuery, ListRow, SessionRow};
 pub use options::{Limits, Options, Synchronous};

@@ -1,11 +1,13 @@
 //! The handle that everybody holds.
 
 use crate::append::{Append, Appended, FoldRow, JournalId};
-use crate::blob;
+use crate::blob::{self, Blob};
+use crate::carry::{self, Stored};
 use crate::error::{AppendError, OpenError, ReadError};
 use crate::file::File;
 use crate::fork::Fork;
 use crate::gauges::{Gauges, Health, Sizes};
+use crate::import::Import;
 use crate::ledger::{self, Account, Spent};
 use crate::list::{self, ListQuery, ListRow};
 use crate::options::{Limits, Options};
@@ -14,7 +16,7 @@ use crate::readers::{Readers, question};
 use crate::removal::{Remove, Removed};
 use crate::search::{self, Found, Indexer, SearchError, SearchQuery, Work};
 use crate::tidy::{self, Tidied, Tidy, Waste};
-use crate::writer::{Job, Partial, Ticket, Write, Writer};
+use crate::writer::{Job, New, Partial, Ticket, Write, Writer};
 use agent::{EffectId, Epoch, Micros, Seq, SessionId};
 use rusqlite::Connection;
 use std::collections::BTreeMap;
@@ -43,7 +45,7 @@ pub(crate) struct Shared {
     pub(crate) appended: watch::Receiver<u64>,
     /// The line of the thread of search, if there is one.
     search: Option<search::Handle>,
-    /// Bounds the forks and removals that are asked for at once.
+    /// Bounds the forks, imports and removals that are asked for at once.
     chores: Arc<Semaphore>,
 }
 
@@ -84,7 +86,7 @@ impl fmt::Debug for Store {
     }
 }
 
-/// Forks and removals that may be under way or wait at once; whoever comes then waits to be let in. They are done one
+/// Forks, imports and removals that may be under way or wait at once; whoever comes then waits to be let in. They are done one
 /// after the other in any case.
 const CHORES_AT_ONCE: usize = 16;
 
@@ -153,7 +155,14 @@ impl Store {
     /// Dropping the future once it is asked for only drops the answer.
     pub async fn fork(&self, fork: Fork) -> Result<Appended, AppendError> {
         let (ticket, waiting) = self.ticket().await?;
-        self.ask(Job::Fork(Box::new(fork), ticket), waiting).await
+        self.ask(Job::Make(New::Fork(Box::new(fork)), ticket), waiting).await
+    }
+
+    /// Makes a session out of a journal that was made elsewhere, and answers when it is whole and on disk. It is made like
+    /// a fork: nobody sees it before, and if its source ends too early or is not right, it never was.
+    pub async fn import(&self, import: Import) -> Result<Appended, AppendError> {
+        let (ticket, waiting) = self.ticket().await?;
+        self.ask(Job::Make(New::Import(Box::new(import)), ticket), waiting).await
     }
 
     /// Removes a session with all that it said. It is true, and nobody sees the session, from the first moment on; the
@@ -257,6 +266,23 @@ impl Store {
             records.extend(self.read(move |c| query::events_at(c, journal, &some)).await?);
         }
         Ok(records)
+    }
+
+    /// A page of a session's events after one place up to another, as they are stored. Bounded as [`Store::events`] is.
+    pub async fn stored(&self, session: SessionId, after: Seq, upto: Seq) -> Result<Vec<Stored>, ReadError> {
+        let Limits { events_per_page, page_bytes, .. } = self.shared.limits;
+        self.read(move |c| carry::events(c, session, (after, upto), events_per_page, page_bytes)).await
+    }
+
+    /// A blob as it is packed, checked against its name; `None` if there is none, or none any more.
+    pub async fn packed(&self, hash: BlobHash) -> Result<Option<Blob>, ReadError> {
+        let limit = self.shared.limits.blob_bytes;
+        self.read(move |c| blob::read_packed(c, hash, limit)).await
+    }
+
+    /// What may be how large.
+    pub fn limits(&self) -> &Limits {
+        &self.shared.limits
     }
 
     /// The bytes of a blob, checked against its name; `None` if there is none, or none any more.

@@ -309,6 +309,11 @@ pub(crate) fn save_partial(
     if epoch != head.epoch {
         return Err(AppendError::Epoch { current: head.epoch }.into());
     }
+    Ok(keep_partial(connection, row, effect, text)?)
+}
+
+/// The row of a partial text.
+pub(crate) fn keep_partial(connection: &Connection, row: i64, effect: EffectId, text: &str) -> rusqlite::Result<()> {
     connection
         .prepare_cached("INSERT OR REPLACE INTO partials (journal, effect, text) VALUES (?, ?, ?)")?
         .execute((row, effect.to_string(), text))?;

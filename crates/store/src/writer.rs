@@ -4,12 +4,11 @@
 mod chores;
 mod tidying;
 
-pub(crate) use chores::Ticket;
+pub(crate) use chores::{New, Ticket};
 
 use crate::append::{Append, Appended};
 use crate::error::AppendError;
 use crate::file::{self, File};
-use crate::fork::Fork;
 use crate::gauges::{Gauges, count};
 use crate::options::Options;
 use crate::readers::Readers;
@@ -37,8 +36,8 @@ pub(crate) enum Job {
     Write(Write),
     /// Write these under one sync.
     WriteTogether(Vec<Write>),
-    /// Make a fork, in slices.
-    Fork(Box<Fork>, Ticket<Appended>),
+    /// Make a journal out of another one, in slices.
+    Make(New, Ticket<Appended>),
     /// Copy the log into the database now.
     Checkpoint(oneshot::Sender<Result<(), AppendError>>),
     /// Empty the log, so that nothing of what was forgotten is left in it; says whether it was done.
@@ -156,7 +155,7 @@ impl Writer {
         let last = gather(&mut group, job);
         self.write(group);
         match last {
-            Some(Job::Fork(fork, ticket)) => self.chores.fork(fork, ticket),
+            Some(Job::Make(new, ticket)) => self.chores.make(new, ticket),
             Some(Job::Checkpoint(waiting)) => {
                 let _ = waiting.send(self.checkpoint());
             }
@@ -192,7 +191,7 @@ impl Writer {
             }
             self.write(group);
             match last {
-                Some(Job::Fork(fork, ticket)) => self.chores.fork(fork, ticket),
+                Some(Job::Make(new, ticket)) => self.chores.make(new, ticket),
                 Some(Job::Checkpoint(waiting)) => {
                     let _ = waiting.send(self.checkpoint());
                 }

@@ -77,7 +77,7 @@ impl Backend for ScriptedModel {
                 return Ended::Failed { failure, retry_after_ms: None, message, partial };
             }
             let stop = if round.calls.is_empty() { Stop::End } else { Stop::ToolCalls };
-            let request = BlobHash::of(format!("{:?}", request.messages).as_bytes());
+            let request = fingerprint(&request);
             Ended::Finished(Reply {
                 text: said,
                 reasoning: String::new(),
@@ -90,9 +90,17 @@ impl Backend for ScriptedModel {
         })
     }
 
+    fn fingerprint(&self, request: &Request) -> Option<BlobHash> {
+        Some(fingerprint(request))
+    }
+
     fn describe(&self) -> Description {
         Description { provider: "scripted", address: None, remote: false }
     }
+}
+
+fn fingerprint(request: &Request) -> BlobHash {
+    BlobHash::of(format!("{:?}", request.messages).as_bytes())
 }
 
 fn usage(input_tokens: Tokens, said: &str, estimated: bool) -> Usage {

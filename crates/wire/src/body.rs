@@ -50,7 +50,7 @@ impl Text {
     }
 }
 
-/// `session.created`, `session.updated`, `session.forked`.
+/// `session.created`, `session.updated`, `session.forked`, `session.imported`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
     /// The workspace's real path.

@@ -1,5 +1,5 @@
 //! Every format that leaves or outlives the process: journal records, which are the updates that clients see; bodies;
-//! REST; the table of operations; errors with their codes; where things lie on disk. Golden files hold all of it.
+//! REST; the file that carries a session; the table of operations; errors with their codes; where things lie on disk. Golden files hold all of it.
 //!
 //! Deliberately absent: anything that performs. Nothing here opens a file or a socket.
 
@@ -8,6 +8,7 @@ pub mod body;
 pub mod chain;
 pub mod change;
 pub mod error;
+pub mod export;
 pub mod media;
 pub mod operation;
 pub mod path;

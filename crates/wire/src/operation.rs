@@ -66,6 +66,9 @@ operations! {
     SESSION_REMOVE "sessions.remove" "DELETE" "/v1/sessions/{session}" Some("sessions rm"), Accept, "Removes a session with all its words.";
     SESSION_REDACT "sessions.redact" "POST" "/v1/sessions/{session}/redact" Some("sessions redact"), Accept, "Takes the words of events out of the journal, and out of the forks that copied them.";
     SESSION_FORK "sessions.fork" "POST" "/v1/sessions/{session}/fork" Some("sessions fork"), Write, "Opens a session that begins as a copy of another one.";
+    SESSION_EXPORT "sessions.export" "GET" "/v1/sessions/{session}/export" Some("sessions export"), Read, "A session as a file: journal, blobs, open questions.";
+    SESSION_IMPORT "sessions.import" "POST" "/v1/sessions/import" Some("sessions import"), Write, "Takes a session in from the file that another daemon made of it.";
+    SESSION_REPLAY "sessions.replay" "POST" "/v1/sessions/{session}/replay" Some("sessions replay"), Write, "Runs a recorded session again, offline, and says where it would go another way.";
     SESSION_CONTEXT "sessions.context" "GET" "/v1/sessions/{session}/context" Some("context show"), Read, "What the next model call would be given.";
     SESSION_PROMPT "sessions.prompt" "POST" "/v1/sessions/{session}/prompts" Some("ask"), Write, "Says something to a session.";
     SESSION_EVENTS "sessions.events" "GET" "/v1/sessions/{session}/events" Some("sessions show"), Read, "The session's updates: pages of JSON, or a stream with replay (text/event-stream).";

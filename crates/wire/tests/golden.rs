@@ -22,6 +22,7 @@ const RECORD: &str = include_str!("../src/record.rs");
 const BODIES: &str = include_str!("../src/body.rs");
 const CHANGES: &str = include_str!("../src/change.rs");
 const PLACES: &str = include_str!("../src/places.rs");
+const EXPORT: &str = include_str!("../src/export.rs");
 const TOOLS: &str = include_str!("../src/tool.rs");
 const MEDIA: &str = include_str!("../src/media.rs");
 const REST: &[&str] = &[
@@ -29,6 +30,7 @@ const REST: &[&str] = &[
     include_str!("../src/rest/prompt.rs"),
     include_str!("../src/rest/sessions.rs"),
     include_str!("../src/rest/canvas.rs"),
+    include_str!("../src/rest/carrying.rs"),
     include_str!("../src/rest/models.rs"),
     include_str!("../src/rest/keys.rs"),
     include_str!("../src/rest/config.rs"),
@@ -47,6 +49,8 @@ const REQUESTS: &[&str] = &[
     "UpdateSession",
     "ForkRequest",
     "RedactRequest",
+    "ReplayRequest",
+    "ReplayWith",
     "Selection",
     "AcceptRequest",
     "HunkChoice",
@@ -171,8 +175,9 @@ fn what_else_outlives_the_process_is_golden() {
 
 #[test]
 fn the_journal_has_a_sample_of_every_kind_field_and_word() {
-    let source =
-        Source::read(&[EVENTS, SCHEDULES, SETTINGS, RULES, UNITS, RECORD, BODIES, MEDIA, CHANGES, TOOLS, PLACES]);
+    let source = Source::read(&[
+        EVENTS, SCHEDULES, SETTINGS, RULES, UNITS, RECORD, BODIES, MEDIA, CHANGES, TOOLS, PLACES, EXPORT,
+    ]);
     let headers: Vec<Value> = records().iter().map(|header| serde_json::to_value(header).unwrap()).collect();
     let kind = |header: &Value| header["kind"].as_str().unwrap_or_default().to_owned();
     let mut kinds: Vec<String> = headers.iter().map(kind).collect();

@@ -17,5 +17,5 @@ mod wardrobe;
 pub(crate) use current::Catalog;
 pub(crate) use examine::test;
 pub(crate) use list::{keys, list, remove_key, set_key};
-pub(crate) use outfit::Outfit;
+pub(crate) use outfit::{Outfit, Voice};
 pub(crate) use replace::{keys_changed, take_back};

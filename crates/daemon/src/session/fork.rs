@@ -67,7 +67,8 @@ pub(super) async fn erase_picture(house: &Arc<House>, workspace: String) -> bool
     }
 }
 
-fn refused(error: AppendError) -> Problem {
+/// What was not made or removed, in a door's words.
+pub(crate) fn refused(error: AppendError) -> Problem {
     let code = match error {
         AppendError::Full | AppendError::Locked => Code::StorageFull,
         AppendError::ReadOnly => Code::ReadOnly,

@@ -32,7 +32,8 @@ impl Instruction {
         body::Instruction { path: self.path.clone(), blob: self.blob.hash(), bytes, cut: self.cut }
     }
 
-    fn new(path: RelPath, text: String, cut: bool) -> Instruction {
+    /// What was read of a file.
+    pub(super) fn new(path: RelPath, text: String, cut: bool) -> Instruction {
         let blob = Blob::new(text.as_bytes());
         let mut instruction = Instruction { path, text, blob, cut, tokens: Tokens(0) };
         instruction.tokens = Tokens::estimate(instruction.shown().len());

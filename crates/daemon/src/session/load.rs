@@ -207,6 +207,11 @@ pub(super) async fn load(house: &House, id: SessionId) -> Result<Loaded, ReadErr
     }
 }
 
+/// The state of a session as it stands on disk. Wakes nobody.
+pub(crate) async fn state_of(house: &House, id: SessionId) -> Result<State, ReadError> {
+    Ok(load(house, id).await?.state)
+}
+
 /// The canvas with all its steps, from the journal's beginning.
 pub(super) async fn whole_canvas(house: &House, id: SessionId) -> Result<Fold, ReadError> {
     let (mut canvas, mut at) = (Fold::whole(), Seq(0));

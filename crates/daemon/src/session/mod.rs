@@ -6,6 +6,7 @@
 //! Deliberately absent: any way to change a session from outside its owner.
 
 mod accepting;
+mod again;
 mod alike;
 mod append;
 mod attach;
@@ -29,12 +30,15 @@ mod tool;
 mod view;
 mod words;
 
+pub(crate) use again::Again;
 pub use attach::Attached;
 pub(crate) use command::{Change, Chosen, Command, Reply, Said, Terms};
 pub use command::{Once, Prompt};
-pub(crate) use fork::{fork, remove};
+pub(crate) use fork::{fork, refused, remove};
 pub use live::{Frame, Watch};
-pub(crate) use load::no_such_session;
+pub(crate) use load::{no_such_session, state_of};
 pub(crate) use owner::Owner;
+pub(crate) use perform::unreadable;
 pub(crate) use redact::{Gone, MOST_EVENTS, Wish};
 pub(crate) use saying::{SCHEDULED_ANSWER_MICROS, title_of, titled};
+pub(crate) use view::{open_questions, status};

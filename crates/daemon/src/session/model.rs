@@ -115,7 +115,12 @@ impl Owner {
     }
 
     /// The words that a recipe names, fetched where they are not in memory.
-    async fn messages(&mut self, plan: Plan, abilities: Abilities, reads_notes: bool) -> Result<Vec<Message>, Problem> {
+    pub(super) async fn messages(
+        &mut self,
+        plan: Plan,
+        abilities: Abilities,
+        reads_notes: bool,
+    ) -> Result<Vec<Message>, Problem> {
         let planned: Vec<_> = plan.messages(&self.state.window).take(plan.message_count as usize).collect();
         self.fetch(&planned.iter().map(|planned| planned.seq).collect::<Vec<_>>()).await?;
         let spoken = planned.iter().filter_map(|planned| self.spoken.all().get(&planned.seq));
@@ -167,7 +172,7 @@ impl Owner {
     }
 
     /// What a model call's end means for the journal.
-    fn model_fact(
+    pub(super) fn model_fact(
         &mut self,
         effect: EffectId,
         call: Option<(ModelName, Arc<Outfit>)>,

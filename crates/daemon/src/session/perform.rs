@@ -153,6 +153,7 @@ pub(super) async fn late(clock: Clock, stop: CancellationToken, grace_ms: u64) {
     clock.sleep(Duration::from_millis(grace_ms)).await;
 }
 
-pub(super) fn unreadable(error: store::ReadError) -> Problem {
+/// Something on disk that cannot be read, in a door's words.
+pub(crate) fn unreadable(error: store::ReadError) -> Problem {
     Problem::new(Code::Internal, error.to_string()).remedy("see `tinkerbell daemon logs`")
 }

@@ -4,7 +4,7 @@ use agent::{Answer, CallStatus, EffectKind, Phase, Question, State};
 use wire::rest::{ApprovalView, SessionStatus, TurnView};
 
 /// What a session is doing.
-pub(super) fn status(state: &State) -> SessionStatus {
+pub(crate) fn status(state: &State) -> SessionStatus {
     if !open_questions(state).is_empty() {
         SessionStatus::Waiting
     } else if state.has_work() {
@@ -25,7 +25,7 @@ pub(super) fn turn(state: &State) -> Option<TurnView> {
 }
 
 /// The questions that wait for an answer; none of a turn that is ending.
-pub(super) fn open_questions(state: &State) -> Vec<ApprovalView> {
+pub(crate) fn open_questions(state: &State) -> Vec<ApprovalView> {
     let Some(turn) = state.turn.as_ref().filter(|turn| turn.ending.is_none()) else { return Vec::new() };
     let mut questions = Vec::new();
     if let Some(id) = turn.keeps_dying {

@@ -7,6 +7,7 @@ use crate::backend::{Backend, Description, PendingCall, Request, Sink};
 use crate::http::{ConfigError, Courier, Dialect, prompt_bytes};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
+use wire::BlobHash;
 
 static CHAT: Dialect = Dialect {
     provider: "openai",
@@ -41,6 +42,10 @@ impl Backend for OpenAiChat {
             drop(request);
             courier.call(body, answer, stop).await
         })
+    }
+
+    fn fingerprint(&self, request: &Request) -> Option<BlobHash> {
+        Some(BlobHash::of(&render(request, self.manner)))
     }
 
     fn describe(&self) -> Description {

@@ -10,6 +10,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
+use wire::BlobHash;
 
 /// How long the question may take. A server that has no better way answers two prompts for it, perhaps after loading the
 /// model.
@@ -114,6 +115,11 @@ impl Backend for Adaptive {
                 Tooling::Native | Tooling::Unknown => adaptive.native.call(request, sink, stop).await,
             }
         })
+    }
+
+    fn fingerprint(&self, request: &Request) -> Option<BlobHash> {
+        let asks = self.question.is_some() && needs_tools(request);
+        if asks { None } else { self.native.fingerprint(request) }
     }
 
     fn describe(&self) -> Description {

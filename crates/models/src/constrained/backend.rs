@@ -8,7 +8,7 @@ use agent::{Failure, Stop, Usage};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio_util::sync::CancellationToken;
-use wire::{DeltaKind, ToolSpec};
+use wire::{BlobHash, DeltaKind, ToolSpec};
 
 /// What stands in place of an answer that its limit cut before it said anything.
 const CUT: &str = "(the answer was cut before it ended)";
@@ -45,6 +45,10 @@ impl Backend for Constrained {
             let hearing = hearing.lock().unwrap_or_else(PoisonError::into_inner);
             translated(ended, &hearing, &tools, &sink, &inner.describe())
         })
+    }
+
+    fn fingerprint(&self, request: &Request) -> Option<BlobHash> {
+        self.inner.fingerprint(&without_tools(request))
     }
 
     fn describe(&self) -> Description {

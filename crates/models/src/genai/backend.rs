@@ -49,6 +49,10 @@ impl Backend for GenAi {
         Box::pin(async move { server.call(request, sink, stop).await })
     }
 
+    fn fingerprint(&self, request: &Request) -> Option<BlobHash> {
+        Some(BlobHash::of(&render(self.server.config.provider.info().dialect, request).bytes))
+    }
+
     fn describe(&self) -> Description {
         let Server { config, address, .. } = &*self.server;
         let endpoint = &address.endpoint;

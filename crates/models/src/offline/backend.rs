@@ -2,9 +2,10 @@
 
 use super::answer::answer;
 use crate::backend::{Backend, Description, Ended, Partial, PendingCall, Request, Sink};
+use crate::chat::{Manner, render};
 use agent::{Tokens, Usage};
 use tokio_util::sync::CancellationToken;
-use wire::DeltaKind;
+use wire::{BlobHash, DeltaKind};
 
 /// The built-in offline model. It never fails; its words stream as fast as they are heard.
 #[derive(Debug, Clone, Copy, Default)]
@@ -30,6 +31,10 @@ impl Backend for Offline {
             }
             Ended::Finished(reply)
         })
+    }
+
+    fn fingerprint(&self, request: &Request) -> Option<BlobHash> {
+        Some(BlobHash::of(&render(request, Manner::PLAIN)))
     }
 
     fn describe(&self) -> Description {

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio_util::sync::CancellationToken;
+use wire::BlobHash;
 
 static OLLAMA: Dialect = Dialect {
     provider: "ollama",
@@ -66,6 +67,12 @@ impl Backend for Ollama {
         Box::pin(async move { server.call(request, sink, stop).await })
     }
 
+    fn fingerprint(&self, request: &Request) -> Option<BlobHash> {
+        let server = &self.server;
+        // Whether a model thinks is for its server to say.
+        server.think.is_none().then(|| BlobHash::of(&render(request, &server.constants(None))))
+    }
+
     fn describe(&self) -> Description {
         self.server.courier.describe()
     }
@@ -78,12 +85,16 @@ impl Server {
             () = stop.cancelled() => return Ended::Interrupted { partial: Partial::default() },
             think = self.think(&request.model) => think,
         };
-        let num_ctx = self.context_tokens.map(|tokens| tokens.0);
-        let body = render(&request, &Constants { num_ctx, keep_alive: self.keep_alive.clone(), think });
+        let body = render(&request, &self.constants(think));
         let answer = OllamaAnswer::new(&request.model, self.courier.limits(), sink, prompt_bytes(&request, body.len()));
         // The conversation is not needed any more while the answer streams, which may take minutes.
         drop(request);
         self.courier.call(body, answer, stop).await
+    }
+
+    fn constants(&self, think: Option<bool>) -> Constants {
+        let num_ctx = self.context_tokens.map(|tokens| tokens.0);
+        Constants { num_ctx, keep_alive: self.keep_alive.clone(), think }
     }
 
     /// What to say about thinking: nothing where nothing was asked for, and nothing to a model that cannot or may not.

@@ -1,11 +1,12 @@
-//! Long work in slices: forks, and sweeping what was removed. A slice is a transaction of its own, done when nothing is
-//! queued and after each group otherwise, so that no append waits for more than one slice.
+//! Long work in slices: forks, imports, and sweeping what was removed. A slice is a transaction of its own, done when
+//! nothing is queued and after each group otherwise, so that no append waits for more than one slice.
 
 use super::Writer;
 use crate::append::Appended;
 use crate::error::AppendError;
 use crate::fork::{self, Copying, Fork};
 use crate::gauges::count;
+use crate::import::{self, Import, Importing};
 use crate::options::Limits;
 use crate::removal::{self, Removed};
 use crate::sql::{GroupFailure, Refusal};
@@ -45,12 +46,42 @@ impl Removal {
     }
 }
 
-/// What is to be done, one after the other: the fork at hand to its end, then what is to be swept (nothing else has a
-/// head of 0 by then), then the next fork.
+/// A journal that is to be made of another one.
+pub(crate) enum New {
+    Fork(Box<Fork>),
+    Import(Box<Import>),
+}
+
+/// A journal that is being made.
+enum Making {
+    Fork(Copying),
+    Import(Importing),
+}
+
+impl New {
+    fn begin(self, connection: &Connection, limits: &Limits) -> Result<Making, Refusal> {
+        match self {
+            New::Fork(fork) => fork::begin(connection, fork, limits).map(Making::Fork),
+            New::Import(import) => import::begin(connection, import, limits).map(Making::Import),
+        }
+    }
+}
+
+impl Making {
+    fn slice(&mut self, connection: &Connection, salts: &mut Salts) -> Result<Option<Appended>, Refusal> {
+        match self {
+            Making::Fork(copying) => copying.slice(connection, salts),
+            Making::Import(importing) => importing.slice(connection, salts),
+        }
+    }
+}
+
+/// What is to be done, one after the other: the journal at hand to its end, then what is to be swept (nothing else has a
+/// head of 0 by then), then the next journal.
 #[derive(Default)]
 pub(super) struct Chores {
-    forks: VecDeque<(Box<Fork>, Ticket<Appended>)>,
-    copying: Option<(Copying, Ticket<Appended>)>,
+    new: VecDeque<(New, Ticket<Appended>)>,
+    making: Option<(Making, Ticket<Appended>)>,
     removals: Vec<Removal>,
     /// Whether something may be left to sweep.
     sweeping: bool,
@@ -61,7 +92,7 @@ pub(super) struct Chores {
 /// What a slice did.
 enum Slice {
     Copied,
-    Forked(Appended),
+    Made(Appended),
     Swept,
     /// The last slice of this journal.
     Cleared(i64),
@@ -76,11 +107,11 @@ impl Chores {
     }
 
     pub(super) fn any(&self) -> bool {
-        self.sweeping || self.copying.is_some() || !self.forks.is_empty()
+        self.sweeping || self.making.is_some() || !self.new.is_empty()
     }
 
-    pub(super) fn fork(&mut self, fork: Box<Fork>, ticket: Ticket<Appended>) {
-        self.forks.push_back((fork, ticket));
+    pub(super) fn make(&mut self, new: New, ticket: Ticket<Appended>) {
+        self.new.push_back((new, ticket));
     }
 
     pub(super) fn remove(&mut self, removal: Removal) {
@@ -99,8 +130,8 @@ impl Chores {
     }
 
     fn slice(&mut self, connection: &Connection, limits: &Limits, salts: &mut Salts) -> Result<Slice, Refusal> {
-        if let Some((copying, _)) = &mut self.copying {
-            return Ok(copying.slice(connection, salts)?.map_or(Slice::Copied, Slice::Forked));
+        if let Some((making, _)) = &mut self.making {
+            return Ok(making.slice(connection, salts)?.map_or(Slice::Copied, Slice::Made));
         }
         if self.sweeping {
             return match removal::unswept(connection)? {
@@ -112,10 +143,10 @@ impl Chores {
                 }
             };
         }
-        let Some((fork, ticket)) = self.forks.pop_front() else { return Ok(Slice::Nothing) };
-        match fork::begin(connection, fork, limits) {
-            Ok(copying) => {
-                self.copying = Some((copying, ticket));
+        let Some((new, ticket)) = self.new.pop_front() else { return Ok(Slice::Nothing) };
+        match new.begin(connection, limits) {
+            Ok(making) => {
+                self.making = Some((making, ticket));
                 Ok(Slice::Copied)
             }
             Err(Refusal::Job(error)) => {
@@ -129,9 +160,9 @@ impl Chores {
         }
     }
 
-    /// The chore at hand failed: what a fork has copied is swept, a removal stays true and is swept later.
+    /// The chore at hand failed: what was copied is swept, a removal stays true and is swept later.
     fn fail(&mut self, error: AppendError, later: bool) {
-        if let Some((_, ticket)) = self.copying.take() {
+        if let Some((_, ticket)) = self.making.take() {
             ticket.answer(Err(error));
             self.sweeping = true;
         } else if later {
@@ -141,7 +172,7 @@ impl Chores {
     }
 
     fn give_up(&mut self, error: &AppendError) {
-        self.forks.drain(..).for_each(|(_, ticket)| ticket.answer(Err(error.clone())));
+        self.new.drain(..).for_each(|(_, ticket)| ticket.answer(Err(error.clone())));
         self.fail(error.clone(), false);
         self.fail(error.clone(), true);
         self.postponed = false;
@@ -183,8 +214,8 @@ impl Writer {
 
     fn conclude(&mut self, done: Slice) {
         match done {
-            Slice::Forked(appended) => {
-                if let Some((_, ticket)) = self.chores.copying.take() {
+            Slice::Made(appended) => {
+                if let Some((_, ticket)) = self.chores.making.take() {
                     ticket.answer(Ok(appended));
                 }
                 self.bell.ring();

@@ -9,6 +9,7 @@ mod budgets;
 mod chains;
 mod files;
 mod forks;
+mod imports;
 mod keys;
 mod killed;
 mod removals;

@@ -33,6 +33,7 @@ kinds! {
     SessionCreated = "session.created"
     SessionUpdated = "session.updated"
     SessionForked = "session.forked"
+    SessionImported = "session.imported"
     OwnerBegan = "owner.began"
     PromptAccepted = "prompt.accepted"
     PromptQueued = "prompt.queued"
@@ -169,11 +170,12 @@ fn limit_word(limit: Limit) -> &'static str {
 }
 
 fn expected() -> Vec<(&'static str, &'static str)> {
-    // A fork is made by the store, out of the daemon's own words and limits, configurations come from files, forgetting and
-    // keys are the daemon's: `agent/tests/routes.rs` and `testkit/tests` (`daily.rs`, `reloads.rs`, `forgetting.rs`,
-    // `auditing.rs`, `schedules.rs`) have what is left out here.
-    const ELSEWHERE: [&str; 9] = [
+    // Forks and imports are made by the store, out of the daemon's own words and limits, configurations come from files,
+    // forgetting and keys are the daemon's: `agent/tests/routes.rs` and `testkit/tests` (`daily.rs`, `reloads.rs`, `forgetting.rs`,
+    // `auditing.rs`, `schedules.rs`, `carrying.rs`) have what is left out here.
+    const ELSEWHERE: [&str; 10] = [
         "session.forked",
+        "session.imported",
         "event.forgotten",
         "audit.key",
         "context",

@@ -3,6 +3,7 @@
 
 mod audit;
 mod canvas;
+mod carrying;
 mod config;
 mod daemon;
 mod keys;
@@ -14,6 +15,7 @@ mod sessions;
 
 pub use audit::*;
 pub use canvas::*;
+pub use carrying::*;
 pub use config::*;
 pub use daemon::*;
 pub use keys::*;

@@ -1,13 +1,15 @@
 //! What else outlives the process: the settings and the tool table, which are blobs that recipes name, and what the
 //! lock file says.
 
+use super::shapes::{MORNING, effect, session};
 use super::written::{Written, written};
-use agent::{Access, Decision, Limits, ModelName, ModelSpec, Money, Rule, Settings, Tokens};
+use agent::{Access, Decision, EffectKind, Limits, Micros, ModelName, ModelSpec, Money, Rule, Settings, Tokens};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use wire::ToolSpec;
+use wire::export::{ExportBlob, ExportEnd, ExportEvent, ExportHead, ExportPartial, FORMAT, SaltText};
 use wire::places::Running;
+use wire::{BlobHash, ChainHash, ToolSpec};
 
 /// All of them.
 pub(crate) fn others() -> Vec<Written> {
@@ -24,7 +26,42 @@ pub(crate) fn others() -> Vec<Written> {
         ModelSpec: [spec(true), spec(false)],
         ToolSpec: [tool("read_file", Access::Read), tool("edit_file", Access::Write), tool("run", Access::World)],
         Running: [running(None), running(Some("/tmp/tinkerbell.sock"))],
+        ExportHead: [head(None), head(Some("Fix the carry"))],
+        ExportBlob: [ExportBlob { blob: blob("carry"), bytes: 5, coding: "plain".to_owned(), parts: 1 }],
+        ExportEvent: [event(true), event(false)],
+        ExportPartial: [ExportPartial { effect: effect(EffectKind::Model), text: "I wi".to_owned() }],
+        ExportEnd: [ExportEnd { lines: 7, sha256: ChainHash([7; 32]) }],
     ]
+}
+
+fn head(title: Option<&str>) -> ExportHead {
+    ExportHead {
+        format: FORMAT,
+        version: "0.1.0".to_owned(),
+        session: session(),
+        events: 57,
+        head: ChainHash([9; 32]),
+        workspace: "/home/ada/engine".to_owned(),
+        title: title.map(str::to_owned),
+        model: title.map(|_| ModelName::new("offline")),
+        created_at: MORNING,
+        updated_at: Micros(MORNING.0 + 61_000_001),
+    }
+}
+
+fn event(whole: bool) -> ExportEvent {
+    ExportEvent {
+        header: "{\"seq\":1,\"kind\":\"session.created\"}".to_owned(),
+        body: whole.then(|| "{\"workspace\":\"/w\"}".to_owned()),
+        salt: whole.then(|| SaltText([0xab; 16])),
+        seal: (!whole).then(|| ChainHash([8; 32])),
+        hash: ChainHash([9; 32]),
+        blobs: if whole { vec![blob("carry")] } else { vec![] },
+    }
+}
+
+fn blob(bytes: &str) -> BlobHash {
+    BlobHash::of(bytes.as_bytes())
 }
 
 fn settings() -> Settings {

@@ -61,7 +61,8 @@ fn about_sessions() -> Vec<Event> {
         cost_microusd: Money(cost),
     };
     let forked = Event::SessionForked { parent: SessionId::from_parts(1_763_888_400_000, 7), at_seq: Seq(41) };
-    vec![Event::SessionCreated {}, Event::SessionUpdated {}, forked, began(1, 7, 0), began(2, 8, 4_200)]
+    let began = [Event::SessionImported {}, began(1, 7, 0), began(2, 8, 4_200)];
+    [Event::SessionCreated {}, Event::SessionUpdated {}, forked].into_iter().chain(began).collect()
 }
 
 fn about_prompts() -> Vec<Event> {

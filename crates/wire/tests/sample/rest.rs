@@ -2,6 +2,7 @@
 
 mod audit;
 mod canvas;
+mod carrying;
 mod config;
 mod context;
 mod daemon;
@@ -21,6 +22,7 @@ pub(crate) fn rest() -> Vec<Written> {
         sessions::samples(),
         context::samples(),
         canvas::samples(),
+        carrying::samples(),
         models::samples(),
         keys::samples(),
         config::samples(),

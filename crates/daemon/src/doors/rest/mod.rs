@@ -3,6 +3,7 @@
 mod answer;
 mod audit;
 mod canvas;
+mod carrying;
 mod daemon;
 mod models;
 mod request;

@@ -2,7 +2,7 @@
 
 use super::answer::{PROBLEM, Refusal, bad};
 use super::request::{House, last, takes_key};
-use super::{audit, canvas, daemon, models, schedules, sessions};
+use super::{audit, canvas, carrying, daemon, models, schedules, sessions};
 use crate::clock::Clock;
 use crate::registry::Registry;
 use crate::secrets::Secrets;
@@ -68,6 +68,9 @@ fn handler(operation: &Operation) -> MethodRouter<Arc<Registry>> {
         "sessions.remove" => delete(sessions::remove),
         "sessions.redact" => post(sessions::redact),
         "sessions.fork" => post(sessions::fork),
+        "sessions.export" => get(carrying::export),
+        "sessions.import" => post(carrying::import),
+        "sessions.replay" => post(carrying::replay),
         "sessions.context" => get(sessions::context),
         "sessions.prompt" => post(sessions::prompt),
         "sessions.events" => get(sessions::session_events),
@@ -100,7 +103,8 @@ fn handler(operation: &Operation) -> MethodRouter<Arc<Registry>> {
     }
 }
 
-/// What holds for every route. A body is read whole, within bounds of size and time, before anything is done with it; a
+/// What holds for every route. A body is read whole, within bounds of size and time, before anything is done with it (but
+/// for the file of a session); a
 /// key that would be ignored is refused; what is refused before any handler sees it becomes a problem document; and
 /// every answer says which version gave it. Problems quote what was asked, so keys are taken out of them.
 async fn dressed(State(registry): House, request: Request, next: Next) -> Response {
@@ -125,6 +129,10 @@ async fn whole(clock: &Clock, request: Request) -> Result<Request, Refusal> {
     let (parts, body) = request.into_parts();
     if parts.headers.contains_key(IDEMPOTENCY_HEADER) && !takes_key(&parts) {
         return Err(bad("this operation takes no idempotency key; look before you send it again".to_owned()));
+    }
+    if parts.method == "POST" && parts.uri.path() == operation::SESSION_IMPORT.path {
+        // It is as long as it is, and its handler bounds it while it comes.
+        return Ok(Request::from_parts(parts, body));
     }
     let brings_prompt = [&operation::SESSION_CREATE, &operation::SESSION_PROMPT].map(|operation| operation.path);
     let brings_prompt = parts.method == "POST" && brings_prompt.iter().any(|path| last(path) == last(parts.uri.path()));

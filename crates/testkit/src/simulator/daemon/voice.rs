@@ -88,6 +88,10 @@ impl Backend for Voice {
         })
     }
 
+    fn fingerprint(&self, request: &Request) -> Option<BlobHash> {
+        Some(BlobHash::of(format!("{:?}", request.messages).as_bytes()))
+    }
+
     fn describe(&self) -> Description {
         Description { provider: "simulated", address: None, remote: false }
     }
