@@ -1,7 +1,7 @@
 //! The one vocabulary of events. What is here is an event's *header*: what the state may depend on. Words, paths and
 //! contents stand in its body, which `wire` names and which may be forgotten.
 
-use crate::id::{EffectId, Epoch, Generation, ScheduleId, Seq, SessionId, TurnId};
+use crate::id::{EffectId, Epoch, Generation, ScheduleId, Seq, SessionId, SnapshotId, TurnId};
 use crate::key::PublicKey;
 use crate::schedule::{ScheduleRule, Scheduled};
 use crate::settings::Limit;
@@ -466,6 +466,20 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Money::is_zero")]
         cost_microusd: Money,
     },
+    /// Of the daemon's own journal: a snapshot was made and is on disk. Its hash and its file are in the body.
+    #[serde(rename = "snapshot.made")]
+    SnapshotMade {
+        /// The snapshot.
+        snapshot: SnapshotId,
+        /// Size of its file.
+        bytes: u64,
+    },
+    /// Of the daemon's own journal: a snapshot was removed. Why is in the body.
+    #[serde(rename = "snapshot.removed")]
+    SnapshotRemoved {
+        /// The snapshot.
+        snapshot: SnapshotId,
+    },
 }
 
 /// What was decided about one tool call of a reply, and what the tool may do.
@@ -741,6 +755,8 @@ impl Event {
             Event::ScheduleSkipped { .. } => "schedule.skipped",
             Event::ScheduleMissed { .. } => "schedule.missed",
             Event::ScheduleEnded { .. } => "schedule.ended",
+            Event::SnapshotMade { .. } => "snapshot.made",
+            Event::SnapshotRemoved { .. } => "snapshot.removed",
         }
     }
 
@@ -764,6 +780,7 @@ impl Event {
             ScheduleCreated { .. } | SchedulePaused { .. } | ScheduleResumed { .. } | ScheduleRemoved { .. } => None,
             ScheduleClaimed { .. } | ScheduleFired { .. } | ScheduleSkipped { .. } => None,
             ScheduleMissed { .. } | ScheduleEnded { .. } => None,
+            SnapshotMade { .. } | SnapshotRemoved { .. } => None,
         }
     }
 

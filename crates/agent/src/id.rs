@@ -63,6 +63,8 @@ ulid_ids! {
     SessionId "ses_" "a session id such as ses_01jd2y6v9hq3k8t5w7x4z0abcd";
     /// A schedule: `sch_` and a ULID.
     ScheduleId "sch_" "a schedule id such as sch_01jd2y6v9hq3k8t5w7x4z0abcd";
+    /// A snapshot: `snp_` and a ULID.
+    SnapshotId "snp_" "a snapshot id such as snp_01jd2y6v9hq3k8t5w7x4z0abcd";
 }
 
 /// The place of an event in its session, dense from 1; 0 stands for "before the first".
@@ -226,7 +228,7 @@ macro_rules! serde_as_text {
         }
     )* };
 }
-serde_as_text!(SessionId, ScheduleId, TurnId, EffectId);
+serde_as_text!(SessionId, ScheduleId, SnapshotId, TurnId, EffectId);
 
 #[cfg(test)]
 mod tests {
@@ -236,6 +238,9 @@ mod tests {
     fn every_id_reads_back_from_its_text() {
         let session = SessionId::from_parts(1_764_000_000_000, 7);
         assert_eq!(session.to_string().parse(), Ok(session));
+        let snapshot = SnapshotId::from_parts(1_764_000_000_000, 7);
+        assert_eq!(snapshot.to_string().parse(), Ok(snapshot));
+        assert!(session.to_string().parse::<SnapshotId>().is_err());
         for kind in EffectKind::ALL {
             let effect = EffectId { turn: TurnId(3), step: 2, kind, ordinal: 0, attempt: 1 };
             assert_eq!(effect.to_string().parse(), Ok(effect));

@@ -28,7 +28,7 @@ pub use event::{
     AcceptOutcome, Access, Answer, CallFact, Event, Failure, Interruption, MissedRule, Occasion, PauseCause, Question,
     Scope, SkipReason, Stop, ToolOutcome, TurnOutcome, Verdict,
 };
-pub use id::{EffectId, EffectKind, Epoch, Generation, ParseIdError, ScheduleId, Seq, SessionId, TurnId};
+pub use id::{EffectId, EffectKind, Epoch, Generation, ParseIdError, ScheduleId, Seq, SessionId, SnapshotId, TurnId};
 pub use key::PublicKey;
 pub use permit::{Decision, Rule, judge};
 pub use schedule::{ScheduleRule, Scheduled};

@@ -244,6 +244,7 @@ impl State {
             Event::ScheduleCreated { .. } | Event::SchedulePaused { .. } | Event::ScheduleResumed { .. } => {}
             Event::ScheduleRemoved { .. } | Event::ScheduleClaimed { .. } | Event::ScheduleFired { .. } => {}
             Event::ScheduleSkipped { .. } | Event::ScheduleMissed { .. } | Event::ScheduleEnded { .. } => {}
+            Event::SnapshotMade { .. } | Event::SnapshotRemoved { .. } => {}
         }
         if is_a_persons(event) {
             self.touched = seq;

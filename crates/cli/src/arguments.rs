@@ -1,7 +1,10 @@
 //! The tree of commands and what was typed; each command's own arguments stand in its file.
 
 use crate::commands::*;
-use crate::screen::Colour;
+use crate::hand::Hand;
+use crate::passphrase::PassphraseFrom;
+use crate::run::Context;
+use crate::screen::{Colour, Screen};
 use clap::{CommandFactory, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -91,6 +94,9 @@ pub(crate) enum Verb {
     /// Keys of model providers
     #[command(subcommand)]
     Keys(Keys),
+    /// Copies of the whole state
+    #[command(subcommand)]
+    Snapshot(Snapshot),
     Status(status::Status),
     Events(events::Events),
     /// Runs, starts and stops the daemon
@@ -158,6 +164,17 @@ pub(crate) enum Keys {
 }
 
 #[derive(Debug, Subcommand)]
+pub(crate) enum Snapshot {
+    Create(snapshot_create::Create),
+    Ls(snapshot_ls::Ls),
+    Show(snapshot_show::Show),
+    Verify(snapshot_verify::Verify),
+    Restore(snapshot_restore::Restore),
+    #[command(name = "rm")]
+    Remove(snapshot_rm::Remove),
+}
+
+#[derive(Debug, Subcommand)]
 pub(crate) enum Daemon {
     Run(daemon_run::Run),
     Start(daemon_start::Start),
@@ -198,6 +215,13 @@ pub enum Command {
         /// The socket of a daemon that runs, if somebody said which.
         socket: Option<PathBuf>,
     },
+    /// Something about a snapshot that is done without a daemon.
+    Snapshot {
+        /// What.
+        job: SnapshotJob,
+        /// What the command line lends for it.
+        hand: Hand,
+    },
     /// A command of the command line, for [`run`](crate::run).
     Cli(Invocation),
 }
@@ -228,6 +252,34 @@ pub enum ConfigJob {
     Check {
         /// The file; by default the one that the daemon reads.
         file: Option<PathBuf>,
+    },
+}
+
+/// What to do with a snapshot without a daemon.
+#[derive(Debug)]
+pub enum SnapshotJob {
+    /// Read a file to its end.
+    Verify {
+        /// The file.
+        file: String,
+        /// Where its passphrase is, if it has one.
+        passphrase: PassphraseFrom,
+    },
+    /// Put one in the place of the state, or elsewhere.
+    Restore {
+        /// Its name, or a part of it, or a file.
+        what: String,
+        /// The new directory, if not in the place of the state.
+        to: Option<PathBuf>,
+        /// Whether the answer to what would be asked is yes.
+        yes: bool,
+        /// Where its passphrase is, if it has one.
+        passphrase: PassphraseFrom,
+    },
+    /// Put the state back that the last restore replaced.
+    Undo {
+        /// Whether the answer to what would be asked is yes.
+        yes: bool,
     },
 }
 
@@ -263,7 +315,28 @@ fn command(Arguments { globals, verb }: Arguments) -> Command {
             Ok(job) => Command::Config { job, json: globals.json, socket: globals.socket },
             Err(verb) => Command::Cli(Invocation { globals, verb: Verb::Config(verb) }),
         },
+        Verb::Snapshot(verb) => match snapshot_job(verb) {
+            Ok(job) => {
+                Command::Snapshot { job, hand: Hand::new(Context::new(Screen::standard(globals.color), globals)) }
+            }
+            Err(verb) => Command::Cli(Invocation { globals, verb: Verb::Snapshot(verb) }),
+        },
         verb => Command::Cli(Invocation { globals, verb }),
+    }
+}
+
+/// What is done without a daemon.
+fn snapshot_job(verb: Snapshot) -> Result<SnapshotJob, Snapshot> {
+    match verb {
+        Snapshot::Verify(verify) => match verify.file().map(str::to_owned) {
+            Some(file) => Ok(SnapshotJob::Verify { file, passphrase: verify.from }),
+            None => Err(Snapshot::Verify(verify)),
+        },
+        Snapshot::Restore(restore) => Ok(match restore.what {
+            Some(what) => SnapshotJob::Restore { what, to: restore.to, yes: restore.yes, passphrase: restore.from },
+            None => SnapshotJob::Undo { yes: restore.yes },
+        }),
+        other => Err(other),
     }
 }
 

@@ -23,6 +23,11 @@ pub(crate) enum Error {
 }
 
 impl Error {
+    /// The same as a problem document, also where nobody may be there to read it.
+    pub(crate) fn problem(self) -> Problem {
+        self.into_problem().unwrap_or_else(|| Problem::new(Code::Internal, "nobody reads the output any more"))
+    }
+
     /// The same as a problem document; `None` when there is nobody to tell.
     pub(crate) fn into_problem(self) -> Option<Problem> {
         match self {

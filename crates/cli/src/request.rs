@@ -164,7 +164,7 @@ mod tests {
     #[test]
     fn every_route_is_filled() {
         for operation in operation::ALL {
-            let filled = ["session", "schedule", "approval", "seq", "blob", "path", "model", "name"]
+            let filled = ["session", "schedule", "approval", "seq", "blob", "path", "model", "name", "snapshot"]
                 .iter()
                 .fold(Request::new(operation).unwrap(), |request, parameter| request.at(parameter, "x"));
             assert!(!filled.target.contains('{'), "{} has a parameter that no command fills", operation.path);

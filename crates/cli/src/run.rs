@@ -1,7 +1,7 @@
 //! From what was typed to an exit code.
 
 use crate::arguments::{
-    Audit, Config, ContextVerb, Daemon, Globals, Invocation, Keys, Models, Schedule, Sessions, Verb,
+    Audit, Config, ContextVerb, Daemon, Globals, Invocation, Keys, Models, Schedule, Sessions, Snapshot, Verb,
 };
 use crate::client::Client;
 use crate::error::Error;
@@ -142,6 +142,11 @@ pub(crate) fn dispatch(verb: Verb, context: &mut Context) -> Result<Exit, Error>
         Verb::Keys(Keys::Set(command)) => command.run(context),
         Verb::Keys(Keys::Ls(command)) => command.run(context),
         Verb::Keys(Keys::Remove(command)) => command.run(context),
+        Verb::Snapshot(Snapshot::Create(command)) => command.run(context),
+        Verb::Snapshot(Snapshot::Ls(command)) => command.run(context),
+        Verb::Snapshot(Snapshot::Show(command)) => command.run(context),
+        Verb::Snapshot(Snapshot::Verify(command)) => command.run(context),
+        Verb::Snapshot(Snapshot::Remove(command)) => command.run(context),
         Verb::Status(command) | Verb::Daemon(Daemon::Status(command)) => command.run(context),
         Verb::Daemon(Daemon::Start(command)) => command.run(context),
         Verb::Daemon(Daemon::Stop(command)) => command.run(context),
@@ -153,7 +158,7 @@ pub(crate) fn dispatch(verb: Verb, context: &mut Context) -> Result<Exit, Error>
         Verb::Doctor(command) => command.run(context),
         Verb::Completions(command) => command.run(context),
         Verb::Man(command) => command.run(context),
-        Verb::Daemon(Daemon::Run(_)) | Verb::Config(_) => {
+        Verb::Daemon(Daemon::Run(_)) | Verb::Config(_) | Verb::Snapshot(Snapshot::Restore(_)) => {
             unreachable!("parse hands these on to the daemon's own code")
         }
     }

@@ -13,6 +13,7 @@ use crate::reload::Reloads;
 use crate::retention::Janitor;
 use crate::schedule::Schedules;
 use crate::search::VOCABULARY;
+use crate::snapshots::Snapshots;
 use crate::tasks::Tasks;
 use crate::toolbox::{ExtraTool, Toolbox};
 use agent::{ModelName, ModelSpec};
@@ -112,7 +113,11 @@ pub async fn assemble_in(surroundings: Surroundings, parts: Parts) -> Result<Arc
         BeginError::Read(error) => AssembleError::Read(error),
     })?;
     let auditor = Auditor::begin(&state_dir, &store, &journal, clock.clone()).await;
+    let stop = CancellationToken::new();
+    let own = Surroundings { clock: clock.clone(), tasks: tasks.clone() };
+    let snapshots = Snapshots::new(store.clone(), own, catalog.clone(), state_dir.clone(), stop.clone());
     let house = House {
+        snapshots,
         store,
         tasks,
         generation: journal.generation(),
@@ -128,7 +133,7 @@ pub async fn assemble_in(surroundings: Surroundings, parts: Parts) -> Result<Arc
         socket: watch::Sender::new(socket),
         started_at: clock.now(),
         clock,
-        stop: CancellationToken::new(),
+        stop,
     };
     let house = Arc::new(house);
     house.tasks.spawn("audit", audit::watch(house.clone()));

@@ -3,7 +3,7 @@
 //! A daemon has the machine's. A simulation gives its own, so that hours pass in no time and a seed means the same run
 //! each time.
 
-use agent::{Micros, ScheduleId, SessionId};
+use agent::{Micros, ScheduleId, SessionId, SnapshotId};
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -82,6 +82,11 @@ impl Clock {
     /// A new schedule's id.
     pub fn schedule_id(&self) -> ScheduleId {
         ScheduleId::from_parts((self.now().0 / 1000) as u64, self.0.random())
+    }
+
+    /// A new snapshot's id.
+    pub fn snapshot_id(&self) -> SnapshotId {
+        SnapshotId::from_parts((self.now().0 / 1000) as u64, self.0.random())
     }
 }
 

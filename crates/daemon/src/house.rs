@@ -9,6 +9,7 @@ use crate::pictures::Pictures;
 use crate::reload::Reloads;
 use crate::retention::Janitor;
 use crate::schedule::Schedules;
+use crate::snapshots::Snapshots;
 use crate::tasks::Tasks;
 use crate::toolbox::Toolbox;
 use agent::{Generation, Micros};
@@ -44,6 +45,8 @@ pub struct House {
     pub janitor: Janitor,
     /// Whoever keeps the schedules.
     pub schedules: Schedules,
+    /// Copies of the whole state.
+    pub snapshots: Snapshots,
     /// Where the daemon listens.
     pub socket: watch::Sender<PathBuf>,
     /// Where all state lies.

@@ -34,6 +34,7 @@ mod search;
 pub mod secrets;
 mod session;
 mod signals;
+pub mod snapshots;
 mod status;
 mod tasks;
 mod toolbox;

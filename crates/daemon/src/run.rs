@@ -12,6 +12,7 @@ use crate::reload::{self, Hands};
 use crate::retention;
 use crate::schedule;
 use crate::signals::Signals;
+use crate::snapshots;
 use crate::toolbox::ExtraTool;
 use rustix::process::DumpableBehavior;
 use std::io;
@@ -57,6 +58,8 @@ enum StartError {
     Config(#[from] ConfigError),
     #[error(transparent)]
     Lock(#[from] LockError),
+    #[error(transparent)]
+    Restore(#[from] snapshots::restore::RestoreError),
     #[error(transparent)]
     Assemble(#[from] AssembleError),
     #[error("{0}; choose another with --socket or TINKERBELL_SOCKET")]
@@ -109,6 +112,7 @@ async fn serve(options: Options, starter: &mut Starter) -> Result<(), StartError
     let Options { places, tools, models, clock, .. } = options;
     let config = Config::load(&places.config_file)?;
     let lock = Arc::new(Lock::take(&places.state_dir, &places.lock_file())?);
+    let restored = snapshots::restore::finish(&places.state_dir)?;
     let log_file = places.log_file();
     let level = log::start(&log_file, config.log).map_err(|error| StartError::Log { path: log_file, error })?;
     let mut signals = Signals::new()?;
@@ -137,6 +141,9 @@ async fn serve(options: Options, starter: &mut Starter) -> Result<(), StartError
     for session in waking {
         registry.wake(session);
     }
+    if restored != snapshots::restore::Finished::Nothing {
+        tracing::warn!(?restored, "a restore that was killed was brought to its end");
+    }
     let stop = registry.house().stop.clone();
     let tasks = &registry.house().tasks;
     tasks.spawn("socket door", door(registry.clone(), sockets.subscribe(), router(registry.clone())));
@@ -144,6 +151,7 @@ async fn serve(options: Options, starter: &mut Starter) -> Result<(), StartError
     tasks.spawn("configuration", reload::serve(registry.clone(), hands));
     tasks.spawn("schedules", schedule::keep(registry.clone()));
     tasks.spawn("janitor", retention::keep(registry.clone()));
+    tasks.spawn("snapshots", snapshots::periodic(registry.house().clone()));
     tokio::select! {
         _ = signals.next() => tracing::info!("asked to stop by a signal"),
         () = stop.cancelled() => tracing::info!("asked to stop by the API"),
@@ -166,6 +174,7 @@ async fn farewell(registry: &Arc<Registry>) {
     let most = Duration::from_millis(house.config().grace_ms) + FAREWELL;
     match tokio::time::timeout(most, house.tasks.finished()).await {
         Ok(()) => {
+            snapshots::at_stop(house).await;
             house.journal.end().await;
             house.auditor.end(&house.store).await;
         }

@@ -45,6 +45,7 @@ pub(crate) async fn status(registry: &Arc<Registry>) -> Result<DaemonStatus, Pro
             wal_bytes: sizes.log_bytes,
         },
         storage: house.janitor.sizes(registry).await,
+        snapshots: house.snapshots.status().await?,
         resident_bytes: resident_bytes(),
         spent_today_microusd: spent.settled,
     })

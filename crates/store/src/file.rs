@@ -91,12 +91,25 @@ impl File {
         Ok(connection)
     }
 
+    /// Bytes of the write-ahead log, without opening it.
+    pub(crate) fn log_bytes(&self) -> io::Result<u64> {
+        match std::fs::metadata(self.log_path()) {
+            Ok(metadata) => Ok(metadata.len()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A connection to another file, by the same way to the disk.
+    pub(crate) fn open(&self, path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
+        match &self.vfs {
+            Some(vfs) => Connection::open_with_flags_and_vfs(path, flags, vfs.as_str()),
+            None => Connection::open_with_flags(path, flags),
+        }
+    }
+
     fn connect(&self, mode: OpenFlags) -> rusqlite::Result<Connection> {
-        let flags = mode | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = match &self.vfs {
-            Some(vfs) => Connection::open_with_flags_and_vfs(&self.path, flags, vfs.as_str())?,
-            None => Connection::open_with_flags(&self.path, flags)?,
-        };
+        let connection = self.open(&self.path, mode | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
         connection.busy_timeout(LOCK_WAIT)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
         Ok(connection)
@@ -106,7 +119,7 @@ impl File {
     fn connect_writer(&self) -> Result<Connection, OpenError> {
         let failed = |error| self.error(error);
         let mut connection = self.connect(OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(failed)?;
-        let version = self.recognise(&connection)?;
+        let version = recognise(&self.path, &connection)?;
         if connection.is_readonly("main").map_err(failed)? {
             let source = io::Error::from(io::ErrorKind::ReadOnlyFilesystem);
             return Err(OpenError::Path { path: self.path.clone(), source });
@@ -134,21 +147,6 @@ impl File {
         ))
     }
 
-    /// The version of the tables: 0 for a file without any. What is not ours, or newer than we are, is refused.
-    fn recognise(&self, connection: &Connection) -> Result<i64, OpenError> {
-        let failed = |error| self.error(error);
-        let number = |sql: &str| connection.query_row(sql, (), |row| row.get::<_, i64>(0)).map_err(failed);
-        let version = number("PRAGMA user_version")?;
-        let (application, tables) = (number("PRAGMA application_id")?, number("SELECT count(*) FROM sqlite_schema")?);
-        let known = MIGRATIONS.len() as i64;
-        match (application, version) {
-            (0, 0) if tables == 0 => Ok(0),
-            (APPLICATION_ID, found) if found > known => Err(OpenError::Newer { path: self.path.clone(), found, known }),
-            (APPLICATION_ID, found) if found > 0 => Ok(found),
-            _ => Err(OpenError::Foreign { path: self.path.clone() }),
-        }
-    }
-
     fn create(&self, dir: &Path) -> io::Result<()> {
         match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&self.path) {
             Ok(_) => std::fs::File::open(dir)?.sync_all(),
@@ -174,15 +172,35 @@ impl File {
     }
 
     fn error(&self, source: rusqlite::Error) -> OpenError {
-        let path = self.path.clone();
-        match source.sqlite_error_code() {
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
-                OpenError::Damaged { path, detail: source.to_string() }
-            }
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => OpenError::Locked { path },
-            Some(ErrorCode::DiskFull) => OpenError::Full { path },
-            _ => OpenError::Database { path, source },
+        error_at(&self.path, source)
+    }
+}
+
+/// The version of the tables: 0 for a file without any. What is not ours, or newer than we are, is refused.
+pub(crate) fn recognise(path: &Path, connection: &Connection) -> Result<i64, OpenError> {
+    let number =
+        |sql: &str| connection.query_row(sql, (), |row| row.get::<_, i64>(0)).map_err(|error| error_at(path, error));
+    let version = number("PRAGMA user_version")?;
+    let (application, tables) = (number("PRAGMA application_id")?, number("SELECT count(*) FROM sqlite_schema")?);
+    let known = MIGRATIONS.len() as i64;
+    match (application, version) {
+        (0, 0) if tables == 0 => Ok(0),
+        (APPLICATION_ID, found) if found > known => Err(OpenError::Newer { path: path.to_owned(), found, known }),
+        (APPLICATION_ID, found) if found > 0 => Ok(found),
+        _ => Err(OpenError::Foreign { path: path.to_owned() }),
+    }
+}
+
+/// What an error of SQLite means for a file.
+pub(crate) fn error_at(path: &Path, source: rusqlite::Error) -> OpenError {
+    let path = path.to_owned();
+    match source.sqlite_error_code() {
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+            OpenError::Damaged { path, detail: source.to_string() }
         }
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => OpenError::Locked { path },
+        Some(ErrorCode::DiskFull) => OpenError::Full { path },
+        _ => OpenError::Database { path, source },
     }
 }
 

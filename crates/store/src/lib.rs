@@ -15,6 +15,8 @@
 //! long, and are all or nothing: see `fork`, `import` and `removal`. What was said can be searched for by way of `search.db`, a projection
 //! that can be deleted: see `search`.
 //!
+//! A copy of all of it can be made while it is in use: one moment, whole, without holding an append up: see `copy`.
+//!
 //! Deliberately absent: any knowledge of what events mean (headers and bodies are text here, apart from the place that
 //! a header must begin with and the session that a fork puts into it; which words can be searched for is told by
 //! [`Vocabulary`]), the lock against a second daemon, a clock (times come with what is written), and a trait for other
@@ -31,16 +33,19 @@ mod auditing;
 mod blob;
 mod carry;
 mod chain;
+mod copy;
 mod error;
 mod file;
 mod forget;
 mod fork;
+mod gate;
 mod gauges;
 mod import;
 mod ledger;
 mod list;
 mod options;
 mod origin;
+mod proof;
 mod query;
 mod readers;
 mod removal;
@@ -57,6 +62,7 @@ pub use audit::{JournalRow, RawEvent};
 pub use blob::Blob;
 pub use carry::{Stored, StoredBody};
 pub use chain::{HeadsVerified, Verified, VerifyError};
+pub use copy::{Copied, CopyError, Pace};
 pub use error::{AppendError, Invalid, OpenError, ReadError};
 pub use fork::Fork;
 pub use gauges::{Health, Mode, Sizes};
@@ -64,7 +70,8 @@ pub use import::{Import, Piece, Pieces};
 pub use ledger::{Account, Spent};
 pub use list::{ListCursor, ListQuery, ListRow, SessionRow};
 pub use options::{Limits, Options, Synchronous};
-pub use query::{Answer, Head};
+pub use proof::Proof;
+pub use query::{Answer, Head, Span};
 pub use removal::{Remove, Removed};
 pub use search::{Found, Hit, SearchError, SearchQuery, Snippet, Vocabulary, WordsKind};
 pub use signature::{Link, Signature};

@@ -50,6 +50,25 @@ pub(crate) fn meta(connection: &Connection, key: &str) -> rusqlite::Result<u64> 
     Ok(value.map_or(0, |number| number.0))
 }
 
+/// Places in the chain of heads that concern a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// The first link over an event that was asked for.
+    pub first: u64,
+    /// The link that says that the session was removed.
+    pub removed: Option<u64>,
+}
+
+/// Where a session's events from `seq` on begin in the chain of heads, and where it was removed.
+pub(crate) fn span(connection: &Connection, session: SessionId, seq: Seq) -> rusqlite::Result<Option<Span>> {
+    let sql = "SELECT min(h.place) FILTER (WHERE h.seq >= ?2 AND h.seq > 0), max(h.place) FILTER (WHERE h.seq = 0)
+               FROM heads h JOIN journals j ON j.id = h.journal WHERE j.name = ?1";
+    connection.prepare_cached(sql)?.query_row((session.to_string(), Int(seq.0)), |row| {
+        let (first, removed): (Option<Int>, Option<Int>) = (row.get(0)?, row.get(1)?);
+        Ok(first.map(|Int(first)| Span { first, removed: removed.map(|Int(place)| place) }))
+    })
+}
+
 const EVENTS: &str =
     "SELECT e.seq, e.header, e.body FROM events e JOIN journals j ON j.id = e.journal WHERE j.name = ?1 AND j.seq > 0";
 

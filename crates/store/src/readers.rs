@@ -4,6 +4,7 @@
 
 use crate::error::ReadError;
 use crate::file::File;
+use crate::gate::{Gate, Shut};
 use rusqlite::Connection;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError, mpsc as sync};
@@ -45,6 +46,8 @@ pub(crate) enum Readers {
         queue: mpsc::Sender<Job>,
         /// How many there are.
         threads: usize,
+        /// Before the one long reader that is none of these threads.
+        gate: Arc<Gate>,
     },
     /// Whoever asks.
     Inline(Arc<Inline>),
@@ -53,6 +56,8 @@ pub(crate) enum Readers {
 /// The one connection of those who read without a thread.
 pub(crate) struct Inline {
     file: File,
+    /// Before the one long reader.
+    gate: Arc<Gate>,
     /// `None` when the store is closed; in it, the connection, once there was a read.
     open: Mutex<Option<Option<Connection>>>,
 }
@@ -73,6 +78,7 @@ impl Inline {
 
 /// All readers have closed their connections and stand still until this is dropped.
 pub(crate) struct Paused {
+    _gate: Shut,
     _resume: Vec<sync::SyncSender<()>>,
 }
 
@@ -85,12 +91,12 @@ impl Readers {
             let (file, receiver) = (file.clone(), receiver.clone());
             std::thread::Builder::new().name(format!("journal-read-{number}")).spawn(move || run(&file, &receiver))?;
         }
-        Ok(Readers::Threads { queue: sender, threads })
+        Ok(Readers::Threads { queue: sender, threads, gate: Arc::default() })
     }
 
     /// No threads: whoever asks reads.
     pub(crate) fn inline(file: &File) -> Readers {
-        Readers::Inline(Arc::new(Inline { file: file.clone(), open: Mutex::new(Some(None)) }))
+        Readers::Inline(Arc::new(Inline { file: file.clone(), gate: Arc::default(), open: Mutex::new(Some(None)) }))
     }
 
     /// Hands a read in.
@@ -122,14 +128,23 @@ impl Readers {
         answer.blocking_recv().unwrap_or(Err(ReadError::Closed))
     }
 
+    /// The gate before long reads.
+    pub(crate) fn gate(&self) -> &Arc<Gate> {
+        match self {
+            Readers::Threads { gate, .. } => gate,
+            Readers::Inline(inline) => &inline.gate,
+        }
+    }
+
     /// Returns once every reader has closed its connection. A thread that stands still takes no second job, so as many
     /// jobs as there are threads reach each of them.
     pub(crate) fn pause(&self) -> Paused {
+        let gate = self.gate().shut();
         let (queue, threads) = match self {
-            Readers::Threads { queue, threads } => (queue, *threads),
+            Readers::Threads { queue, threads, .. } => (queue, *threads),
             Readers::Inline(inline) => {
                 inline.close(false);
-                return Paused { _resume: Vec::new() };
+                return Paused { _gate: gate, _resume: Vec::new() };
             }
         };
         // Nothing is ever sent on these channels: that an end is dropped is the message, so they need no room.
@@ -144,14 +159,15 @@ impl Readers {
         }
         drop(closed);
         while all_closed.recv().is_ok() {}
-        Paused { _resume: resume }
+        Paused { _gate: gate, _resume: resume }
     }
 
     /// Returns once every reader has closed its connection for good. Reads still queued are answered with
     /// [`ReadError::Closed`].
     pub(crate) fn end(&self) {
+        self.gate().close();
         let (queue, threads) = match self {
-            Readers::Threads { queue, threads } => (queue, *threads),
+            Readers::Threads { queue, threads, .. } => (queue, *threads),
             Readers::Inline(inline) => return inline.close(true),
         };
         let (closed, all_closed) = sync::sync_channel(0);

@@ -3,6 +3,7 @@
 use crate::append::{Append, Appended, FoldRow, JournalId};
 use crate::blob::{self, Blob};
 use crate::carry::{self, Stored};
+use crate::copy::{self, Copied, CopyError, Pace};
 use crate::error::{AppendError, OpenError, ReadError};
 use crate::file::File;
 use crate::fork::Fork;
@@ -11,7 +12,8 @@ use crate::import::Import;
 use crate::ledger::{self, Account, Spent};
 use crate::list::{self, ListQuery, ListRow};
 use crate::options::{Limits, Options};
-use crate::query::{self, Answer, Head};
+use crate::proof::{self, Proof};
+use crate::query::{self, Answer, Head, Span};
 use crate::readers::{Readers, question};
 use crate::removal::{Remove, Removed};
 use crate::search::{self, Found, Indexer, SearchError, SearchQuery, Work};
@@ -351,6 +353,40 @@ impl Store {
         self.read(move |c| query::partials(c, session)).await
     }
 
+    /// Copies the journal to a new file while it is in use: one moment of it, whole, checked to be a journal and synced.
+    /// One copy at a time; others wait. Blocks for as long as that takes, so not for a thread of the async runtime; once
+    /// it is not wanted any more, the copy is given up.
+    pub fn copy_blocking(&self, to: &Path, pace: &Pace, is_wanted: &dyn Fn() -> bool) -> Result<Copied, CopyError> {
+        copy::copy(&self.shared.file, self.shared.readers.gate(), to, pace, is_wanted)
+    }
+
+    /// What a copy proves; for files that nobody has open. Opens no file beside it and changes nothing.
+    pub fn prove_copy(path: &Path) -> Result<Proof, OpenError> {
+        proof::read(path)
+    }
+
+    /// Looks through a copy for damage; for files that nobody has open. Reads all of it.
+    pub fn check_copy(path: &Path) -> Result<(), OpenError> {
+        proof::check(path)
+    }
+
+    /// Bodies of the daemon's own events whose headers hold these words, oldest first; of a journal that this process
+    /// does not have open, for whoever works without a daemon.
+    pub fn peek_daemon_bodies(dir: &Path, words: &str) -> Result<Vec<String>, OpenError> {
+        proof::daemon_bodies(&dir.join("journal.db"), words)
+    }
+
+    /// Whether a session wrote something after a link of the chain of heads.
+    pub async fn changed_since(&self, link: u64) -> Result<bool, ReadError> {
+        self.read(move |c| proof::changed_since(c, link)).await
+    }
+
+    /// Where in the chain of heads a session's events from `seq` on begin, and where the session was removed, if it was.
+    /// `None` if it never had any. Looks at the whole chain.
+    pub async fn span(&self, session: SessionId, seq: Seq) -> Result<Option<Span>, ReadError> {
+        self.read(move |c| Ok(query::span(c, session, seq)?)).await
+    }
+
     /// How the store is.
     pub fn health(&self) -> Health {
         self.shared.gauges.health()
@@ -358,13 +394,13 @@ impl Store {
 
     /// Bytes on disk.
     pub fn sizes(&self) -> io::Result<Sizes> {
-        let bytes = |path: &Path| match std::fs::metadata(path) {
-            Ok(metadata) => Ok(metadata.len()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
-            Err(error) => Err(error),
-        };
         let file = &self.shared.file;
-        Ok(Sizes { database_bytes: bytes(file.path())?, log_bytes: bytes(&file.log_path())? })
+        let database_bytes = match std::fs::metadata(file.path()) {
+            Ok(metadata) => metadata.len(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
+            Err(error) => return Err(error),
+        };
+        Ok(Sizes { database_bytes, log_bytes: file.log_bytes()? })
     }
 
     /// A place in the line of chores, and where the answer comes.

@@ -1,6 +1,7 @@
 //! The one binary: a command line, and the daemon that it speaks to.
 
 mod config;
+mod snapshot;
 
 use cli::Command;
 use std::path::PathBuf;
@@ -18,6 +19,7 @@ fn main() -> ExitCode {
             Ok(places) => config::run(job, places.config_file, socket, json),
             Err(problem) => cli::report(&problem, json),
         },
+        Command::Snapshot { job, hand } => snapshot::run(job, hand),
         Command::Cli(command) => cli::run(command),
     }
 }

@@ -7,6 +7,7 @@ use crate::change::{Changeset, FileState};
 use crate::media::MediaType;
 use crate::path::RelPath;
 use crate::rest::{ConfigFault, ReloadCause};
+use crate::snapshot::SnapshotReason;
 use agent::{EffectId, ModelName, Plan, Tokens};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -402,6 +403,36 @@ pub struct Skipped {
     /// What stood in the way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+}
+
+/// `snapshot.made`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnapshotMade {
+    /// The hash of the file's content: another file under its name is seen by this.
+    pub sha256: BlobHash,
+    /// Its file.
+    pub file: std::path::PathBuf,
+    /// Why it was made.
+    pub reason: SnapshotReason,
+    /// What somebody said about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// Whether it takes a passphrase.
+    pub sealed: bool,
+    /// How far the chain of heads goes in it: what it holds follows from this.
+    pub links: u64,
+    /// How many sessions it holds.
+    pub sessions: u64,
+    /// How many removed sessions still had words in it.
+    #[serde(default)]
+    pub unswept: u64,
+}
+
+/// `snapshot.removed`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnapshotRemoved {
+    /// Why: `asked`, or the rule of retention that it fell to: `count`, `age`, `size`.
+    pub why: String,
 }
 
 /// `budget.exhausted`: what it would have taken.

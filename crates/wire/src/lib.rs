@@ -15,6 +15,7 @@ pub mod path;
 pub mod places;
 pub mod record;
 pub mod rest;
+pub mod snapshot;
 pub mod time;
 pub mod tool;
 

@@ -53,6 +53,11 @@ operations! {
     CONFIG_RELOAD "config.reload" "POST" "/v1/config/reload" Some("config reload"), Admin, "Reads the configuration anew and puts all of it in force, or nothing.";
     CONFIG_CHECK "config.check" "POST" "/v1/config/check" Some("config check"), Admin, "Says what a reload would do with the file, or with a text, and does nothing.";
     GC "daemon.gc" "POST" "/v1/daemon/gc" Some("daemon gc"), Admin, "Tidies up now, and says what went: free pages, expired answers, unused pictures; with `dry_run=true` what would go.";
+    SNAPSHOT_CREATE "snapshots.create" "POST" "/v1/snapshots" Some("snapshot create"), Admin, "Makes a snapshot: a copy of the whole state in one file, while turns run.";
+    SNAPSHOT_LIST "snapshots.list" "GET" "/v1/snapshots" Some("snapshot ls"), Read, "The snapshots, newest first.";
+    SNAPSHOT_GET "snapshots.get" "GET" "/v1/snapshots/{snapshot}" Some("snapshot show"), Read, "One snapshot with its manifest.";
+    SNAPSHOT_VERIFY "snapshots.verify" "POST" "/v1/snapshots/{snapshot}/verify" Some("snapshot verify"), Admin, "Reads a snapshot wholly and checks every hash.";
+    SNAPSHOT_REMOVE "snapshots.remove" "DELETE" "/v1/snapshots/{snapshot}" Some("snapshot rm"), Admin, "Removes a snapshot.";
     MODELS "models.list" "GET" "/v1/models" Some("models ls"), Read, "The models that can be called, routes, servers found on this machine, and keys on offer.";
     MODEL_TEST "models.test" "POST" "/v1/models/{model}/test" Some("models test"), Write, "Tries what a model can do, with a few small calls.";
     KEYS "keys.list" "GET" "/v1/keys" Some("keys ls"), Read, "Where keys are and whether they are there; never a key.";

@@ -37,7 +37,9 @@ const REST: &[&str] = &[
     include_str!("../src/rest/retention.rs"),
     include_str!("../src/rest/schedules.rs"),
     include_str!("../src/rest/daemon.rs"),
+    include_str!("../src/rest/snapshots.rs"),
 ];
+const SNAPSHOTS: &str = include_str!("../src/snapshot.rs");
 const ERRORS: &str = include_str!("../src/error.rs");
 
 /// Shapes that come from clients. A field of one that is not known is a mistake, which is to be said and not passed over.
@@ -60,6 +62,8 @@ const REQUESTS: &[&str] = &[
     "ReloadRequest",
     "CheckRequest",
     "CreateSchedule",
+    "CreateSnapshot",
+    "VerifySnapshot",
 ];
 
 /// Compares with a golden file, or rewrites it when `UPDATE_GOLDEN` is set.
@@ -176,7 +180,7 @@ fn what_else_outlives_the_process_is_golden() {
 #[test]
 fn the_journal_has_a_sample_of_every_kind_field_and_word() {
     let source = Source::read(&[
-        EVENTS, SCHEDULES, SETTINGS, RULES, UNITS, RECORD, BODIES, MEDIA, CHANGES, TOOLS, PLACES, EXPORT,
+        EVENTS, SCHEDULES, SETTINGS, RULES, UNITS, RECORD, BODIES, MEDIA, CHANGES, TOOLS, PLACES, EXPORT, SNAPSHOTS,
     ]);
     let headers: Vec<Value> = records().iter().map(|header| serde_json::to_value(header).unwrap()).collect();
     let kind = |header: &Value| header["kind"].as_str().unwrap_or_default().to_owned();

@@ -27,27 +27,10 @@ pub(crate) struct Stop {}
 impl Stop {
     /// Runs it.
     pub(crate) fn run(self, context: &mut Context) -> Result<Exit, Error> {
-        let places = context.places()?;
-        let pid = match locate::connect(&places) {
-            Ok(found) => found.pid,
-            Err(Unreachable::Absent { .. }) => {
-                context.screen.remark(FAINT, "the daemon is not running")?;
-                return Ok(Exit::GOOD);
-            }
-            Err(other) => return Err(other.problem().into()),
+        let Some(pid) = stop(context)? else {
+            context.screen.remark(FAINT, "the daemon is not running")?;
+            return Ok(Exit::GOOD);
         };
-        // Taken before the request, so that it stands for this process even if it ends at once.
-        let process = pidfd_open(pid, PidfdFlags::empty());
-        let mut client = context.client(Starting::Never)?;
-        match client.call(&Request::new(&operation::STOP)?) {
-            // It may hang up before it has answered, and be gone when the request is sent again.
-            Ok(_) | Err(Error::Problem(Problem { code: Code::NoDaemon | Code::Draining, .. })) => {}
-            Err(Error::Http(error)) if error.is_broken_connection() => {}
-            Err(error) => return Err(error),
-        }
-        if let Ok(process) = process {
-            wait_for_end(context, pid, process.as_fd())?;
-        }
         if context.globals.json {
             let answer = serde_json::json!({ "pid": pid.as_raw_nonzero().get(), "stopped": true });
             return context.print_json(answer.to_string().as_bytes());
@@ -55,6 +38,29 @@ impl Stop {
         context.screen.out().line(&format!("the daemon (process {}) has stopped", pid.as_raw_nonzero()))?;
         Ok(Exit::GOOD)
     }
+}
+
+/// Stops the daemon, waits until it has gone, and says which it was; `None` when none runs.
+pub(crate) fn stop(context: &mut Context) -> Result<Option<Pid>, Error> {
+    let places = context.places()?;
+    let pid = match locate::connect(&places) {
+        Ok(found) => found.pid,
+        Err(Unreachable::Absent { .. }) => return Ok(None),
+        Err(other) => return Err(other.problem().into()),
+    };
+    // Taken before the request, so that it stands for this process even if it ends at once.
+    let process = pidfd_open(pid, PidfdFlags::empty());
+    let mut client = context.client(Starting::Never)?;
+    match client.call(&Request::new(&operation::STOP)?) {
+        // It may hang up before it has answered, and be gone when the request is sent again.
+        Ok(_) | Err(Error::Problem(Problem { code: Code::NoDaemon | Code::Draining, .. })) => {}
+        Err(Error::Http(error)) if error.is_broken_connection() => {}
+        Err(error) => return Err(error),
+    }
+    if let Ok(process) = process {
+        wait_for_end(context, pid, process.as_fd())?;
+    }
+    Ok(Some(pid))
 }
 
 /// Waits until the process has ended: with it goes its lock, however it ended.

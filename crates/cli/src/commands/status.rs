@@ -8,7 +8,7 @@ use crate::screen::{BAD, HEAD, NOTE, Sink};
 use crate::words;
 use std::path::Path;
 use wire::operation;
-use wire::rest::{CacheStatus, ConfigStatus, DaemonStatus, ReloadCause, StorageStatus};
+use wire::rest::{CacheStatus, ConfigStatus, DaemonStatus, ReloadCause, SnapshotStatus, StorageStatus};
 
 /// Shows whether the daemon runs and how it fares
 ///
@@ -63,6 +63,7 @@ fn print(out: &mut Sink, status: &DaemonStatus) -> Result<(), Error> {
                 words::bytes(store.wal_bytes)
             ),
         ),
+        ("snapshots", snapshots(&status.snapshots)),
         ("memory", words::bytes(status.resident_bytes)),
         ("spent", format!("{} today (UTC)", words::dollars(status.spent_today_microusd))),
         ("begun", words::count(status.generation.0, "time")),
@@ -134,6 +135,16 @@ fn print_storage(out: &mut Sink, storage: &StorageStatus) -> Result<(), Error> {
     );
     let lines = [("on disk", sizes.join(", ")), ("states", states.collect::<Vec<_>>().join(", ")), ("tidied", tidied)];
     lines.iter().try_for_each(|(name, value)| out.line(&format!("  {name:9} {value}")))
+}
+
+/// Copies of the whole state in a line.
+fn snapshots(snapshots: &SnapshotStatus) -> String {
+    let ago = |at| words::ago(at, words::now());
+    let newest = snapshots.newest_at.map(|at| format!(", the newest {}", ago(at))).unwrap_or_default();
+    let failed = snapshots.failed_at.zip(snapshots.failure.as_deref());
+    let failed = failed.map(|(at, why)| format!("; the last attempt failed {}: {}", ago(at), plain::strip(why)));
+    let count = words::number(snapshots.count);
+    format!("{count}, {}{newest}{}", words::bytes(snapshots.bytes), failed.unwrap_or_default())
 }
 
 /// The cache of awake sessions in a line.

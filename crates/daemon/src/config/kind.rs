@@ -19,6 +19,8 @@ pub(super) enum Kind {
     Url,
     /// An absolute path that fits a Unix socket.
     Socket,
+    /// An absolute path of a directory.
+    Directory,
     /// A whole number.
     Whole {
         /// The least that is taken.
@@ -58,6 +60,7 @@ impl Kind {
             Kind::Names => list(item, 1, |name| not_empty(name).map(drop)),
             Kind::Url => url(text(item)?),
             Kind::Socket => socket(text(item)?),
+            Kind::Directory => directory(text(item)?),
             Kind::Whole { least, most } => whole(item, least, most),
             Kind::Dollars => dollars(item),
             Kind::Flag => item.as_bool().map(drop).ok_or_else(|| "must be true or false".to_owned()),
@@ -69,7 +72,7 @@ impl Kind {
 
     /// Whether a value is written in quotes, so that somebody at a shell may leave them out.
     pub(super) fn is_text(self) -> bool {
-        matches!(self, Kind::Word(_) | Kind::Text | Kind::Name | Kind::Url | Kind::Socket)
+        matches!(self, Kind::Word(_) | Kind::Text | Kind::Name | Kind::Url | Kind::Socket | Kind::Directory)
     }
 }
 
@@ -108,6 +111,10 @@ fn socket(text: &str) -> Result<(), String> {
         return Ok(());
     }
     Err(format!("must be an absolute path of at most {most} bytes"))
+}
+
+fn directory(text: &str) -> Result<(), String> {
+    if text.starts_with('/') { Ok(()) } else { Err("must be an absolute path".to_owned()) }
 }
 
 fn whole(item: &Item, least: u64, most: u64) -> Result<(), String> {

@@ -47,6 +47,8 @@ pub struct Config {
     pub instructions: Instructions,
     /// What goes, and when.
     pub retention: Retention,
+    /// When snapshots are made and which are kept.
+    pub snapshots: Snapshots,
     /// Who may do what.
     pub rules: Vec<Rule>,
     /// The keys as the file has them, for whoever asks who said what.
@@ -136,6 +138,25 @@ pub struct Instructions {
     pub files: Vec<String>,
     /// The most that is read of each.
     pub max_bytes: u64,
+}
+
+/// When snapshots are made and which are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshots {
+    /// How often one is made; 0 for never.
+    pub every_ms: u64,
+    /// How many of the daemon's own are kept.
+    pub keep: u64,
+    /// How old the daemon's own become; 0 for no bound.
+    pub max_age_ms: u64,
+    /// What all may hold together; 0 for no bound.
+    pub max_bytes: u64,
+    /// Whether one is made when the daemon stops.
+    pub on_stop: bool,
+    /// Where they lie, if not in the state directory.
+    pub directory: Option<PathBuf>,
+    /// Where the passphrase is that encrypts them.
+    pub passphrase: Option<KeySource>,
 }
 
 /// Where a key is; never the key itself.

@@ -36,6 +36,6 @@ pub use editor::{Answer, EditError, Edited};
 pub use effective::{GetError, chosen};
 pub use fault::{ConfigError, Fault};
 pub use file::{ConfigFile, ReplaceError};
-pub use meaning::{Config, Instructions, KeySource, Model, OFFLINE, Retention, Route, ToolUse};
+pub use meaning::{Config, Instructions, KeySource, Model, OFFLINE, Retention, Route, Snapshots, ToolUse};
 pub use names::{UnknownProvider, named};
 pub(crate) use trust::read_own;

@@ -18,6 +18,7 @@ pub(super) struct RawConfig {
     pub(super) budget: RawBudget,
     pub(super) instructions: RawInstructions,
     pub(super) retention: RawRetention,
+    pub(super) snapshots: RawSnapshots,
     pub(super) permissions: RawPermissions,
 }
 
@@ -103,6 +104,18 @@ pub(super) struct RawRetention {
     pub(super) free_bytes: Option<u64>,
     pub(super) pictures_bytes: Option<u64>,
     pub(super) pictures_idle_ms: Option<u64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawSnapshots {
+    pub(super) every_ms: Option<u64>,
+    pub(super) keep: Option<u64>,
+    pub(super) max_age_ms: Option<u64>,
+    pub(super) max_bytes: Option<u64>,
+    pub(super) on_stop: Option<bool>,
+    pub(super) directory: Option<PathBuf>,
+    pub(super) passphrase: Option<RawKey>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -1,8 +1,8 @@
 //! From what is written to what it means: what no single value can show, such as a name that means nothing.
 
-use super::meaning::{Config, Instructions, KeySource, Model, OFFLINE, Retention, Route, ToolUse};
+use super::meaning::{Config, Instructions, KeySource, Model, OFFLINE, Retention, Route, Snapshots, ToolUse};
 use super::names::named;
-use super::raw::{RawConfig, RawKey, RawLimits, RawModel, RawRetention, RawRoute};
+use super::raw::{RawConfig, RawKey, RawLimits, RawModel, RawRetention, RawRoute, RawSnapshots};
 use super::suggest::suggestion;
 use super::table;
 use super::walk::{Wrong, dotted};
@@ -50,6 +50,7 @@ pub(super) fn resolve(file: &Path, found: bool, raw: RawConfig) -> Result<Config
             max_bytes: raw.instructions.max_bytes.unwrap_or(table::INSTRUCTION_BYTES),
         },
         retention: retention(&raw.retention),
+        snapshots: snapshots(raw.snapshots),
         rules: raw.permissions.rules,
         said: Vec::new(),
     })
@@ -206,6 +207,18 @@ fn retention(raw: &RawRetention) -> Retention {
         free_bytes: raw.free_bytes.unwrap_or(default.free_bytes),
         pictures_bytes: raw.pictures_bytes.unwrap_or(default.pictures_bytes),
         pictures_idle_ms: raw.pictures_idle_ms.unwrap_or(default.pictures_idle_ms),
+    }
+}
+
+fn snapshots(raw: RawSnapshots) -> Snapshots {
+    Snapshots {
+        every_ms: raw.every_ms.unwrap_or(table::SNAPSHOT_EVERY_MS),
+        keep: raw.keep.unwrap_or(table::SNAPSHOTS_KEPT),
+        max_age_ms: raw.max_age_ms.unwrap_or(0),
+        max_bytes: raw.max_bytes.unwrap_or(table::SNAPSHOT_BYTES),
+        on_stop: raw.on_stop.unwrap_or(false),
+        directory: raw.directory,
+        passphrase: raw.passphrase.map(key_source),
     }
 }
 

@@ -19,6 +19,12 @@ pub(super) const FREE_BYTES: u64 = 16 * MEBIBYTE;
 pub(super) const PICTURES_BYTES: u64 = GIBIBYTE;
 /// How long a picture stays that nobody looks at.
 pub(super) const PICTURES_IDLE_MS: u64 = 14 * 24 * 60 * 60 * 1000;
+/// How often a snapshot is made.
+pub(super) const SNAPSHOT_EVERY_MS: u64 = 24 * 60 * 60 * 1000;
+/// How many snapshots are kept.
+pub(super) const SNAPSHOTS_KEPT: u64 = 7;
+/// What all snapshots may hold together.
+pub(super) const SNAPSHOT_BYTES: u64 = 20 * GIBIBYTE;
 /// The most that is read of a file of instructions.
 pub(super) const INSTRUCTION_BYTES: u64 = 32 * 1024;
 /// The files of a workspace that are read as instructions.
@@ -131,6 +137,20 @@ Logs are bounded by themselves: two files of 8 MiB. Sessions stay until they are
             "what the pictures of canvases in git may hold together; the longest unused goes first, and is drawn anew when somebody looks",
             "268435456"),
         entry("pictures_idle_ms", milliseconds(0), Value("1209600000"), "ms", "how long a picture stays that nobody looks at", "86400000"),
+    ]},
+    Section { path: &["snapshots"], about: ", copies of the whole state, each in one file", notes: "\
+Those that somebody asked for stay until somebody removes them. Of the daemon's own the newest good one stays in any case.", entries: &[
+        entry("every_ms", Kind::Whole { least: 0, most: THIRTY_DAYS_MS }, Value("86400000"), "ms",
+            "how often one is made, if a session wrote something since; 0 for never", "3600000"),
+        entry("keep", count(10_000), Value("7"), "", "how many of the daemon's own are kept", "30"),
+        entry("max_age_ms", Kind::Whole { least: 0, most: 1000 * THIRTY_DAYS_MS }, Value("0"), "ms",
+            "how old the daemon's own become; 0 for no bound", "2592000000"),
+        entry("max_bytes", Kind::Whole { least: 0, most: 1024 * GIBIBYTE }, Value("21474836480"), "bytes",
+            "what all may hold together before the daemon's own go, the oldest first; 0 for no bound", "10737418240"),
+        entry("on_stop", Kind::Flag, Value("false"), "", "whether one is made when the daemon stops", "true"),
+        entry("directory", Kind::Directory, Words("`snapshots` in the state directory"), "", "where they lie", "\"/srv/tinkerbell\""),
+        entry("passphrase", Kind::KeyPlace, Words("they are not encrypted"), "",
+            "where the passphrase is that encrypts them, as for a model's key; one word", "{ kept = \"snapshots\" }"),
     ]},
     Section { path: &["permissions"], about: "", notes: "\
 `tool` and `argument` are patterns in which `*` stands for any run of characters; `decision` is `allow`, `ask` or `deny`. An

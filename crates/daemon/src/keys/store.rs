@@ -213,7 +213,7 @@ impl KeyStore {
         found
     }
 
-    /// The keys of the configuration's models.
+    /// The keys of the configuration's models, and the passphrase of snapshots.
     fn pointed_at(&self, config: &Config) -> Vec<(String, KeySource)> {
         let sources = config.models.iter().filter_map(|(name, model)| {
             let source = model.key.clone().or_else(|| self.usual(name, model.provider))?;
@@ -224,7 +224,14 @@ impl KeyStore {
             };
             Some((name, source))
         });
-        sources.collect()
+        let passphrase = config.snapshots.passphrase.clone().map(|source| {
+            let name = match &source {
+                KeySource::File(_) => "snapshots".to_owned(),
+                KeySource::Env(name) | KeySource::Keyring(name) | KeySource::Kept(name) => name.clone(),
+            };
+            (name, source)
+        });
+        sources.chain(passphrase).collect()
     }
 
     /// A row for a key; it is fetched to see whether it is there.

@@ -7,6 +7,7 @@ mod audits;
 mod blobs;
 mod budgets;
 mod chains;
+mod copies;
 mod files;
 mod forks;
 mod imports;

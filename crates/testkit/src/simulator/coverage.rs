@@ -76,6 +76,8 @@ kinds! {
     ScheduleSkipped = "schedule.skipped"
     ScheduleMissed = "schedule.missed"
     ScheduleEnded = "schedule.ended"
+    SnapshotMade = "snapshot.made"
+    SnapshotRemoved = "snapshot.removed"
 }
 
 impl Coverage {
@@ -172,8 +174,8 @@ fn limit_word(limit: Limit) -> &'static str {
 fn expected() -> Vec<(&'static str, &'static str)> {
     // Forks and imports are made by the store, out of the daemon's own words and limits, configurations come from files,
     // forgetting and keys are the daemon's: `agent/tests/routes.rs` and `testkit/tests` (`daily.rs`, `reloads.rs`, `forgetting.rs`,
-    // `auditing.rs`, `schedules.rs`, `carrying.rs`) have what is left out here.
-    const ELSEWHERE: [&str; 10] = [
+    // `auditing.rs`, `schedules.rs`, `carrying.rs`, `snapshots.rs`) have what is left out here.
+    const ELSEWHERE: [&str; 12] = [
         "session.forked",
         "session.imported",
         "event.forgotten",
@@ -184,6 +186,8 @@ fn expected() -> Vec<(&'static str, &'static str)> {
         "config.reloaded",
         "config.rejected",
         "config.reverted",
+        "snapshot.made",
+        "snapshot.removed",
     ];
     let elsewhere = |(_, word): &(&str, &str)| !ELSEWHERE.contains(word) && !word.starts_with("schedule.");
     let mut expected: Vec<_> = KINDS.iter().map(|word| ("event", *word)).collect();

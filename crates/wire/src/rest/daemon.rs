@@ -1,6 +1,6 @@
 //! What the daemon says of itself.
 
-use super::{ConfigStatus, StorageStatus};
+use super::{ConfigStatus, SnapshotStatus, StorageStatus};
 use agent::{Generation, Micros, ModelName, Money};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -41,6 +41,9 @@ pub struct DaemonStatus {
     /// What lies where, as far as it was measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub storage: Option<StorageStatus>,
+    /// Copies of the whole state.
+    #[serde(default)]
+    pub snapshots: SnapshotStatus,
     /// Resident memory, in bytes.
     pub resident_bytes: u64,
     /// Spent today (UTC).

@@ -12,6 +12,7 @@ mod prompt;
 mod retention;
 mod schedules;
 mod sessions;
+mod snapshots;
 
 pub use audit::*;
 pub use canvas::*;
@@ -24,6 +25,7 @@ pub use prompt::*;
 pub use retention::*;
 pub use schedules::*;
 pub use sessions::*;
+pub use snapshots::*;
 
 /// The header in which every answer says which version of the daemon gave it.
 pub const VERSION_HEADER: &str = "tinkerbell-version";

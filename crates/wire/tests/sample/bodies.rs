@@ -5,6 +5,7 @@ use super::written::{Written, written};
 use agent::{EffectKind, ModelName, Plan, Seq, Tokens};
 use wire::body::*;
 use wire::rest::{ConfigFault, ReloadCause};
+use wire::snapshot::SnapshotReason;
 use wire::{BlobHash, Change, FileState, MediaType, Mode, Text};
 
 /// All of them, and the shapes that they are made of.
@@ -204,6 +205,12 @@ fn of_the_daemon() -> Vec<Written> {
             reason: "its new key was refused".to_owned(),
         }],
         Tightened: [Tightened { name: "write_file".to_owned(), about: "secret/key".to_owned() }],
+        SnapshotMade: [
+            snapshot(SnapshotReason::Asked, Some("before the move")),
+            snapshot(SnapshotReason::Periodic, None),
+            snapshot(SnapshotReason::Stop, None),
+        ],
+        SnapshotRemoved: [SnapshotRemoved { why: "age".to_owned() }],
         Daemon: [Daemon { version: "0.1.0".to_owned(), pid: 4_711 }],
         Schedule: [schedule(None), schedule(Some("/home/ada/engine"))],
         Skipped: [Skipped::default(), Skipped { message: Some("there is no model named careful".to_owned()) }],
@@ -222,4 +229,16 @@ fn fault() -> ConfigFault {
 fn schedule(workspace: Option<&str>) -> Schedule {
     let (name, prompt) = ("the carry".to_owned(), "Is the carry well?".to_owned());
     Schedule { name, prompt, workspace: workspace.map(str::to_owned) }
+}
+fn snapshot(reason: SnapshotReason, note: Option<&str>) -> SnapshotMade {
+    SnapshotMade {
+        sha256: BlobHash::of(b"a snapshot"),
+        file: "/home/ada/.local/state/tinkerbell/snapshots/snp_x.tar".into(),
+        reason,
+        note: note.map(str::to_owned),
+        sealed: false,
+        links: 41,
+        sessions: 3,
+        unswept: 0,
+    }
 }

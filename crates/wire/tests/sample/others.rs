@@ -1,14 +1,17 @@
 //! What else outlives the process: the settings and the tool table, which are blobs that recipes name, and what the
-//! lock file says.
+//! lock file says; and what stands in front of a snapshot.
 
-use super::shapes::{MORNING, effect, session};
+use super::shapes::{MORNING, effect, session, snapshot};
 use super::written::{Written, written};
-use agent::{Access, Decision, EffectKind, Limits, Micros, ModelName, ModelSpec, Money, Rule, Settings, Tokens};
+use agent::{
+    Access, Decision, EffectKind, Generation, Limits, Micros, ModelName, ModelSpec, Money, Rule, Settings, Tokens,
+};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use wire::export::{ExportBlob, ExportEnd, ExportEvent, ExportHead, ExportPartial, FORMAT, SaltText};
+use wire::export::{self, ExportBlob, ExportEnd, ExportEvent, ExportHead, ExportPartial, SaltText};
 use wire::places::Running;
+use wire::snapshot::{self, Coding, LeftOut, Manifest, SnapshotReason, StoredFile, Why};
 use wire::{BlobHash, ChainHash, ToolSpec};
 
 /// All of them.
@@ -25,6 +28,7 @@ pub(crate) fn others() -> Vec<Written> {
         Settings: [Settings::default(), settings()],
         ModelSpec: [spec(true), spec(false)],
         ToolSpec: [tool("read_file", Access::Read), tool("edit_file", Access::Write), tool("run", Access::World)],
+        Manifest: [manifest(false), manifest(true)],
         Running: [running(None), running(Some("/tmp/tinkerbell.sock"))],
         ExportHead: [head(None), head(Some("Fix the carry"))],
         ExportBlob: [ExportBlob { blob: blob("carry"), bytes: 5, coding: "plain".to_owned(), parts: 1 }],
@@ -36,7 +40,7 @@ pub(crate) fn others() -> Vec<Written> {
 
 fn head(title: Option<&str>) -> ExportHead {
     ExportHead {
-        format: FORMAT,
+        format: export::FORMAT,
         version: "0.1.0".to_owned(),
         session: session(),
         events: 57,
@@ -93,5 +97,39 @@ fn spec(priced: bool) -> ModelSpec {
         input_microusd_per_mtok: price(3_000_000),
         output_microusd_per_mtok: price(15_000_000),
         priced,
+    }
+}
+
+/// The manifest of a snapshot without a passphrase, and of one with.
+pub(super) fn manifest(sealed: bool) -> Manifest {
+    let hash = |text: &str| ChainHash(BlobHash::of(text.as_bytes()).0);
+    let file = |name: &str, coding, stored_bytes| StoredFile {
+        name: name.to_owned(),
+        bytes: 1_048_576,
+        sha256: BlobHash::of(name.as_bytes()),
+        coding,
+        stored_bytes,
+    };
+    let left_out = |name: &str, why| LeftOut { name: name.to_owned(), why };
+    Manifest {
+        format: snapshot::FORMAT,
+        tinkerbell: "0.1.0".to_owned(),
+        id: snapshot(),
+        reason: SnapshotReason::Asked,
+        created_at: MORNING,
+        note: sealed.then(|| "before the move".to_owned()),
+        state: hash("first"),
+        head: hash("last"),
+        links: 41,
+        schema: 1,
+        generation: Generation(7),
+        sessions: 3,
+        unswept: u64::from(sealed),
+        files: vec![file("journal.db", Coding::Gzip, 65_536), file("config.toml", Coding::Plain, 1_048_576)],
+        left_out: match sealed {
+            true => vec![],
+            false => vec![left_out("keys/openai", Why::Secret), left_out("search.db", Why::Rebuilt)],
+        },
+        sealed_bytes: sealed.then_some(70_000),
     }
 }

@@ -13,12 +13,14 @@ const TURN: TurnId = TurnId(3);
 /// Headers of all kinds, in the order in which the vocabulary has them, one millisecond and a bit apart.
 pub(crate) fn records() -> Vec<Header> {
     let events = [about_sessions(), about_prompts(), about_turns(), about_models(), about_tools()];
-    let more = [about_questions(), about_the_canvas(), about_accepts(), about_daemons(), about_schedules()];
+    let more = [about_questions(), about_the_canvas(), about_accepts(), about_daemons()];
+    let more = more.into_iter().chain([about_schedules(), about_snapshots()]);
     let numbered = (1_u64..).zip(events.into_iter().chain(more).flatten());
     numbered
         .map(|(seq, event)| {
-            let of_daemon =
-                ["daemon.", "config.", "audit.", "schedule."].iter().any(|noun| event.kind().starts_with(noun));
+            let of_daemon = ["daemon.", "config.", "audit.", "schedule.", "snapshot."]
+                .iter()
+                .any(|noun| event.kind().starts_with(noun));
             let at = Micros(MORNING.0 + 1_001 * seq as i64);
             Header { seq: Seq(seq), at, session: (!of_daemon).then(session), event }
         })
@@ -277,4 +279,9 @@ fn about_schedules() -> Vec<Event> {
     let ended = |outcome, cost| Event::ScheduleEnded { schedule, due, outcome, cost_microusd: Money(cost) };
     events.extend([ended(Some(TurnOutcome::Done), 4_800), ended(None, 0)]);
     events
+}
+
+fn about_snapshots() -> Vec<Event> {
+    let snapshot = super::shapes::snapshot();
+    vec![Event::SnapshotMade { snapshot, bytes: 65_536 }, Event::SnapshotRemoved { snapshot }]
 }

@@ -11,6 +11,7 @@ mod models;
 mod prompts;
 mod schedules;
 mod sessions;
+mod snapshots;
 
 use super::written::Written;
 use agent::ModelName;
@@ -29,6 +30,7 @@ pub(crate) fn rest() -> Vec<Written> {
         schedules::samples(),
         daemon::samples(),
         audit::samples(),
+        snapshots::samples(),
     ];
     of_rooms.into_iter().flatten().collect()
 }

@@ -1,6 +1,6 @@
 //! The small values that samples are made of, always the same ones.
 
-use agent::{EffectId, EffectKind, Micros, ScheduleId, SessionId, TurnId};
+use agent::{EffectId, EffectKind, Micros, ScheduleId, SessionId, SnapshotId, TurnId};
 use wire::rest::CommitView;
 use wire::{BlobHash, Change, FileState, Mode, RelPath, Text};
 
@@ -13,6 +13,10 @@ pub(super) fn session() -> SessionId {
 
 pub(super) fn schedule() -> ScheduleId {
     ScheduleId::from_parts(1_763_974_800_000, 0x0fed_cba9_8765_4321)
+}
+
+pub(super) fn snapshot() -> SnapshotId {
+    SnapshotId::from_parts(1_763_974_800_000, 0x0123_4567_89ab_cdef)
 }
 
 /// The first attempt at something in the first step of turn 3.

@@ -10,6 +10,7 @@ mod request;
 mod router;
 mod schedules;
 mod sessions;
+mod snapshots;
 mod updates;
 
 pub use router::router;

@@ -2,7 +2,7 @@
 
 use super::answer::{PROBLEM, Refusal, bad};
 use super::request::{House, last, takes_key};
-use super::{audit, canvas, carrying, daemon, models, schedules, sessions};
+use super::{audit, canvas, carrying, daemon, models, schedules, sessions, snapshots};
 use crate::clock::Clock;
 use crate::registry::Registry;
 use crate::secrets::Secrets;
@@ -55,6 +55,11 @@ fn handler(operation: &Operation) -> MethodRouter<Arc<Registry>> {
         "config.reload" => post(daemon::reload),
         "config.check" => post(daemon::check),
         "daemon.gc" => post(daemon::gc),
+        "snapshots.create" => post(snapshots::create),
+        "snapshots.list" => get(snapshots::list),
+        "snapshots.get" => get(snapshots::view),
+        "snapshots.verify" => post(snapshots::verify),
+        "snapshots.remove" => delete(snapshots::remove),
         "models.list" => get(models::models),
         "models.test" => post(models::test_model),
         "keys.list" => get(models::keys),

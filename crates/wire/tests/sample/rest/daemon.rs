@@ -90,6 +90,7 @@ fn status(default_model: Option<ModelName>) -> DaemonStatus {
         sessions: 40,
         store: store("open"),
         storage: None,
+        snapshots: super::snapshots::status(),
         resident_bytes: 25_165_824,
         spent_today_microusd: Money(4_800),
     }

@@ -1,0 +1,82 @@
+//! `snapshot create`: a copy of the whole state in one file.
+
+use super::snapshot_ls::reason;
+use crate::error::Error;
+use crate::passphrase::PassphraseFrom;
+use crate::plain;
+use crate::request::Request;
+use crate::run::{Context, Exit, Starting};
+use crate::screen::FAINT;
+use crate::words;
+use std::path::PathBuf;
+use std::time::Duration;
+use wire::operation;
+use wire::rest::{CreateSnapshot, SnapshotView};
+use wire::snapshot::Why;
+
+/// How long one may take: a large state on a slow disk.
+pub(crate) const LIMIT: Duration = Duration::from_secs(3_600);
+
+/// Makes a snapshot: a copy of the whole state in one file
+///
+/// Turns go on meanwhile. The file proves itself by hashes and is any tar archive; with a passphrase it is encrypted
+/// (age), and kept keys go along, which they never do in clear. The daemon makes snapshots of its own as well: see
+/// `snapshots` in the configuration.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  tinkerbell snapshot create --note \"before the move\"
+  tinkerbell snapshot create --passphrase -o /mnt/usb/bell.tar
+  tinkerbell snapshot create --passphrase-file ~/.snapshot-passphrase")]
+pub(crate) struct Create {
+    /// What is to be said about it
+    #[arg(long, value_name = "TEXT")]
+    note: Option<String>,
+
+    /// Write it to this file; else it goes to the other snapshots
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+
+    /// Encrypt it with a passphrase that is asked for
+    #[arg(long, conflicts_with_all = ["passphrase_file", "passphrase_env"])]
+    passphrase: bool,
+
+    #[command(flatten)]
+    from: PassphraseFrom,
+}
+
+impl Create {
+    /// Runs it.
+    pub(crate) fn run(self, context: &mut Context) -> Result<Exit, Error> {
+        let passphrase = match self.passphrase {
+            true => match self.from.ask_twice(context)? {
+                Some(typed) => Some(typed),
+                None => return Ok(Exit::CANCELLED),
+            },
+            false => self.from.read()?,
+        };
+        let file = self.output.as_deref().map(std::path::absolute).transpose().map_err(|error| {
+            wire::Problem::new(wire::Code::InvalidRequest, format!("the file cannot be named: {error}"))
+        })?;
+        let mut client = context.client(Starting::IfNeeded)?;
+        client.wait_for("making a snapshot".to_owned(), LIMIT);
+        let body = CreateSnapshot { note: self.note, passphrase, file };
+        let answer = client.call(&Request::new(&operation::SNAPSHOT_CREATE)?.json(&body))?;
+        if context.globals.json {
+            return context.print_json(&answer.body);
+        }
+        let made: SnapshotView = answer.read()?;
+        let (row, manifest) = (&made.row, &made.manifest);
+        let sealed = if row.sealed { ", encrypted" } else { "" };
+        let size = format!("{} of {}", words::bytes(row.bytes), words::count(row.sessions, "session"));
+        context.screen.out().line(&format!("{}  {size}{sealed}, {}", row.id, reason(row.reason)))?;
+        context.screen.remark(FAINT, &plain::name(&row.file.display().to_string()))?;
+        let secrets = manifest.left_out.iter().filter(|left| left.why == Why::Secret);
+        let names: Vec<String> = secrets.map(|left| plain::name(&left.name)).collect();
+        if !names.is_empty() {
+            let remark =
+                format!("left out, because they are secrets: {} (--passphrase takes them along)", names.join(", "));
+            context.screen.remark(FAINT, &remark)?;
+        }
+        Ok(Exit::GOOD)
+    }
+}

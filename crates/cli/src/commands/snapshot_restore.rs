@@ -1,0 +1,37 @@
+//! `snapshot restore`: a snapshot in the place of the state, or elsewhere. Done by the daemon's own code, without one.
+
+use crate::passphrase::PassphraseFrom;
+use std::path::PathBuf;
+
+/// Puts a snapshot in the place of the state, or elsewhere
+///
+/// It is read to its last bit before anything is touched. A daemon that runs is stopped, and started again afterwards.
+/// What was there is kept beside the new state under a name that is told, and --undo puts it back; the last three such
+/// are kept. The configuration file stays as it is. Your own files are never touched. A turn that ran when the snapshot
+/// was made goes on, as after a crash.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  tinkerbell snapshot restore 0a1b2c3d
+  tinkerbell snapshot restore --undo
+  tinkerbell snapshot restore /mnt/usb/bell.tar --to ~/elsewhere
+  TINKERBELL_HOME=~/elsewhere tinkerbell sessions ls")]
+pub(crate) struct Restore {
+    /// The snapshot: its name, the beginning or end of it, or a file (with a / in it)
+    #[arg(value_name = "ID|FILE", required_unless_present = "undo", conflicts_with = "undo")]
+    pub(crate) what: Option<String>,
+
+    /// Unpack it into this new directory, for TINKERBELL_HOME, and leave the state alone
+    #[arg(long, value_name = "DIR", conflicts_with = "undo")]
+    pub(crate) to: Option<PathBuf>,
+
+    /// Put the state back that the last restore replaced
+    #[arg(long)]
+    pub(crate) undo: bool,
+
+    /// Do not ask
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+
+    #[command(flatten)]
+    pub(crate) from: PassphraseFrom,
+}

@@ -1,0 +1,63 @@
+//! `snapshot show`: what a snapshot is and what is in it.
+
+use super::snapshot_ls::{find, reason};
+use crate::error::Error;
+use crate::plain;
+use crate::request::Request;
+use crate::run::{Context, Exit, Starting};
+use crate::screen::HEAD;
+use crate::words;
+use wire::operation;
+use wire::rest::SnapshotView;
+use wire::snapshot::Why;
+
+/// Shows what a snapshot is and what is in it
+///
+/// That is what its manifest says; `snapshot verify` proves it.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  tinkerbell snapshot show 0a1b2c3d\n  tinkerbell snapshot show 0a1b2c3d --json")]
+pub(crate) struct Show {
+    /// The snapshot: its name, or the beginning or end of it
+    #[arg(value_name = "ID")]
+    id: String,
+}
+
+impl Show {
+    /// Runs it.
+    pub(crate) fn run(self, context: &mut Context) -> Result<Exit, Error> {
+        let mut client = context.client(Starting::IfNeeded)?;
+        let id = find(&mut client, &self.id)?;
+        let answer = client.call(&Request::new(&operation::SNAPSHOT_GET)?.at("snapshot", id))?;
+        if context.globals.json {
+            return context.print_json(&answer.body);
+        }
+        let SnapshotView { row, manifest } = answer.read()?;
+        let out = context.screen.out();
+        let heading = out.paint(HEAD, &format!("{} of {}", row.id, wire::time::write(row.created_at)));
+        out.line(&heading)?;
+        let note = row.note.as_deref().map_or_else(|| "-".to_owned(), |note| plain::first_line(note, usize::MAX));
+        let mut lines = vec![
+            ("file", plain::name(&row.file.display().to_string())),
+            ("size", words::bytes(row.bytes)),
+            ("why", reason(row.reason).to_owned()),
+            ("note", note),
+            ("encrypted", if row.sealed { "yes" } else { "no" }.to_owned()),
+            ("noted", if row.noted { "yes" } else { "no: it was made before a restore" }.to_owned()),
+            ("sessions", words::number(row.sessions)),
+            ("head", format!("{}, link {} of state {}", manifest.head, manifest.links, manifest.state)),
+            ("made by", format!("tinkerbell {}, tables {}", plain::name(&manifest.tinkerbell), manifest.schema)),
+        ];
+        lines.extend(manifest.files.iter().map(|file| {
+            ("holds", format!("{}, {}, {}", plain::name(&file.name), words::bytes(file.bytes), file.sha256))
+        }));
+        lines.extend(manifest.left_out.iter().map(|left| {
+            let why = match left.why {
+                Why::Rebuilt => "it is made anew from the journal",
+                Why::Secret => "it is a secret",
+            };
+            ("left out", format!("{}: {why}", plain::name(&left.name)))
+        }));
+        lines.iter().try_for_each(|(name, value)| out.line(&format!("  {name:10} {value}")))?;
+        Ok(Exit::GOOD)
+    }
+}

@@ -1,0 +1,409 @@
+//! The snapshots of a daemon: makes them one at a time, lists, verifies and removes them, and knows what they hold.
+
+use super::container::{Nowhere, Passphrase, UnpackError, unpack};
+use super::make::{self, Made, MakeError, Order};
+use super::notes::{Note, Notes};
+use super::retain::{self, Bounds};
+use super::shelf::{self, Found};
+use crate::assemble::Surroundings;
+use crate::catalog::Catalog;
+use crate::clock::Clock;
+use crate::config::{Config, KeySource};
+use crate::journal::DaemonJournal;
+use crate::keys::KeyStore;
+use crate::lock::private_directory;
+use crate::status::internal;
+use crate::tasks::Tasks;
+use agent::{Event, Micros, Seq, SessionId, SnapshotId};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use store::{Pace, Store};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use wire::rest::{CreateSnapshot, SnapshotList, SnapshotRow, SnapshotStatus, SnapshotVerified, SnapshotView};
+use wire::snapshot::SnapshotReason;
+use wire::{BlobHash, Code, Problem, body};
+
+/// The longest note.
+const MAX_NOTE_BYTES: usize = 1024;
+
+/// The snapshots of a daemon.
+pub struct Snapshots {
+    store: Store,
+    tasks: Tasks,
+    clock: Clock,
+    catalog: Arc<Catalog>,
+    keys: KeyStore,
+    state_dir: PathBuf,
+    notes: Notes,
+    /// One is made at a time, and nothing is taken away meanwhile.
+    line: Arc<Semaphore>,
+    failure: Mutex<Option<(Micros, String)>>,
+    /// Cancelled when the daemon stops.
+    stop: CancellationToken,
+}
+
+/// What a snapshot is asked for by.
+#[derive(Debug)]
+struct Wish {
+    reason: SnapshotReason,
+    note: Option<String>,
+    passphrase: Option<Passphrase>,
+    file: Option<PathBuf>,
+}
+
+impl Snapshots {
+    /// Those of this state directory.
+    pub(crate) fn new(
+        store: Store,
+        Surroundings { clock, tasks }: Surroundings,
+        catalog: Arc<Catalog>,
+        state_dir: PathBuf,
+        stop: CancellationToken,
+    ) -> Snapshots {
+        let (keys, notes, line) = (KeyStore::new(&state_dir), Notes::default(), Arc::new(Semaphore::new(1)));
+        Snapshots { store, tasks, clock, catalog, keys, state_dir, notes, line, failure: Mutex::default(), stop }
+    }
+
+    /// Makes one because somebody asks for it. Refused while another one is being made.
+    pub async fn create(&self, journal: &DaemonJournal, request: CreateSnapshot) -> Result<SnapshotView, Problem> {
+        let CreateSnapshot { note, passphrase, file } = request;
+        let secrets = self.catalog.current().secrets.clone();
+        let note = note.map(|note| secrets.masked(note.trim().to_owned())).filter(|note| !note.is_empty());
+        if note.as_ref().is_some_and(|note| note.len() > MAX_NOTE_BYTES) {
+            return Err(bad(format!("a note has at most {MAX_NOTE_BYTES} bytes")));
+        }
+        if passphrase.as_deref().is_some_and(|passphrase| passphrase.trim().is_empty()) {
+            return Err(bad("the passphrase is empty".to_owned()));
+        }
+        if let Some(file) = file.as_ref().filter(|file| !file.is_absolute() || file.file_name().is_none()) {
+            return Err(bad(format!("{} is not an absolute path of a file", file.display())));
+        }
+        let _turn = self.line.clone().try_acquire_owned().map_err(|_| {
+            Problem::new(Code::Conflict, "another snapshot is being made").remedy("try again when it is done")
+        })?;
+        let passphrase = passphrase.map(|words| Passphrase::new(&words));
+        self.make(journal, Wish { reason: SnapshotReason::Asked, note, passphrase, file }).await
+    }
+
+    /// Makes one of the daemon's own accord, if a session wrote something since the last one. Retention follows.
+    pub(crate) async fn create_if_changed(
+        &self,
+        journal: &DaemonJournal,
+        reason: SnapshotReason,
+    ) -> Result<Option<SnapshotView>, Problem> {
+        let _turn = self.line.clone().acquire_owned().await.expect("it is never closed");
+        let last = self.notes().await?.into_values().map(|note| note.made.links).max();
+        let changed = self.store.changed_since(last.unwrap_or(0)).await.map_err(internal)?;
+        let made = match changed {
+            true => Some(self.make(journal, Wish { reason, note: None, passphrase: None, file: None }).await?),
+            false => None,
+        };
+        self.retain(journal).await?;
+        Ok(made)
+    }
+
+    async fn make(&self, journal: &DaemonJournal, wish: Wish) -> Result<SnapshotView, Problem> {
+        let made = self.try_make(journal, wish).await;
+        let failure = made.as_ref().err().map(|problem| (self.clock.now(), problem.detail.clone()));
+        if let Some((_, why)) = &failure {
+            tracing::warn!(%why, "there is no new snapshot");
+        }
+        *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = failure;
+        made
+    }
+
+    async fn try_make(&self, journal: &DaemonJournal, wish: Wish) -> Result<SnapshotView, Problem> {
+        let outfit = self.catalog.current();
+        let (config, secrets) = (outfit.config.clone(), outfit.secrets.clone());
+        let (id, directory) = (self.clock.snapshot_id(), self.directory(&config));
+        let target = wish.file.clone().unwrap_or_else(|| shelf::path(&directory, id));
+        let own_shelf = wish.file.is_none();
+        let passphrase = match wish.passphrase {
+            Some(passphrase) => Some(passphrase),
+            None => self.configured(&config).await?,
+        };
+        if passphrase.is_some() && !Passphrase::BUILT_IN {
+            return Err(Problem::new(Code::Conflict, "encryption of snapshots is not built into this tinkerbell yet")
+                .remedy("make it without a passphrase: kept keys are left out then"));
+        }
+        let (state_dir, created_at, store) = (self.state_dir.clone(), self.clock.now(), self.store.clone());
+        let (reason, note) = (wish.reason, wish.note);
+        // The last one is made when all else has stopped.
+        let stop = if reason == SnapshotReason::Stop { CancellationToken::new() } else { self.stop.clone() };
+        let job = move || {
+            if own_shelf {
+                private_directory(&directory).map_err(|error| bad(error.to_string()))?;
+            }
+            let text = match std::fs::read_to_string(&config.file) {
+                Ok(text) => Some(secrets.masked(text)),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+                Err(error) => return Err(internal(format!("{}: {error}", config.file.display()))),
+            };
+            let order = Order { id, reason, created_at, note, passphrase, target, state_dir, config: text, stop };
+            make::make(&store, &order, &Pace::default()).map(|made| (made, order.target)).map_err(problem)
+        };
+        let (made, file) = self.tasks.chore(job).await.ok_or_else(panicked)??;
+        tracing::info!(%id, bytes = made.bytes, log_bytes = made.log_bytes, "made a snapshot");
+        let noted = self.note(journal, &made, &file).await;
+        let found = Found { path: file, bytes: made.bytes, manifest: made.manifest };
+        Ok(SnapshotView { row: found.row(noted), manifest: found.manifest })
+    }
+
+    /// Writes down that it was made. It is there all the same when that fails.
+    async fn note(&self, journal: &DaemonJournal, made: &Made, file: &Path) -> bool {
+        let manifest = &made.manifest;
+        let body = body::SnapshotMade {
+            sha256: made.sha256,
+            file: file.to_owned(),
+            reason: manifest.reason,
+            note: manifest.note.clone(),
+            sealed: manifest.sealed_bytes.is_some(),
+            links: manifest.links,
+            sessions: manifest.sessions,
+            unswept: manifest.unswept,
+        };
+        let noted = journal.note(Event::SnapshotMade { snapshot: manifest.id, bytes: made.bytes }, &body).await;
+        if let Err(error) = &noted {
+            tracing::warn!(id = %manifest.id, %error, "a snapshot was made and could not be written down");
+        }
+        noted.is_ok()
+    }
+
+    /// Takes away what the rules of retention let go of. Before anything goes, one is read to its end and found good.
+    async fn retain(&self, journal: &DaemonJournal) -> Result<(), Problem> {
+        let config = self.catalog.current().config.clone();
+        let snapshots = &config.snapshots;
+        let bounds = Bounds { keep: snapshots.keep, max_age_ms: snapshots.max_age_ms, max_bytes: snapshots.max_bytes };
+        let directory = self.directory(&config);
+        let notes = self.notes().await?;
+        let found = self.found(&directory).await?;
+        let rows: Vec<SnapshotRow> =
+            found.iter().map(|found| found.row(notes.contains_key(&found.manifest.id))).collect();
+        let nothing_goes =
+            rows.first().is_none_or(|row| retain::goes(&rows, row.id, bounds, self.clock.now()).is_empty());
+        if nothing_goes {
+            return Ok(());
+        }
+        for row in &rows {
+            let expected = notes.get(&row.id).map(|note| note.made.sha256);
+            if self.read(row.id, row.file.clone(), None, expected).await.is_ok() {
+                for (id, why) in retain::goes(&rows, row.id, bounds, self.clock.now()) {
+                    self.take_away(journal, &directory, id, why).await?;
+                }
+                return Ok(());
+            }
+        }
+        Err(internal("no snapshot could be read to its end, so none was taken away"))
+    }
+
+    /// All that lie in the directory.
+    pub async fn list(&self) -> Result<SnapshotList, Problem> {
+        let directory = self.directory(&self.catalog.current().config);
+        let (found, notes) = (self.found(&directory).await?, self.notes().await?);
+        let row = |found: &Found| found.row(notes.contains_key(&found.manifest.id));
+        Ok(SnapshotList { directory, snapshots: found.iter().map(row).collect() })
+    }
+
+    /// One of them.
+    pub async fn get(&self, id: SnapshotId) -> Result<SnapshotView, Problem> {
+        let path = shelf::path(&self.directory(&self.catalog.current().config), id);
+        let noted = self.notes().await?.contains_key(&id);
+        let found = self.tasks.look(move || shelf::look(&path)).await.ok_or_else(panicked)?;
+        let found = found.map_err(|error| unreadable(id, error))?;
+        Ok(SnapshotView { row: found.row(noted), manifest: found.manifest })
+    }
+
+    /// Reads one to its end; one that is not as it was written, or not the one that was made under its name, is refused.
+    pub async fn verify(&self, id: SnapshotId, passphrase: Option<String>) -> Result<SnapshotVerified, Problem> {
+        let config = self.catalog.current().config.clone();
+        let file = shelf::path(&self.directory(&config), id);
+        let expected = self.notes().await?.get(&id).map(|note| note.made.sha256);
+        let passphrase = match passphrase {
+            Some(words) => Some(Passphrase::new(&words)),
+            None => self.configured(&config).await?,
+        };
+        self.read(id, file, passphrase, expected).await
+    }
+
+    async fn read(
+        &self,
+        id: SnapshotId,
+        file: PathBuf,
+        passphrase: Option<Passphrase>,
+        expected: Option<BlobHash>,
+    ) -> Result<SnapshotVerified, Problem> {
+        let job = move || {
+            let (source, bytes) = shelf::open(&file).map_err(UnpackError::Source)?;
+            let read = unpack(source, Some(bytes), passphrase.as_ref(), true, &mut Nowhere)?;
+            super::check_identity(id, &read.manifest, read.sha256, expected)?;
+            let (sha256, opened, noted) = (read.sha256, read.opened, expected.is_some());
+            Ok::<_, UnpackError>(SnapshotVerified { id, file, bytes, sha256, opened, noted })
+        };
+        self.tasks.chore(job).await.ok_or_else(panicked)?.map_err(|error| unreadable(id, error))
+    }
+
+    /// Removes one.
+    pub async fn remove(&self, journal: &DaemonJournal, id: SnapshotId) -> Result<(), Problem> {
+        let directory = self.directory(&self.catalog.current().config);
+        self.take_away(journal, &directory, id, "asked").await
+    }
+
+    async fn take_away(
+        &self,
+        journal: &DaemonJournal,
+        directory: &Path,
+        id: SnapshotId,
+        why: &'static str,
+    ) -> Result<(), Problem> {
+        let (path, directory) = (shelf::path(directory, id), directory.to_owned());
+        let job = move || {
+            std::fs::remove_file(path)?;
+            std::fs::File::open(directory)?.sync_all()
+        };
+        let removed = self.tasks.chore(job).await.ok_or_else(panicked)?;
+        removed.map_err(|error| unreadable(id, UnpackError::Source(error)))?;
+        tracing::info!(%id, why, "removed a snapshot");
+        let body = body::SnapshotRemoved { why: why.to_owned() };
+        let noted = journal.note(Event::SnapshotRemoved { snapshot: id }, &body).await;
+        noted.map(drop).map_err(|error| internal(format!("{id} is removed, and that could not be noted: {error}")))
+    }
+
+    /// The snapshots that still hold something of a session, whatever became of it since; newest first. Those that were
+    /// written elsewhere are among them.
+    pub async fn holding(&self, session: SessionId) -> Result<Vec<SnapshotRow>, Problem> {
+        self.holding_from(session, Seq(1)).await
+    }
+
+    /// The snapshots that still hold an event of a session, or a later one.
+    pub async fn holding_from(&self, session: SessionId, seq: Seq) -> Result<Vec<SnapshotRow>, Problem> {
+        let Some(span) = self.store.span(session, seq).await.map_err(internal)? else { return Ok(Vec::new()) };
+        // What was removed before a snapshot was made is not in it, unless its words were still being swept.
+        let holds = |links: u64, unswept: u64| {
+            links >= span.first && (unswept > 0 || span.removed.is_none_or(|removed| removed > links))
+        };
+        let directory = self.directory(&self.catalog.current().config);
+        let (found, mut notes) = (self.found(&directory).await?, self.notes().await?);
+        let mut rows = Vec::new();
+        for found in found {
+            let noted = notes.remove(&found.manifest.id).is_some();
+            // One of before a restore may hold more of the session than this journal knows: its links say too little.
+            if holds(found.manifest.links, found.manifest.unswept) || !noted {
+                rows.push(found.row(noted));
+            }
+        }
+        let elsewhere = notes.into_iter().filter(|(_, note)| holds(note.made.links, note.made.unswept));
+        rows.extend(elsewhere.map(|(id, note)| row_of(id, note)));
+        rows.sort_by(|one, other| (other.created_at, other.id).cmp(&(one.created_at, one.id)));
+        Ok(rows)
+    }
+
+    /// How they fare.
+    pub(crate) async fn status(&self) -> Result<SnapshotStatus, Problem> {
+        let rows = self.list().await?.snapshots;
+        let failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Ok(SnapshotStatus {
+            count: rows.len() as u64,
+            bytes: rows.iter().map(|row| row.bytes).sum(),
+            newest_at: rows.first().map(|row| row.created_at),
+            failed_at: failure.as_ref().map(|(at, _)| *at),
+            failure: failure.map(|(_, why)| why),
+        })
+    }
+
+    /// When the last one was made.
+    pub(crate) async fn last_at(&self) -> Result<Option<Micros>, Problem> {
+        Ok(self.notes().await?.into_values().map(|note| note.at).max())
+    }
+
+    /// Takes away what a kill left of snapshots that were being made.
+    pub(crate) async fn sweep(&self) {
+        let directory = self.directory(&self.catalog.current().config);
+        let swept = self.tasks.chore(move || if directory.exists() { shelf::sweep(&directory) } else { Ok(()) }).await;
+        if let Some(Err(error)) = swept {
+            tracing::warn!(%error, "what is left of snapshots that were being made cannot be taken away");
+        }
+    }
+
+    fn directory(&self, config: &Config) -> PathBuf {
+        super::directory(config, &self.state_dir)
+    }
+
+    async fn found(&self, directory: &Path) -> Result<Vec<Found>, Problem> {
+        let path = directory.to_owned();
+        self.tasks.look(move || shelf::list(&path)).await.ok_or_else(panicked)?.map_err(|error| {
+            internal(format!("the directory of snapshots {} cannot be read: {error}", directory.display()))
+        })
+    }
+
+    async fn notes(&self) -> Result<BTreeMap<SnapshotId, Note>, Problem> {
+        self.notes.made(&self.store).await.map_err(internal)
+    }
+
+    /// The passphrase of the configuration, if it has one.
+    async fn configured(&self, config: &Config) -> Result<Option<Passphrase>, Problem> {
+        let Some(source) = config.snapshots.passphrase.clone() else { return Ok(None) };
+        let keys = self.keys.clone();
+        let found = self.tasks.chore(move || passphrase(&keys, &source)).await.ok_or_else(panicked)?;
+        found.map(Some)
+    }
+}
+
+/// A passphrase from where the configuration says it is.
+pub(super) fn passphrase(keys: &KeyStore, source: &KeySource) -> Result<Passphrase, Problem> {
+    let secret = keys.secret(source).map_err(|error| {
+        Problem::new(Code::Conflict, format!("the passphrase of snapshots is not there: {error}"))
+            .remedy("put it there, or take `snapshots.passphrase` out of the configuration")
+    })?;
+    Ok(Passphrase::new(secret.text()))
+}
+
+fn row_of(id: SnapshotId, note: Note) -> SnapshotRow {
+    SnapshotRow {
+        id,
+        file: note.made.file,
+        bytes: note.bytes,
+        created_at: note.at,
+        reason: note.made.reason,
+        note: note.made.note,
+        sealed: note.made.sealed,
+        sessions: note.made.sessions,
+        noted: true,
+    }
+}
+
+fn problem(error: MakeError) -> Problem {
+    let detail = error.to_string();
+    match error {
+        error if error.is_full() => Problem::new(Code::StorageFull, detail)
+            .remedy("free some room, or give snapshots another disk with `snapshots.directory`"),
+        MakeError::Exists(_) => Problem::new(Code::Conflict, detail),
+        MakeError::Stopped => Problem::new(Code::Draining, detail),
+        MakeError::Damaged(_) => Problem::new(Code::Internal, detail).remedy(
+            "the journal itself is damaged: restore the newest good snapshot with `tinkerbell snapshot restore`",
+        ),
+        MakeError::Io { .. } => {
+            Problem::new(Code::Conflict, detail).remedy("make the directory writable, or name another")
+        }
+        _ => Problem::new(Code::Conflict, detail),
+    }
+}
+
+fn unreadable(id: SnapshotId, error: UnpackError) -> Problem {
+    match error {
+        UnpackError::Source(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Problem::new(Code::NotFound, format!("there is no snapshot {id}"))
+                .remedy("`tinkerbell snapshot ls` lists those that there are")
+        }
+        error => super::problem(&id.to_string(), &error),
+    }
+}
+
+fn bad(detail: String) -> Problem {
+    Problem::new(Code::InvalidRequest, detail)
+}
+
+fn panicked() -> Problem {
+    internal("what was to be done with a snapshot ended in the middle")
+}

@@ -1,0 +1,272 @@
+//! Making a snapshot: copy, look through the copy, compress, pack, sync, give it its name.
+//!
+//! All of it happens in a directory of its own beside where the snapshot goes, and the last step is a rename, so there
+//! is a whole snapshot or none. What a kill leaves of that directory is swept at the next start.
+
+use super::container::{Nowhere, Passphrase, Piece, UnpackError, pack, pack_sealed, store_piece, unpack};
+use agent::{Micros, SnapshotId};
+use rustix::fs::{CWD, RenameFlags};
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use store::{CopyError, OpenError, Pace, Proof, Store};
+use tokio_util::sync::CancellationToken;
+use wire::BlobHash;
+use wire::snapshot::{CONFIG, Coding, FORMAT, JOURNAL, KEYS, LeftOut, Manifest, SnapshotReason, Why, is_name};
+
+/// Bytes of the disk that a snapshot leaves free, so that the journal can go on.
+const SPARE_BYTES: u64 = 16 << 20;
+/// How often a copy that had to be given up is begun anew.
+const ATTEMPTS: u32 = 5;
+/// The largest kept key.
+const MAX_KEY_BYTES: u64 = 32 * 1024;
+/// The key that signs the chain of heads.
+const AUDIT_KEY: &str = "audit.key";
+/// How the name of the directory ends in which one is made.
+pub(super) const MAKING: &str = ".making";
+
+/// What is to be made.
+#[derive(Debug)]
+pub(super) struct Order {
+    pub(super) id: SnapshotId,
+    pub(super) reason: SnapshotReason,
+    pub(super) created_at: Micros,
+    pub(super) note: Option<String>,
+    pub(super) passphrase: Option<Passphrase>,
+    /// Where it goes; nothing may be there.
+    pub(super) target: PathBuf,
+    pub(super) state_dir: PathBuf,
+    /// The configuration file's text, masked, if there is one.
+    pub(super) config: Option<String>,
+    /// Once it is cancelled, the snapshot is given up.
+    pub(super) stop: CancellationToken,
+}
+
+/// A snapshot that is on disk.
+#[derive(Debug)]
+pub(super) struct Made {
+    pub(super) manifest: Manifest,
+    pub(super) sha256: BlobHash,
+    pub(super) bytes: u64,
+    /// The largest write-ahead log meanwhile.
+    pub(super) log_bytes: u64,
+}
+
+/// Why there is none; nothing is left of it.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum MakeError {
+    #[error("{path}: there is room for {available} bytes, and a snapshot may need {needed}; free some and try again")]
+    NoRoom { path: PathBuf, needed: u64, available: u64 },
+    #[error("{0} exists already; choose another name")]
+    Exists(PathBuf),
+    #[error("the daemon stops, so the snapshot was given up")]
+    Stopped,
+    #[error(transparent)]
+    Copy(#[from] CopyError),
+    #[error("the copy of the journal is damaged, so it was not kept: {0}")]
+    Damaged(OpenError),
+    #[error("the snapshot was written and cannot be read back: {0}; look after the disk")]
+    ReadBack(UnpackError),
+    #[error("cannot write {path}: {error}")]
+    Io { path: PathBuf, error: io::Error },
+}
+
+impl MakeError {
+    /// Whether the disk has no room.
+    pub(super) fn is_full(&self) -> bool {
+        match self {
+            MakeError::NoRoom { .. } | MakeError::Copy(CopyError::Full { .. }) => true,
+            MakeError::Io { error, .. } => {
+                matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Makes it. Blocks for as long as it takes.
+pub(super) fn make(store: &Store, order: &Order, pace: &Pace) -> Result<Made, MakeError> {
+    let parent = order.target.parent().unwrap_or(Path::new("/"));
+    let work = parent.join(format!(".{}{MAKING}", order.id));
+    if order.target.symlink_metadata().is_ok() {
+        return Err(MakeError::Exists(order.target.clone()));
+    }
+    check_room(store, parent)?;
+    std::fs::DirBuilder::new().mode(0o700).create(&work).map_err(failed(&work))?;
+    let made = make_in(&work, store, order, pace);
+    // What counts is how it ended; what cannot be taken away now is swept at the next start.
+    let _ = std::fs::remove_dir_all(&work);
+    made
+}
+
+/// The copy and what is packed of it stand there at the same time.
+fn check_room(store: &Store, parent: &Path) -> Result<(), MakeError> {
+    let needed = store.sizes().map_err(failed(parent))?.database_bytes.saturating_mul(2).saturating_add(SPARE_BYTES);
+    let available = available_bytes(parent).map_err(failed(parent))?;
+    if available < needed {
+        return Err(MakeError::NoRoom { path: parent.to_owned(), needed, available });
+    }
+    Ok(())
+}
+
+/// Bytes that this user may still write to a file system.
+pub(super) fn available_bytes(path: &Path) -> io::Result<u64> {
+    let room = rustix::fs::statvfs(path)?;
+    Ok(room.f_bavail.saturating_mul(room.f_frsize))
+}
+
+fn make_in(work: &Path, store: &Store, order: &Order, pace: &Pace) -> Result<Made, MakeError> {
+    let copy = work.join(JOURNAL);
+    let copied = copy_journal(store, &copy, order, pace)?;
+    Store::check_copy(&copy).map_err(MakeError::Damaged)?;
+    let mut pieces = vec![stored(work, JOURNAL, File::open(&copy).map_err(failed(&copy))?, Coding::Gzip, order)?];
+    std::fs::remove_file(&copy).map_err(failed(&copy))?;
+    if let Some(text) = &order.config {
+        pieces.push(stored(work, CONFIG, text.as_bytes(), Coding::Plain, order)?);
+    }
+    let mut left_out = vec![rebuilt("search.db"), rebuilt("canvas")];
+    if order.state_dir.join(AUDIT_KEY).exists() {
+        // It signs for one daemon on one machine: a restored state elsewhere begins a key of its own, and says so.
+        left_out.push(LeftOut { name: AUDIT_KEY.to_owned(), why: Why::Secret });
+    }
+    for name in kept_keys(&order.state_dir).map_err(failed(&order.state_dir))? {
+        let path = order.state_dir.join(&name);
+        if order.passphrase.is_some() {
+            let key = io::Read::take(File::open(&path).map_err(failed(&path))?, MAX_KEY_BYTES);
+            pieces.push(stored(work, &name, key, Coding::Plain, order)?);
+        } else {
+            left_out.push(LeftOut { name, why: Why::Secret });
+        }
+    }
+    let manifest = manifest(order, &copied.proof, &pieces, left_out);
+    let (manifest, sha256, bytes) = packed(work, order, manifest, &mut pieces)?;
+    Ok(Made { manifest, sha256, bytes, log_bytes: copied.log_bytes })
+}
+
+fn copy_journal(store: &Store, to: &Path, order: &Order, pace: &Pace) -> Result<store::Copied, MakeError> {
+    let mut attempt = 1;
+    loop {
+        match store.copy_blocking(to, pace, &|| !order.stop.is_cancelled()) {
+            Err(CopyError::Interrupted) if order.stop.is_cancelled() => return Err(MakeError::Stopped),
+            Err(CopyError::Interrupted) if attempt < ATTEMPTS => attempt += 1,
+            other => return Ok(other?),
+        }
+    }
+}
+
+fn stored(work: &Path, name: &str, from: impl io::Read, coding: Coding, order: &Order) -> Result<Piece, MakeError> {
+    let path = work.join(format!("{}.stored", name.replace('/', ".")));
+    let file = fresh(&path)?;
+    // Its name is not needed any more, and a kill leaves less behind.
+    std::fs::remove_file(&path).map_err(failed(&path))?;
+    let wanted = Wanted { from, stop: &order.stop };
+    store_piece(name, wanted, coding, file).map_err(|error| match order.stop.is_cancelled() {
+        true => MakeError::Stopped,
+        false => failed(&path)(error),
+    })
+}
+
+/// Bytes that end with an error once nobody wants them.
+struct Wanted<'a, R> {
+    from: R,
+    stop: &'a CancellationToken,
+}
+
+impl<R: io::Read> io::Read for Wanted<'_, R> {
+    fn read(&mut self, piece: &mut [u8]) -> io::Result<usize> {
+        if self.stop.is_cancelled() { Err(io::Error::other("the daemon stops")) } else { self.from.read(piece) }
+    }
+}
+
+fn manifest(order: &Order, proof: &Proof, pieces: &[Piece], left_out: Vec<LeftOut>) -> Manifest {
+    Manifest {
+        format: FORMAT,
+        tinkerbell: crate::VERSION.to_owned(),
+        id: order.id,
+        reason: order.reason,
+        created_at: order.created_at,
+        note: order.note.clone(),
+        state: proof.state,
+        head: proof.head,
+        links: proof.links,
+        schema: proof.schema,
+        generation: proof.generation,
+        sessions: proof.sessions,
+        unswept: proof.unswept,
+        files: pieces.iter().map(|piece| piece.file.clone()).collect(),
+        left_out,
+        sealed_bytes: None,
+    }
+}
+
+/// Packs it, reads it back, syncs it and gives it its name.
+fn packed(
+    work: &Path,
+    order: &Order,
+    manifest: Manifest,
+    pieces: &mut [Piece],
+) -> Result<(Manifest, BlobHash, u64), MakeError> {
+    let path = work.join("snapshot.tar");
+    let file = fresh(&path)?;
+    let mut to = io::BufWriter::with_capacity(1 << 20, &file);
+    let (sha256, manifest) = match &order.passphrase {
+        None => (pack(&mut to, &manifest, pieces).map_err(failed(&path))?, manifest),
+        Some(passphrase) => {
+            let scratch = fresh(&work.join("sealed"))?;
+            pack_sealed(&mut to, &manifest, pieces, passphrase, scratch).map_err(failed(&path))?
+        }
+    };
+    to.flush().map_err(failed(&path))?;
+    drop(to);
+    file.sync_all().map_err(failed(&path))?;
+    let bytes = file.metadata().map_err(failed(&path))?.len();
+    let again = File::open(&path).map_err(failed(&path))?;
+    let read = unpack(again, Some(bytes), None, true, &mut Nowhere).map_err(MakeError::ReadBack)?;
+    if read.sha256 != sha256 {
+        let what = UnpackError::Refused("it has another hash than was written".to_owned());
+        return Err(MakeError::ReadBack(what));
+    }
+    rustix::fs::renameat_with(CWD, &path, CWD, &order.target, RenameFlags::NOREPLACE).map_err(|error| match error {
+        rustix::io::Errno::EXIST => MakeError::Exists(order.target.clone()),
+        error => MakeError::Io { path: order.target.clone(), error: error.into() },
+    })?;
+    let parent = order.target.parent().unwrap_or(Path::new("/"));
+    File::open(parent).and_then(|directory| directory.sync_all()).map_err(failed(parent))?;
+    Ok((manifest, sha256, bytes))
+}
+
+/// The kept keys, as names in a snapshot. Hidden files beside them only say that a key is in the keyring.
+fn kept_keys(state_dir: &Path) -> io::Result<Vec<String>> {
+    let entries = match std::fs::read_dir(state_dir.join("keys")) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        let name = entry.file_name().to_str().map(|name| format!("{KEYS}{name}"));
+        if let Some(name) = name.filter(|name| is_name(name))
+            && entry.file_type()?.is_file()
+        {
+            names.push(name);
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+fn rebuilt(name: &str) -> LeftOut {
+    LeftOut { name: name.to_owned(), why: Why::Rebuilt }
+}
+
+/// A new file for this user alone.
+pub(super) fn fresh(path: &Path) -> Result<File, MakeError> {
+    std::fs::OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path).map_err(failed(path))
+}
+
+fn failed(path: &Path) -> impl Fn(io::Error) -> MakeError {
+    let path = path.to_owned();
+    move |error| MakeError::Io { path: path.clone(), error }
+}

@@ -1,0 +1,110 @@
+//! What a journal that nobody has open says of itself: whose it is, how far it goes, and the hash that vouches for all
+//! of it. Looked at without a lock, a log or any other file beside it, so only for files that nobody writes.
+
+use crate::error::{OpenError, ReadError};
+use crate::file;
+use crate::sql::{Hash, Int};
+use agent::Generation;
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use std::fmt::Write as _;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use wire::ChainHash;
+
+/// What a journal proves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Proof {
+    /// The version of its tables.
+    pub schema: u32,
+    /// The first link of the chain of heads: no two journals have the same. Zero for one without a link.
+    pub state: ChainHash,
+    /// How many links the chain of heads has.
+    pub links: u64,
+    /// The last of them, which vouches for all before it.
+    pub head: ChainHash,
+    /// How many sessions there are.
+    pub sessions: u64,
+    /// The newest daemon that wrote to it.
+    pub generation: Generation,
+    /// How many removed sessions, and forks that were given up, still have words in it.
+    pub unswept: u64,
+}
+
+/// Reads the proof of a file that nobody writes. Reads some pages only: it does not look for damage.
+pub(crate) fn read(path: &Path) -> Result<Proof, OpenError> {
+    let wrong = |error| file::error_at(path, error);
+    let connection = open_still(path).map_err(wrong)?;
+    let schema = file::recognise(path, &connection)?;
+    prove(&connection, schema).map_err(wrong)
+}
+
+/// Looks through the whole file for damage; nobody may write it.
+pub(crate) fn check(path: &Path) -> Result<(), OpenError> {
+    let wrong = |error| file::error_at(path, error);
+    let connection = open_still(path).map_err(wrong)?;
+    let said: String = connection.query_row("PRAGMA quick_check(1)", (), |row| row.get(0)).map_err(wrong)?;
+    if said == "ok" { Ok(()) } else { Err(OpenError::Damaged { path: path.to_owned(), detail: said }) }
+}
+
+/// A connection that neither locks nor writes anything.
+fn open_still(path: &Path) -> rusqlite::Result<Connection> {
+    let mut uri = String::from("file:");
+    for byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'/' | b'.' | b'-' | b'_' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => uri.push(char::from(*byte)),
+            byte => write!(uri, "%{byte:02x}").expect("a text takes all that is written"),
+        }
+    }
+    uri.push_str("?immutable=1");
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    let connection = Connection::open_with_flags(uri, flags)?;
+    connection.execute_batch("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON")?;
+    Ok(connection)
+}
+
+fn prove(connection: &Connection, schema: i64) -> rusqlite::Result<Proof> {
+    let link = |order: &str| {
+        let sql = format!("SELECT place, hash FROM heads ORDER BY place {order} LIMIT 1");
+        let found = connection.query_row(&sql, (), |row| Ok((row.get::<_, Int>(0)?.0, row.get::<_, Hash>(1)?.into())));
+        Ok::<_, rusqlite::Error>(found.optional()?.unwrap_or((0, ChainHash::START)))
+    };
+    let ((_, state), (links, head)) = (link("ASC")?, link("DESC")?);
+    let number = |sql: &str| connection.query_row(sql, (), |row| row.get::<_, Int>(0)).map(|number| number.0);
+    Ok(Proof {
+        schema: u32::try_from(schema).unwrap_or(0),
+        state,
+        links,
+        head,
+        sessions: number("SELECT count(*) FROM sessions")?,
+        generation: Generation(number("SELECT coalesce(max(generation), 0) FROM journals")?),
+        unswept: number("SELECT count(*) FROM waking w JOIN journals j ON j.id = w.journal WHERE j.seq = 0")?,
+    })
+}
+
+/// Bodies of the daemon's own events whose headers hold these words, oldest first; of a journal that this process does
+/// not have open. After an end in good order nothing is made beside it; else SQLite may make its shared memory anew.
+pub(crate) fn daemon_bodies(journal: &Path, words: &str) -> Result<Vec<String>, OpenError> {
+    let wrong = |error| file::error_at(journal, error);
+    let mut log = journal.as_os_str().to_owned();
+    log.push("-wal");
+    let connection = match std::fs::metadata(&log) {
+        Ok(log) if log.len() > 0 => {
+            let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+            Connection::open_with_flags(journal, flags).map_err(wrong)?
+        }
+        _ => open_still(journal).map_err(wrong)?,
+    };
+    file::recognise(journal, &connection)?;
+    let sql = "SELECT e.body FROM events e JOIN journals j ON j.id = e.journal
+               WHERE j.name = 'daemon' AND instr(e.header, ?) > 0 AND e.body IS NOT NULL ORDER BY e.seq";
+    let mut statement = connection.prepare(sql).map_err(wrong)?;
+    let bodies = statement.query_map([words], |row| row.get(0)).map_err(wrong)?;
+    bodies.collect::<rusqlite::Result<_>>().map_err(wrong)
+}
+
+/// Whether a session wrote something after a link of the chain of heads.
+pub(crate) fn changed_since(connection: &Connection, place: u64) -> Result<bool, ReadError> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM heads h JOIN journals j ON j.id = h.journal
+               WHERE h.place > ? AND j.name <> 'daemon')";
+    Ok(connection.query_row(sql, [Int(place)], |row| row.get(0))?)
+}

@@ -1,0 +1,136 @@
+//! Snapshots as their users meet them: made while the daemon runs, listed, verified, put back, and undone.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by ending")]
+
+mod world;
+
+use serde_json::Value;
+use world::World;
+
+fn titles(world: &World) -> Vec<String> {
+    let list = world.json(&["sessions", "ls", "--all"]);
+    let mut titles: Vec<String> = list["sessions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|session| session["title"].as_str().unwrap().to_owned())
+        .collect();
+    titles.sort();
+    titles
+}
+
+fn made(world: &World, more: &[&str]) -> Value {
+    world.json(&[&["snapshot", "create"], more].concat())
+}
+
+#[test]
+fn what_was_there_comes_back_and_goes_again() {
+    let world = World::new();
+    world.good(&["ask", "say one"]);
+    let one = made(&world, &["--note", "after one"]);
+    world.good(&["ask", "say two"]);
+    assert_eq!(titles(&world), ["say one", "say two"]);
+
+    let id = one["id"].as_str().unwrap();
+    let listed = world.json(&["snapshot", "ls"]);
+    assert_eq!(listed["snapshots"][0]["note"], "after one");
+    assert_eq!(listed["snapshots"][0]["noted"], true);
+    assert!(world.good(&["snapshot", "verify", "--all"]).contains("good"));
+    assert!(world.good(&["snapshot", "show", id]).contains("journal.db"));
+    let status = world.good(&["status"]);
+    assert!(status.contains("snapshots 1, "), "{status}");
+
+    // Nobody can be asked here, so it has to be said beforehand.
+    let refused = world.run(&["snapshot", "restore", id]);
+    assert_eq!(refused.code, 2, "{}", refused.err);
+    let restored = world.json(&["snapshot", "restore", "--yes", id]);
+    assert_eq!(restored["daemon_started"], true);
+    assert_eq!(titles(&world), ["say one"]);
+    assert!(std::path::Path::new(restored["aside"].as_str().unwrap()).join("journal.db").exists());
+    // The session goes on, and what was made since is still on the shelf.
+    world.good(&["ask", "say three"]);
+    let undone = world.good(&["snapshot", "restore", "--undo", "--yes"]);
+    assert!(undone.contains("the replaced state is back"), "{undone}");
+    assert_eq!(titles(&world), ["say one", "say two"]);
+    world.good(&["daemon", "stop"]);
+    testkit::verify_chains(&world.home);
+}
+
+#[test]
+fn one_that_lies_elsewhere_opens_elsewhere_and_damage_is_told() {
+    let world = World::new();
+    world.good(&["ask", "say one"]);
+    world.run_with_input(&["keys", "set", "openai"], "sk-canary-of-a-snapshot");
+    let file = world.home.path("bell.tar");
+    let file = file.to_str().unwrap();
+    let one = made(&world, &["-o", file]);
+    assert_eq!(one["file"].as_str(), Some(file));
+    let left_out = one["manifest"]["left_out"].as_array().unwrap();
+    assert!(left_out.iter().any(|left| left["name"] == "keys/openai" && left["why"] == "secret"), "{left_out:?}");
+    let bytes = std::fs::read(file).unwrap();
+    assert!(!bytes.windows(9).any(|window| window == b"sk-canary"));
+    assert_eq!(world.json(&["snapshot", "ls"])["snapshots"].as_array().unwrap().len(), 0);
+    assert_eq!(world.json(&["snapshot", "verify", file])["opened"], true);
+
+    let elsewhere = world.home.path("elsewhere");
+    let home = world.json(&["snapshot", "restore", file, "--to", elsewhere.to_str().unwrap()]);
+    assert_eq!(home["home"], elsewhere.to_str().unwrap());
+    let mut there = world.command(&["sessions", "ls", "--all", "--json"]);
+    let there = world::ran(there.env("TINKERBELL_HOME", &elsewhere)).good();
+    assert!(there.contains("say one"), "{there}");
+    world::ran(world.command(&["daemon", "stop"]).env("TINKERBELL_HOME", &elsewhere)).good();
+
+    // Damage is told with its exit code, and nothing is touched.
+    let mut broken = bytes;
+    let middle = broken.len() / 2;
+    broken[middle] ^= 1;
+    std::fs::write(file, broken).unwrap();
+    for arguments in [&["snapshot", "verify", file][..], &["snapshot", "restore", "--yes", file]] {
+        let refused = world.run(arguments);
+        assert_eq!(refused.code, 4, "{}", refused.err);
+        assert!(refused.err.contains("damaged or was changed"), "{}", refused.err);
+    }
+    assert_eq!(titles(&world), ["say one"]);
+}
+
+#[test]
+fn an_older_one_under_a_name_is_found_by_what_the_journal_says() {
+    let world = World::new();
+    world.good(&["ask", "say one"]);
+    let one = made(&world, &[]);
+    world.good(&["ask", "say two"]);
+    let two = made(&world, &[]);
+    let (id, file) = (two["id"].as_str().unwrap(), two["file"].as_str().unwrap());
+    std::fs::copy(one["file"].as_str().unwrap(), file).unwrap();
+    for arguments in [&["snapshot", "verify", id][..], &["snapshot", "restore", "--yes", id]] {
+        let refused = world.run(arguments);
+        assert_eq!(refused.code, 4, "{}", refused.err);
+        assert!(refused.err.contains("lies under the name"), "{}", refused.err);
+    }
+    assert_eq!(titles(&world), ["say one", "say two"]);
+    let removed = world.good(&["snapshot", "rm", "--yes", one["id"].as_str().unwrap()]);
+    assert!(removed.contains("removed snp_"), "{removed}");
+}
+
+#[test]
+fn the_daemons_own_are_made_when_it_stops_and_go_by_the_rules() {
+    let world = World::new();
+    world.home.configure("[snapshots]\non_stop = true\nkeep = 2\n");
+    let asked = {
+        world.good(&["ask", "say something"]);
+        made(&world, &["--note", "kept"])
+    };
+    for number in 0..4 {
+        world.good(&["ask", &format!("say {number}")]);
+        world.good(&["daemon", "stop"]);
+        // Nothing changed, so there is no other one.
+        world.good(&["sessions", "ls"]);
+        world.good(&["daemon", "stop"]);
+    }
+    let listed = world.json(&["snapshot", "ls"]);
+    let snapshots = listed["snapshots"].as_array().unwrap();
+    let reasons: Vec<&str> = snapshots.iter().map(|snapshot| snapshot["reason"].as_str().unwrap()).collect();
+    assert_eq!(reasons, ["stop", "stop", "asked"]);
+    assert_eq!(snapshots[2]["id"], asked["id"]);
+    assert!(world.good(&["snapshot", "verify", "--all"]).contains("as the journal says"));
+}
