@@ -179,10 +179,13 @@ pub(crate) enum Daemon {
     Run(daemon_run::Run),
     Start(daemon_start::Start),
     Stop(daemon_stop::Stop),
+    Upgrade(daemon_upgrade::Upgrade),
     /// The same as `tinkerbell status`
     Status(status::Status),
     Logs(daemon_logs::Logs),
     Gc(daemon_gc::Gc),
+    Install(daemon_install::Install),
+    Uninstall(daemon_uninstall::Uninstall),
 }
 
 #[derive(Debug, Subcommand)]
@@ -203,6 +206,8 @@ pub enum Command {
     Run {
         /// Whether to leave the terminal and report to the starter on standard error.
         detached: bool,
+        /// Whether a daemon hands over to it on standard input.
+        takes_over: bool,
         /// The socket to listen on, if somebody said which.
         socket: Option<PathBuf>,
     },
@@ -310,7 +315,9 @@ pub fn tree() -> clap::Command {
 
 fn command(Arguments { globals, verb }: Arguments) -> Command {
     match verb {
-        Verb::Daemon(Daemon::Run(run)) => Command::Run { detached: run.detached, socket: globals.socket },
+        Verb::Daemon(Daemon::Run(run)) => {
+            Command::Run { detached: run.detached, takes_over: run.take_over, socket: globals.socket }
+        }
         Verb::Config(verb) => match config_job(verb) {
             Ok(job) => Command::Config { job, json: globals.json, socket: globals.socket },
             Err(verb) => Command::Cli(Invocation { globals, verb: Verb::Config(verb) }),
@@ -373,7 +380,7 @@ mod tests {
     fn what_needs_the_daemons_own_code_is_handed_on() {
         let typed = |text: &str| command(Arguments::parse_from(text.split(' ')));
         let run = typed("tinkerbell daemon run --detached --socket /s");
-        assert!(matches!(run, Command::Run { detached: true, socket: Some(_) }));
+        assert!(matches!(run, Command::Run { detached: true, takes_over: false, socket: Some(_) }));
         let check = typed("tinkerbell config check /etc/x.toml --json");
         assert!(matches!(check, Command::Config { job: ConfigJob::Check { file: Some(_) }, json: true, .. }));
         let set = typed("tinkerbell config set limits.steps 9");

@@ -29,6 +29,10 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(300);
 const QUIET: Duration = Duration::from_secs(1);
 /// How often a write whose outcome the daemon does not know is sent again, with the same key.
 const UNKNOWN_OUTCOME_RETRIES: u32 = 3;
+/// How long a request is sent again while the daemon hands over to another binary. It takes seconds.
+const UPGRADE_LIMIT: Duration = Duration::from_secs(30);
+/// The pause before that.
+const UPGRADE_PAUSE: Duration = Duration::from_millis(50);
 /// The pause before that.
 const UNKNOWN_OUTCOME_PAUSE: Duration = Duration::from_millis(200);
 
@@ -97,9 +101,13 @@ impl Client {
 
     /// Sends a request and gives its answer; an answer that says no is a [`Problem`].
     pub(crate) fn call(&mut self, request: &Request) -> Result<Answer, Error> {
-        let mut attempt = 0;
+        let (mut attempt, began) = (0, Instant::now());
         loop {
             match self.call_once(request) {
+                // Nothing of it was done, so this holds for every request.
+                Err(Error::Problem(problem)) if problem.code == Code::Upgrading && began.elapsed() < UPGRADE_LIMIT => {
+                    std::thread::sleep(UPGRADE_PAUSE);
+                }
                 Err(Error::Problem(problem))
                     if problem.code == Code::OutcomeUnknown
                         && request.is_repeatable()

@@ -4,11 +4,12 @@ use crate::client::{Client, EventStream};
 use crate::error::Error;
 use crate::http::{HttpError, ServerEvent};
 use crate::request::Request;
+use crate::update::Update;
 use crate::wait;
 use agent::{Seq, SessionId};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
-use wire::{Code, Problem, operation};
+use wire::{Code, DrainReason, Problem, operation};
 
 /// How long we try to come back after the connection broke.
 const RECONNECT_LIMIT: Duration = Duration::from_secs(30);
@@ -43,13 +44,19 @@ pub(crate) struct Feed {
     whose: Whose,
     after: Seq,
     stream: EventStream,
+    /// Why the daemon is about to end the stream, once it has said so.
+    draining: Option<DrainReason>,
 }
 
 /// Why a stream broke, in words for whoever watches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Broke {
-    /// The daemon ended it in good order.
+    /// The daemon ended it in good order, and did not say why.
     Ended,
+    /// The daemon was stopped.
+    Stopped,
+    /// The daemon hands over to another binary.
+    Upgraded,
     /// The connection is gone.
     Lost,
 }
@@ -59,6 +66,8 @@ impl Broke {
     pub(crate) fn words(self) -> &'static str {
         match self {
             Broke::Ended => "the daemon ended the stream; waiting for it to come back…",
+            Broke::Stopped => "the daemon was stopped; waiting for it to come back…",
+            Broke::Upgraded => "the daemon is being upgraded; connecting again…",
             Broke::Lost => "the connection to the daemon broke; connecting again…",
         }
     }
@@ -67,7 +76,7 @@ impl Broke {
 impl Feed {
     /// The updates after this one, for as long as it may take a daemon to come.
     pub(crate) fn open(client: &mut Client, whose: Whose, after: Seq) -> Result<Feed, Error> {
-        Ok(Feed { whose, after, stream: connect(client, whose, after)? })
+        Ok(Feed { whose, after, stream: connect(client, whose, after)?, draining: None })
     }
 
     /// The next update that has come.
@@ -75,15 +84,26 @@ impl Feed {
         self.stream.pop()
     }
 
-    /// This update was taken; after a break what follows it is wanted.
-    pub(crate) fn taken(&mut self, seq: Seq) {
-        self.after = seq;
+    /// This update was taken: after a break what follows it is wanted, and where it says why the stream will end, that is
+    /// known.
+    pub(crate) fn taken(&mut self, update: &Update) {
+        match update {
+            Update::Event(event) => self.after = event.header.seq,
+            Update::Unknown(Some(seq)) => self.after = *seq,
+            Update::Draining(reason) => self.draining = Some(*reason),
+            Update::Unknown(None) | Update::Delta(_) => {}
+        }
     }
 
     /// Reads what has come. A break is no error; [`Feed::reopen`] mends it.
     pub(crate) fn fill(&mut self) -> Result<Option<Broke>, Error> {
         match self.stream.fill() {
             Ok(()) => Ok(None),
+            // However it ends after that word: it is known why.
+            Err(error) if error.is_broken_connection() && self.draining.is_some() => {
+                let upgrades = self.draining == Some(DrainReason::Upgrade);
+                Ok(Some(if upgrades { Broke::Upgraded } else { Broke::Stopped }))
+            }
             Err(error) if error.is_broken_connection() && self.stream.is_over() => Ok(Some(Broke::Ended)),
             Err(error) if error.is_broken_connection() => Ok(Some(Broke::Lost)),
             Err(error) => Err(error.into()),
@@ -92,11 +112,12 @@ impl Feed {
 
     /// Connects again after a break.
     pub(crate) fn reopen(&mut self, client: &mut Client, broke: Broke) -> Result<(), Error> {
-        if broke == Broke::Ended {
+        if matches!(broke, Broke::Ended | Broke::Stopped) {
             // Somebody stopped the daemon, and may start another one. It is not for us to do.
             client.start_no_more();
         }
         self.stream = connect(client, self.whose, self.after)?;
+        self.draining = None;
         Ok(())
     }
 }
@@ -116,7 +137,7 @@ fn connect(client: &mut Client, whose: Whose, after: Seq) -> Result<EventStream,
         };
         let passes = match &error {
             Error::Http(error) => error.is_broken_connection(),
-            Error::Problem(problem) => matches!(problem.code, Code::NoDaemon | Code::Draining),
+            Error::Problem(problem) => matches!(problem.code, Code::NoDaemon | Code::Draining | Code::Upgrading),
             Error::Output(_) => false,
         };
         if !passes {
@@ -131,6 +152,12 @@ fn connect(client: &mut Client, whose: Whose, after: Seq) -> Result<EventStream,
             return Err(HttpError::Interrupted.into());
         }
     }
+}
+
+/// The daemon was stopped while somebody looked on.
+pub(crate) fn stopped(session: SessionId) -> Problem {
+    Problem::new(Code::Draining, "the daemon was stopped; what was running goes on when it starts again")
+        .remedy(format!("`tinkerbell attach -s {session}` starts it and shows how it goes on"))
 }
 
 fn lost(whose: Whose, error: &Error) -> Problem {

@@ -3,7 +3,7 @@
 
 use crate::client::Client;
 use crate::error::Error;
-use crate::feed::{Broke, Feed, SILENCE_LIMIT, Whose};
+use crate::feed::{Broke, Feed, SILENCE_LIMIT, Whose, stopped};
 use crate::http::{HttpError, ServerEvent};
 use crate::question;
 use crate::render::{Transcript, View};
@@ -134,6 +134,9 @@ impl Follower<'_> {
             // Not even a heartbeat is the same as a broken connection.
             let silent = !came.updates && !came.interrupt && !came.keyboard;
             let broke = if came.updates { feed.fill()? } else { silent.then_some(Broke::Lost) };
+            if broke == Some(Broke::Stopped) {
+                return Err(stopped(self.target.session).into());
+            }
             if let Some(broke) = broke {
                 self.remark(broke.words())?;
                 match feed.reopen(self.client, broke) {
@@ -158,19 +161,17 @@ impl Follower<'_> {
         if self.target.json {
             self.screen.out().line(&event.data)?;
         }
-        match Update::parse(&event.data)? {
+        let update = Update::parse(&event.data)?;
+        feed.taken(&update);
+        match update {
             Update::Delta(delta) => {
                 if !self.target.json {
                     self.transcript.delta(self.screen, &delta)?;
                 }
                 Ok(None)
             }
-            Update::Unknown(seq) => {
-                seq.into_iter().for_each(|seq| feed.taken(seq));
-                Ok(None)
-            }
+            Update::Draining(_) | Update::Unknown(_) => Ok(None),
             Update::Event(update) => {
-                feed.taken(update.header.seq);
                 self.reached = update.header.seq;
                 self.show(&update)?;
                 Ok(self.judge(&update)?.or_else(|| self.idle()))

@@ -48,6 +48,7 @@ mod terminal;
 #[cfg(test)]
 mod testing;
 mod typed;
+mod units;
 mod update;
 mod wait;
 mod words;

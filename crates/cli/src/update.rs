@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use wire::body::InUpdate;
-use wire::{Code, Delta, DeltaKind, Header, Problem};
+use wire::{Code, Delta, DeltaKind, DrainReason, Draining, Header, Problem};
 
 /// One update.
 #[derive(Debug)]
@@ -14,6 +14,8 @@ pub(crate) enum Update {
     Event(EventUpdate),
     /// Text that streams.
     Delta(Delta),
+    /// The daemon brings everything to an end.
+    Draining(DrainReason),
     /// A kind that this version does not know, with its number if it has one.
     Unknown(Option<agent::Seq>),
 }
@@ -39,6 +41,11 @@ impl Update {
         let deltas = [DeltaKind::Message, DeltaKind::Reasoning, DeltaKind::ToolOutput];
         if deltas.iter().any(|kind| kind.name() == outline.kind) {
             return serde_json::from_str(text).map(Update::Delta).map_err(malformed);
+        }
+        if outline.kind == Draining::NAME {
+            // A reason that a later version may have is no reason to go on by ourselves.
+            let draining: Option<Draining> = serde_json::from_str(text).ok();
+            return Ok(Update::Draining(draining.map_or(DrainReason::Stop, |draining| draining.reason)));
         }
         let Ok(header) = Header::from_json(text) else {
             return Ok(Update::Unknown(outline.seq));
@@ -79,6 +86,12 @@ mod tests {
         assert!(matches!(Update::parse(new).unwrap(), Update::Unknown(Some(Seq(3)))));
         let delta = r#"{"kind":"message.delta","session":"ses_01kav9ft000000000000000007","turn":"trn_1","effect":"trn_1.1.model.0.1","offset":0,"text":"He"}"#;
         assert!(matches!(Update::parse(delta).unwrap(), Update::Delta(_)));
+        let draining = r#"{"kind":"daemon.draining","reason":"upgrade"}"#;
+        assert!(matches!(Update::parse(draining).unwrap(), Update::Draining(DrainReason::Upgrade)));
+        assert!(matches!(
+            Update::parse(&draining.replace("upgrade", "sleep")).unwrap(),
+            Update::Draining(DrainReason::Stop)
+        ));
         assert!(Update::parse("[]").is_err());
     }
 }

@@ -16,11 +16,12 @@ use crate::search::VOCABULARY;
 use crate::snapshots::Snapshots;
 use crate::tasks::Tasks;
 use crate::toolbox::{ExtraTool, Toolbox};
+use crate::upgrade::Upgrades;
 use agent::{ModelName, ModelSpec};
 use models::Backend;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use store::{AppendError, OpenError, Options, ReadError, Store};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -133,7 +134,9 @@ pub async fn assemble_in(surroundings: Surroundings, parts: Parts) -> Result<Arc
         socket: watch::Sender::new(socket),
         started_at: clock.now(),
         clock,
+        upgrades: Upgrades::default(),
         stop,
+        leaving: OnceLock::new(),
     };
     let house = Arc::new(house);
     house.tasks.spawn("audit", audit::watch(house.clone()));

@@ -12,12 +12,14 @@ use crate::schedule::Schedules;
 use crate::snapshots::Snapshots;
 use crate::tasks::Tasks;
 use crate::toolbox::Toolbox;
+use crate::upgrade::Upgrades;
 use agent::{Generation, Micros};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use store::Store;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use wire::{Code, DrainReason, Problem};
 
 /// The rooms, wired.
 pub struct House {
@@ -53,14 +55,42 @@ pub struct House {
     pub state_dir: PathBuf,
     /// Since when the daemon runs.
     pub started_at: Micros,
+    /// Where an upgrade is asked for, and how the last one went.
+    pub upgrades: Upgrades,
     /// Cancelled when the daemon is to stop: doors close, owners let their effects end.
     pub stop: CancellationToken,
+    /// Why, from then on.
+    pub leaving: OnceLock<DrainReason>,
 }
 
 impl House {
     /// The configuration as it is now. Whoever looks at two of its values takes it once.
     pub fn config(&self) -> Arc<Config> {
         self.catalog.current().config.clone()
+    }
+
+    /// Begins the end. The first reason counts.
+    pub fn drain(&self, reason: DrainReason) {
+        // An end that has a reason already keeps it.
+        let _ = self.leaving.set(reason);
+        self.stop.cancel();
+    }
+
+    /// Why everything is brought to an end.
+    pub fn leaving(&self) -> DrainReason {
+        self.leaving.get().copied().unwrap_or(DrainReason::Stop)
+    }
+
+    /// What is said meanwhile to whoever wants something begun: nothing of it was done.
+    pub fn draining(&self) -> Problem {
+        match self.leaving() {
+            DrainReason::Stop => {
+                Problem::new(Code::Draining, "the daemon is shutting down").remedy("try again in a moment")
+            }
+            DrainReason::Upgrade => {
+                Problem::new(Code::Upgrading, "the daemon is being upgraded").remedy("send the same request again")
+            }
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 //!
 //! Deliberately absent: global mutable state, a lock around a session, logic in a door, a second way to do anything.
 
+mod activation;
 mod assemble;
 mod audit;
 mod cache;
@@ -21,8 +22,10 @@ mod forgetting;
 mod house;
 mod journal;
 pub mod keys;
+mod life;
 mod lock;
 mod log;
+mod notify;
 mod pictures;
 mod registry;
 mod reload;
@@ -39,6 +42,7 @@ mod status;
 mod tasks;
 mod toolbox;
 mod unusable;
+mod upgrade;
 
 pub use assemble::{AssembleError, ExtraModel, Parts, Surroundings, assemble, assemble_in};
 pub use audit::audited;
@@ -56,6 +60,7 @@ pub use schedule::{Schedules, keep as keep_schedules};
 pub use session::{Attached, Frame, Once, Prompt, Watch};
 pub use tasks::{Pause, Tasks};
 pub use toolbox::{ExtraTool, Run};
+pub use upgrade::{AtStep, Step, Upgrades};
 
 /// The version of this daemon, which every answer names.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -7,6 +7,7 @@
 use rustix::fs::{FlockOperation, Mode, OFlags};
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use wire::places::Running;
 
@@ -41,6 +42,9 @@ pub enum LockError {
         /// How.
         error: io::Error,
     },
+    /// What was handed over is not the lock.
+    #[error("what was handed over is not the lock on {0}, which somebody else may hold")]
+    NotTheLock(PathBuf),
 }
 
 impl Lock {
@@ -66,6 +70,25 @@ impl Lock {
         Ok(lock)
     }
 
+    /// Takes over the lock that another process holds, by its descriptor: both hold it until one closes its own.
+    pub(crate) fn adopt(descriptor: OwnedFd, state_dir: &Path, lock_file: &Path) -> Result<Lock, LockError> {
+        private_directory(state_dir)?;
+        let failed = |error: rustix::io::Errno| LockError::Io { path: lock_file.to_owned(), error: error.into() };
+        let is_it = || -> Result<bool, rustix::io::Errno> {
+            let (given, there) = (rustix::fs::fstat(&descriptor)?, rustix::fs::lstat(lock_file)?);
+            Ok((given.st_dev, given.st_ino) == (there.st_dev, there.st_ino))
+        };
+        if !is_it().map_err(failed)? {
+            return Err(LockError::NotTheLock(lock_file.to_owned()));
+        }
+        // The lock is the open file's, which is the same, so this asks for what we have and fails where we do not.
+        match rustix::fs::flock(&descriptor, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Lock { file: File::from(descriptor) }),
+            Err(rustix::io::Errno::WOULDBLOCK) => Err(LockError::NotTheLock(lock_file.to_owned())),
+            Err(error) => Err(failed(error)),
+        }
+    }
+
     /// Writes who we are, and where we listen once we do.
     pub fn announce(&self, socket: Option<PathBuf>) -> io::Result<()> {
         let running = Running { pid: std::process::id(), version: crate::VERSION.to_owned(), socket };
@@ -74,6 +97,12 @@ impl Lock {
         file.rewind()?;
         file.write_all(&text)?;
         self.file.set_len(text.len() as u64)
+    }
+}
+
+impl AsFd for Lock {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
     }
 }
 

@@ -13,6 +13,7 @@ use tracing_subscriber::{Registry, reload};
 pub(crate) const LOG_FILE_BYTES: u64 = 8 * 1024 * 1024;
 
 /// How much is logged, which may change.
+#[derive(Clone)]
 pub(crate) struct LogLevel(reload::Handle<LevelFilter, Registry>);
 
 impl LogLevel {

@@ -372,7 +372,7 @@ impl Registry {
         command: impl FnOnce(Reply<T>) -> Command,
     ) -> Result<T, Problem> {
         if self.house.stop.is_cancelled() {
-            return Err(Problem::new(Code::Draining, "the daemon is shutting down").remedy("try again in a moment"));
+            return Err(self.house.draining());
         }
         let (reply, answer) = oneshot::channel();
         {

@@ -7,6 +7,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    upgrade: Signal,
 }
 
 /// What a signal asks for.
@@ -14,12 +15,23 @@ pub(crate) struct Signals {
 pub(crate) enum Asked {
     /// SIGTERM or SIGINT: stop in good order, and at once if it is the second one.
     Stop,
+    /// SIGUSR2: hand over to what lies now where this binary was started from.
+    Upgrade,
 }
 
 impl Signals {
     /// Begins to listen.
     pub(crate) fn new() -> io::Result<Signals> {
-        Ok(Signals { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        Ok(Signals {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            upgrade: signal(SignalKind::user_defined2())?,
+        })
+    }
+
+    /// The next one that asks to stop; all others are passed by. Cancel-safe.
+    pub(crate) async fn stop(&mut self) {
+        while self.next().await != Asked::Stop {}
     }
 
     /// The next one. Cancel-safe.
@@ -27,6 +39,7 @@ impl Signals {
         tokio::select! {
             _ = self.terminate.recv() => Asked::Stop,
             _ = self.interrupt.recv() => Asked::Stop,
+            _ = self.upgrade.recv() => Asked::Upgrade,
         }
     }
 }

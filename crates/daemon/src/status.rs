@@ -46,6 +46,7 @@ pub(crate) async fn status(registry: &Arc<Registry>) -> Result<DaemonStatus, Pro
         },
         storage: house.janitor.sizes(registry).await,
         snapshots: house.snapshots.status().await?,
+        upgrade: house.upgrades.last(),
         resident_bytes: resident_bytes(),
         spent_today_microusd: spent.settled,
     })

@@ -2,7 +2,7 @@
 
 use crate::error::OpenError;
 use crate::options::{Options, Synchronous};
-use crate::transact;
+use crate::{rehearsal, transact};
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use std::io::{self, Read};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -30,6 +30,7 @@ pub(crate) struct File {
     path: PathBuf,
     vfs: Option<String>,
     synchronous: Synchronous,
+    later: &'static [&'static str],
 }
 
 impl File {
@@ -40,14 +41,35 @@ impl File {
             let path = path.to_owned();
             move |source| OpenError::Path { path, source }
         };
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(failed(dir))?;
-        let file = File { path: dir.join("journal.db"), vfs: options.vfs.clone(), synchronous: options.synchronous };
+        private_directory(dir).map_err(failed(dir))?;
+        rehearsal::finish(dir).map_err(failed(dir))?;
+        let file = File::existing(dir, options);
         file.create(dir).map_err(failed(&file.path))?;
         if !file.writes_ahead().map_err(failed(&file.path))? {
             close(file.connect_writer()?).map_err(|error| file.error(error))?;
         }
         file.check_writes_ahead()?;
         Ok(file)
+    }
+
+    /// The file as it is; it need not be there.
+    pub(crate) fn existing(dir: &Path, options: &Options) -> File {
+        let (path, vfs) = (dir.join("journal.db"), options.vfs.clone());
+        File { path, vfs, synchronous: options.synchronous, later: options.later }
+    }
+
+    /// Whether its tables have an older version than the newest that is known.
+    pub(crate) fn is_behind(&self) -> Result<bool, OpenError> {
+        let connection = self.reader().map_err(|error| self.error(error))?;
+        Ok(recognise(&self.path, &connection, self.newest())? < self.newest())
+    }
+
+    /// Copies what is committed into a file that does not exist, while others write on.
+    pub(crate) fn copy_into(&self, copy: &Path) -> Result<(), OpenError> {
+        // Not a reader as the others are: `query_only` would hold for the copy as well.
+        let connection = self.connect(OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(|error| self.error(error))?;
+        let copied = connection.execute("VACUUM INTO ?1", (copy.to_string_lossy(),));
+        copied.map(drop).map_err(|error| self.error(error))
     }
 
     /// The file's path.
@@ -119,13 +141,13 @@ impl File {
     fn connect_writer(&self) -> Result<Connection, OpenError> {
         let failed = |error| self.error(error);
         let mut connection = self.connect(OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(failed)?;
-        let version = recognise(&self.path, &connection)?;
+        let version = recognise(&self.path, &connection, self.newest())?;
         if connection.is_readonly("main").map_err(failed)? {
             let source = io::Error::from(io::ErrorKind::ReadOnlyFilesystem);
             return Err(OpenError::Path { path: self.path.clone(), source });
         }
         self.set_up(&connection).map_err(failed)?;
-        migrate(&mut connection, version).map_err(failed)?;
+        self.migrate(&mut connection, version).map_err(failed)?;
         Ok(connection)
     }
 
@@ -145,6 +167,27 @@ impl File {
             "PRAGMA wal_autocheckpoint = 0; PRAGMA foreign_keys = OFF; PRAGMA secure_delete = ON;
              PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF; PRAGMA cache_size = -{WRITER_CACHE_KIB};"
         ))
+    }
+
+    /// The newest version of the tables that is known.
+    fn newest(&self) -> i64 {
+        (MIGRATIONS.len() + self.later.len()) as i64
+    }
+
+    /// Brings the tables from `version` to the newest, in one transaction.
+    fn migrate(&self, connection: &mut Connection, version: i64) -> rusqlite::Result<()> {
+        let known = MIGRATIONS.iter().chain(self.later);
+        let mut missing = known.skip(usize::try_from(version).unwrap_or(0)).peekable();
+        if missing.peek().is_none() {
+            return Ok(());
+        }
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        for migration in missing {
+            transaction.execute_batch(migration)?;
+        }
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        transaction.pragma_update(None, "user_version", self.newest())?;
+        transaction.commit()
     }
 
     fn create(&self, dir: &Path) -> io::Result<()> {
@@ -171,18 +214,22 @@ impl File {
         }
     }
 
-    fn error(&self, source: rusqlite::Error) -> OpenError {
+    pub(crate) fn error(&self, source: rusqlite::Error) -> OpenError {
         error_at(&self.path, source)
     }
 }
 
+/// The newest version of the tables that this tinkerbell knows.
+pub(crate) fn known() -> i64 {
+    MIGRATIONS.len() as i64
+}
+
 /// The version of the tables: 0 for a file without any. What is not ours, or newer than we are, is refused.
-pub(crate) fn recognise(path: &Path, connection: &Connection) -> Result<i64, OpenError> {
+pub(crate) fn recognise(path: &Path, connection: &Connection, known: i64) -> Result<i64, OpenError> {
     let number =
         |sql: &str| connection.query_row(sql, (), |row| row.get::<_, i64>(0)).map_err(|error| error_at(path, error));
     let version = number("PRAGMA user_version")?;
     let (application, tables) = (number("PRAGMA application_id")?, number("SELECT count(*) FROM sqlite_schema")?);
-    let known = MIGRATIONS.len() as i64;
     match (application, version) {
         (0, 0) if tables == 0 => Ok(0),
         (APPLICATION_ID, found) if found > known => Err(OpenError::Newer { path: path.to_owned(), found, known }),
@@ -204,22 +251,12 @@ pub(crate) fn error_at(path: &Path, source: rusqlite::Error) -> OpenError {
     }
 }
 
+/// Makes a directory, and those above it, that only we may enter.
+pub(crate) fn private_directory(dir: &Path) -> io::Result<()> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)
+}
+
 /// Closes a connection and says whether that went well; it is closed in any case.
 pub(crate) fn close(connection: Connection) -> rusqlite::Result<()> {
     connection.close().map_err(|(_, error)| error)
-}
-
-/// Brings the tables from `version` to the newest, in one transaction.
-fn migrate(connection: &mut Connection, version: i64) -> rusqlite::Result<()> {
-    let missing = MIGRATIONS.get(usize::try_from(version).unwrap_or(0)..).unwrap_or_default();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    for migration in missing {
-        transaction.execute_batch(migration)?;
-    }
-    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-    transaction.pragma_update(None, "user_version", MIGRATIONS.len() as i64)?;
-    transaction.commit()
 }

@@ -28,6 +28,8 @@ pub struct Options {
     pub words: Option<Vocabulary>,
     /// How long after an append the index of search takes it in. A search does not wait for that, it does it first.
     pub index_after: Duration,
+    /// Versions of the tables that come after those that are known. Tests play the next tinkerbell by this.
+    pub later: &'static [&'static str],
     /// What may be how large.
     pub limits: Limits,
 }
@@ -45,6 +47,7 @@ impl Default for Options {
             synchronous: Synchronous::Extra,
             words: None,
             index_after: Duration::from_millis(500),
+            later: &[],
             limits: Limits::default(),
         }
     }

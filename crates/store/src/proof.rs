@@ -34,7 +34,7 @@ pub struct Proof {
 pub(crate) fn read(path: &Path) -> Result<Proof, OpenError> {
     let wrong = |error| file::error_at(path, error);
     let connection = open_still(path).map_err(wrong)?;
-    let schema = file::recognise(path, &connection)?;
+    let schema = file::recognise(path, &connection, file::known())?;
     prove(&connection, schema).map_err(wrong)
 }
 
@@ -94,7 +94,7 @@ pub(crate) fn daemon_bodies(journal: &Path, words: &str) -> Result<Vec<String>, 
         }
         _ => open_still(journal).map_err(wrong)?,
     };
-    file::recognise(journal, &connection)?;
+    file::recognise(journal, &connection, file::known())?;
     let sql = "SELECT e.body FROM events e JOIN journals j ON j.id = e.journal
                WHERE j.name = 'daemon' AND instr(e.header, ?) > 0 AND e.body IS NOT NULL ORDER BY e.seq";
     let mut statement = connection.prepare(sql).map_err(wrong)?;

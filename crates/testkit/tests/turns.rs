@@ -116,7 +116,8 @@ fn a_turn_that_keeps_dying_asks() {
 
 #[test]
 fn a_stop_in_mid_turn_loses_nothing_and_the_next_start_goes_on() {
-    let (world, daemon) = world("");
+    // The call takes longer than the grace, so it is let go of.
+    let (world, daemon) = world("[daemon]\ngrace_ms = 50\n");
     world.prompt(&format!("{LONG} [[tool write_file {{\"path\":\"a\",\"content\":\"b\"}}]]"));
     world.until(|update| update["kind"] == "message.delta");
     assert!(daemon.stop().unwrap(), "it ends in good order");
@@ -127,6 +128,24 @@ fn a_stop_in_mid_turn_loses_nothing_and_the_next_start_goes_on() {
     assert_eq!(interrupted["interruption"], "released");
     assert!(kinds.contains(&"turn.resumed"));
     assert_eq!(events.last().unwrap()["outcome"], "done");
+}
+
+#[test]
+fn a_stop_lets_a_running_call_end_within_its_grace_and_begins_nothing_new() {
+    let (world, daemon) = world("[daemon]\ngrace_ms = 60000\n");
+    world.prompt(&format!("{LONG} [[tool write_file {{\"path\":\"a\",\"content\":\"b\"}}]]"));
+    let mut updates = world.client.follow(&world.session, 0).unwrap();
+    updates.find(|update| update["kind"] == "message.delta").unwrap();
+    assert!(daemon.stop().unwrap(), "it ends in good order");
+    // The stream says that the daemon leaves, and still tells what ends.
+    let kinds: Vec<_> = updates.map(|update| update["kind"].as_str().unwrap_or_default().to_owned()).collect();
+    let at = |kind: &str| kinds.iter().position(|one| one == kind);
+    assert!(at("daemon.draining").unwrap() < at("model.finished").unwrap(), "{kinds:?}");
+    assert_eq!(at("tool.started"), None, "{kinds:?}");
+    let _daemon = world.home.start(DAEMON).unwrap();
+    let events = world.until(|update| update["kind"] == "turn.finished");
+    let calls = events.iter().filter(|event| event["kind"] == "model.started").count();
+    assert_eq!((calls, &events.last().unwrap()["outcome"]), (2, &json!("done")), "the first call was not made again");
 }
 
 #[test]

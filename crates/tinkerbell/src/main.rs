@@ -11,8 +11,8 @@ use wire::{Code, Problem};
 
 fn main() -> ExitCode {
     match cli::parse() {
-        Command::Run { detached, socket } => match places(socket) {
-            Ok(places) => daemon::run(daemon::Options::new(places, detached)),
+        Command::Run { detached, takes_over, socket } => match places(socket) {
+            Ok(places) => daemon::run(daemon::Options { takes_over, ..daemon::Options::new(places, detached) }),
             Err(problem) => cli::report(&problem, false),
         },
         Command::Config { job, json, socket } => match places(socket.clone()) {

@@ -52,6 +52,8 @@ codes! {
     ReadOnly = "read_only", 503, "UNAVAILABLE", 9, "The store takes no writes";
     /// The daemon is shutting down.
     Draining = "draining", 503, "UNAVAILABLE", 10, "The daemon is shutting down";
+    /// The daemon hands over to another binary; nothing was done, and the same request a moment later is answered.
+    Upgrading = "upgrading", 503, "UNAVAILABLE", 10, "The daemon is being upgraded";
     /// No daemon runs.
     NoDaemon = "no_daemon", 503, "UNAVAILABLE", 10, "The daemon is not running";
     /// A fault of ours.

@@ -58,6 +58,7 @@ operations! {
     SNAPSHOT_GET "snapshots.get" "GET" "/v1/snapshots/{snapshot}" Some("snapshot show"), Read, "One snapshot with its manifest.";
     SNAPSHOT_VERIFY "snapshots.verify" "POST" "/v1/snapshots/{snapshot}/verify" Some("snapshot verify"), Admin, "Reads a snapshot wholly and checks every hash.";
     SNAPSHOT_REMOVE "snapshots.remove" "DELETE" "/v1/snapshots/{snapshot}" Some("snapshot rm"), Admin, "Removes a snapshot.";
+    UPGRADE "daemon.upgrade" "POST" "/v1/daemon/upgrade" Some("daemon upgrade"), Admin, "Hands everything over to another binary; clients notice a reconnect at most.";
     MODELS "models.list" "GET" "/v1/models" Some("models ls"), Read, "The models that can be called, routes, servers found on this machine, and keys on offer.";
     MODEL_TEST "models.test" "POST" "/v1/models/{model}/test" Some("models test"), Write, "Tries what a model can do, with a few small calls.";
     KEYS "keys.list" "GET" "/v1/keys" Some("keys ls"), Read, "Where keys are and whether they are there; never a key.";

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use wire::body::InUpdate;
 use wire::operation::{self, Access};
-use wire::{Code, Header, Record};
+use wire::{Code, DrainReason, Draining, Header, Record};
 
 const EVENTS: &str = include_str!("../../agent/src/event.rs");
 const SCHEDULES: &str = include_str!("../../agent/src/schedule.rs");
@@ -64,6 +64,7 @@ const REQUESTS: &[&str] = &[
     "CreateSchedule",
     "CreateSnapshot",
     "VerifySnapshot",
+    "UpgradeRequest",
 ];
 
 /// Compares with a golden file, or rewrites it when `UPDATE_GOLDEN` is set.
@@ -153,6 +154,12 @@ fn updates_are_the_golden_ones_and_read_as_records() {
         let json = serde_json::to_string(&delta).unwrap();
         assert_eq!(serde_json::from_str::<wire::Delta>(&json).unwrap(), delta);
         assert!(json.starts_with(&format!("{{\"kind\":\"{}\"", delta.kind.name())), "{json}");
+        now += &(json + "\n");
+    }
+    for reason in [DrainReason::Stop, DrainReason::Upgrade] {
+        let json = serde_json::to_string(&Draining::new(reason)).unwrap();
+        assert_eq!(serde_json::from_str::<Draining>(&json).unwrap(), Draining::new(reason));
+        assert!(json.starts_with(&format!("{{\"kind\":\"{}\"", Draining::NAME)), "{json}");
         now += &(json + "\n");
     }
     golden("updates.jsonl", &now);

@@ -33,6 +33,10 @@ const PROCESSES: &[Permit] = &[
     Permit { path: "crates/cli/src/start.rs", why: "starts the daemon where it is not running" },
     Permit { path: "crates/daemon/src/config/editor.rs", why: "the user's editor, from the command line" },
     Permit { path: "crates/daemon/src/children.rs", why: "children that die with the daemon" },
+    Permit {
+        path: "crates/daemon/src/upgrade/successor.rs",
+        why: "the daemon that takes over, which outlives this one",
+    },
     Permit { path: "xtask/src/process.rs", why: "chores run cargo and the like" },
 ];
 

@@ -345,14 +345,12 @@ impl<'a> Conversation<'a> {
 
     fn take(&mut self, event: &ServerEvent) -> Result<(), Error> {
         self.hide()?;
-        match Update::parse(&event.data)? {
+        let update = Update::parse(&event.data)?;
+        self.feed.taken(&update);
+        match update {
             Update::Delta(delta) => self.transcript.delta(&mut self.context.screen, &delta),
-            Update::Unknown(seq) => {
-                seq.into_iter().for_each(|seq| self.feed.taken(seq));
-                Ok(())
-            }
+            Update::Draining(_) | Update::Unknown(_) => Ok(()),
             Update::Event(update) => {
-                self.feed.taken(update.header.seq);
                 self.tty.patient().map_err(no_terminal)?;
                 let (client, session) = (&mut self.client, self.session);
                 let mut fetch = |blob| fetch_blob(client, session, blob);

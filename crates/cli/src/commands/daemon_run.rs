@@ -9,4 +9,8 @@ pub(crate) struct Run {
     /// Leave the terminal, and say on standard error once that it is ready or why it is not
     #[arg(long, hide = true)]
     pub(crate) detached: bool,
+
+    /// Take over from the daemon whose conversation is on standard input
+    #[arg(long, hide = true)]
+    pub(crate) take_over: bool,
 }

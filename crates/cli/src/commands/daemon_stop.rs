@@ -10,6 +10,7 @@ use crate::wait;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use std::os::fd::AsFd;
 use std::time::Duration;
+use wire::rest::DaemonStatus;
 use wire::{Code, Problem, operation};
 
 /// How long a daemon may take to end what it does.
@@ -43,14 +44,17 @@ impl Stop {
 /// Stops the daemon, waits until it has gone, and says which it was; `None` when none runs.
 pub(crate) fn stop(context: &mut Context) -> Result<Option<Pid>, Error> {
     let places = context.places()?;
-    let pid = match locate::connect(&places) {
+    let peer = match locate::connect(&places) {
         Ok(found) => found.pid,
         Err(Unreachable::Absent { .. }) => return Ok(None),
         Err(other) => return Err(other.problem().into()),
     };
+    let mut client = context.client(Starting::Never)?;
+    // By its own word: the kernel names whoever listened first, which may have been a service manager.
+    let status = client.call(&Request::new(&operation::STATUS)?).and_then(|answer| answer.read::<DaemonStatus>());
+    let pid = status.ok().and_then(|status| Pid::from_raw(i32::try_from(status.pid).ok()?)).unwrap_or(peer);
     // Taken before the request, so that it stands for this process even if it ends at once.
     let process = pidfd_open(pid, PidfdFlags::empty());
-    let mut client = context.client(Starting::Never)?;
     match client.call(&Request::new(&operation::STOP)?) {
         // It may hang up before it has answered, and be gone when the request is sent again.
         Ok(_) | Err(Error::Problem(Problem { code: Code::NoDaemon | Code::Draining, .. })) => {}

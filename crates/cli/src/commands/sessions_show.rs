@@ -79,7 +79,7 @@ impl Show {
             match Update::parse(text)? {
                 Update::Event(update) => transcript.event(screen, &update, &mut fetch),
                 Update::Delta(delta) => transcript.delta(screen, &delta),
-                Update::Unknown(_) => Ok(()),
+                Update::Unknown(_) | Update::Draining(_) => Ok(()),
             }
         })?;
         screen.end_lines()?;

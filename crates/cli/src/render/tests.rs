@@ -27,7 +27,7 @@ fn shown(view: View, updates: &[&str]) -> (String, String) {
             match Update::parse(&update).unwrap() {
                 Update::Event(event) => transcript.event(&mut screen, &event, &mut fetch).unwrap(),
                 Update::Delta(delta) => transcript.delta(&mut screen, &delta).unwrap(),
-                Update::Unknown(_) => panic!("no such kind: {update}"),
+                Update::Unknown(_) | Update::Draining(_) => panic!("no such kind: {update}"),
             }
         }
         texts.push(out.text());

@@ -25,6 +25,8 @@ pub struct Config {
     pub log: LevelFilter,
     /// How long a shutdown waits for effects.
     pub grace_ms: u64,
+    /// How long each step of an upgrade may take the new binary.
+    pub upgrade_ms: u64,
     /// How long an idle session stays in memory.
     pub idle_ms: u64,
     /// How many bytes the sessions in memory may hold together.

@@ -28,6 +28,7 @@ pub(super) struct RawDaemon {
     pub(super) socket: Option<PathBuf>,
     pub(super) log: Option<String>,
     pub(super) grace_ms: Option<u64>,
+    pub(super) upgrade_ms: Option<u64>,
     pub(super) idle_ms: Option<u64>,
     pub(super) awake_bytes: Option<u64>,
     pub(super) discover: Option<bool>,

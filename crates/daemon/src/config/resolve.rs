@@ -33,6 +33,7 @@ pub(super) fn resolve(file: &Path, found: bool, raw: RawConfig) -> Result<Config
         socket: raw.daemon.socket,
         log: raw.daemon.log.and_then(|word| word.parse().ok()).unwrap_or(LevelFilter::INFO),
         grace_ms: raw.daemon.grace_ms.unwrap_or(table::GRACE_MS),
+        upgrade_ms: raw.daemon.upgrade_ms.unwrap_or(table::UPGRADE_MS),
         idle_ms: raw.daemon.idle_ms.unwrap_or(table::IDLE_MS),
         awake_bytes: raw.daemon.awake_bytes.unwrap_or(table::AWAKE_BYTES),
         discover: raw.daemon.discover.unwrap_or(true),

@@ -7,6 +7,8 @@ use super::section::{Entry, Fallback, NAME, Section};
 
 /// How long a stop waits for effects.
 pub(super) const GRACE_MS: u64 = 5_000;
+/// How long each step of an upgrade may take the new binary.
+pub(super) const UPGRADE_MS: u64 = 60_000;
 /// How long an idle session stays in memory.
 pub(super) const IDLE_MS: u64 = 5 * 60 * 1000;
 /// How many bytes the sessions in memory may hold together.
@@ -70,6 +72,7 @@ pub(super) const SECTIONS: &[Section] = &[
             "where to listen; `--socket` and `TINKERBELL_SOCKET` count more", "\"/run/user/1000/tinkerbell.sock\""),
         entry("log", Kind::Word(levels), Value("\"info\""), "", "how much is logged", "\"debug\""),
         entry("grace_ms", milliseconds(0), Value("5000"), "ms", "how long a stop, or a cancel, waits for effects to end", "10000"),
+        entry("upgrade_ms", milliseconds(1), Value("60000"), "ms", "how long the new binary may take for each step of an upgrade; after that it is ended and nothing has changed", "300000"),
         entry("idle_ms", milliseconds(0), Value("300000"), "ms", "how long an idle session stays in memory", "600000"),
         entry("awake_bytes", Kind::Whole { least: MEBIBYTE, most: 1024 * GIBIBYTE }, Value("67108864"), "bytes",
             "what the sessions in memory may hold together; the longest idle goes first", "134217728"),

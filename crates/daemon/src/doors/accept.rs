@@ -18,6 +18,8 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 const CONNECTIONS: usize = 10_000;
 /// How long a connection may take for its last words once sessions had their grace. Less than the daemon waits for all.
 const LAST_WORDS: Duration = Duration::from_secs(3);
+/// How long who has just connected may take to begin his request once the daemon leaves.
+const FIRST_WORD: Duration = Duration::from_millis(200);
 /// Pause after a connection could not be accepted.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -59,6 +61,9 @@ pub(crate) async fn door(registry: Arc<Registry>, mut sockets: watch::Receiver<A
 }
 
 async fn connection(house: Arc<House>, stream: UnixStream, router: Router) {
+    if !has_spoken(&house, &stream).await {
+        return;
+    }
     let service = TowerToHyperService::new(router);
     let mut connection = std::pin::pin!(
         http1::Builder::new()
@@ -67,6 +72,8 @@ async fn connection(house: Arc<House>, stream: UnixStream, router: Router) {
             .serve_connection(TokioIo::new(stream), service)
     );
     tokio::select! {
+        // What has come is read before the stop is seen: a request gets its answer, and be it that there is none today.
+        biased;
         // A client that hangs up in the middle is no fault of ours.
         _ = connection.as_mut() => return,
         () = house.stop.cancelled() => connection.as_mut().graceful_shutdown(),
@@ -74,4 +81,19 @@ async fn connection(house: Arc<House>, stream: UnixStream, router: Router) {
     // Answers and streams that are on their way get as long as the sessions that they are about, and a bit.
     let most = Duration::from_millis(house.config().grace_ms) + LAST_WORDS;
     let _ = tokio::time::timeout(most, connection).await;
+}
+
+/// Waits for the first byte of a client. One that comes just as the daemon leaves would otherwise be hung up on, and
+/// could not know whether its request was heard.
+async fn has_spoken(house: &House, stream: &UnixStream) -> bool {
+    let leaving = async {
+        house.stop.cancelled().await;
+        tokio::time::sleep(FIRST_WORD).await;
+    };
+    tokio::select! {
+        biased;
+        readable = stream.readable() => readable.is_ok(),
+        () = leaving => false,
+        () = tokio::time::sleep(HEAD_TIMEOUT) => false,
+    }
 }

@@ -2,7 +2,8 @@
 //!
 //! A stream first gives what the journal has after the client's cursor, then what was said so far of a running reply,
 //! then everything as it happens. A client that lags is sent back to the journal. What the daemon notes of itself is rare,
-//! so there its followers hear that something came, and read it.
+//! so there its followers hear that something came, and read it. When the daemon leaves, a stream says so and why, gives
+//! what still ends, and ends in good order.
 
 use crate::registry::Registry;
 use crate::session::{Frame, Watch};
@@ -17,7 +18,7 @@ use store::JournalId;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::watch;
 use tokio::time::Duration;
-use wire::{Code, Header, Problem, Record};
+use wire::{Code, Draining, Header, Problem, Record};
 
 /// Whose updates.
 #[derive(Debug, Clone, Copy)]
@@ -68,7 +69,7 @@ pub(super) async fn stream(registry: Arc<Registry>, journal: Journal, after: Seq
         let detail = format!("event {after} is not there yet; the last one is {head}");
         return Err(Problem::new(Code::InvalidRequest, detail).remedy("follow from the last event that you have seen"));
     }
-    let follower = Follower { registry, journal, sent: after, head, ready: VecDeque::new(), source };
+    let follower = Follower { registry, journal, sent: after, head, ready: VecDeque::new(), source, told: false };
     let mut response = Response::new(Body::from_stream(follower.into_stream()));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
@@ -144,6 +145,8 @@ struct Follower {
     head: Seq,
     ready: VecDeque<Bytes>,
     source: Source,
+    /// Whether it has been told that the daemon brings everything to an end.
+    told: bool,
 }
 
 impl Follower {
@@ -172,7 +175,13 @@ impl Follower {
             let house = self.registry.house().clone();
             let heard = tokio::select! {
                 biased;
-                () = house.stop.cancelled() => return None,
+                // What ends within the grace is still told; the stream ends with the session's owner.
+                () = house.stop.cancelled(), if !self.told => {
+                    self.told = true;
+                    return Some(farewell(Draining::new(house.leaving())));
+                }
+                // The daemon's own journal has nobody who leaves before the daemon.
+                () = house.stop.cancelled(), if matches!(self.source, Source::Daemon(_)) => return None,
                 heard = self.source.next() => heard,
                 () = house.clock.sleep(HEARTBEAT) => return Some(Bytes::from_static(b": still here\n\n")),
             };
@@ -220,6 +229,12 @@ fn message(frame: &Frame) -> Bytes {
         Some(seq) => format!("id: {seq}\nevent: {kind}\ndata: {update}\n\n").into(),
         None => format!("event: {kind}\ndata: {update}\n\n").into(),
     }
+}
+
+/// The last word before a stream ends with its daemon.
+fn farewell(draining: Draining) -> Bytes {
+    let update = serde_json::to_string(&draining).expect("plain data");
+    message(&Frame { seq: None, kind: Draining::NAME, update: update.into() })
 }
 
 fn unreadable(error: store::ReadError) -> Problem {

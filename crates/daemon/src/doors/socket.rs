@@ -5,11 +5,15 @@
 //! uid is checked.
 
 use rustix::net::sockopt::socket_peercred;
+use rustix::net::{AddressFamily, SocketType};
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixStream as BlockingStream;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::net::{UnixListener, UnixStream};
+use wire::GivenSocket;
 
 /// Why a socket cannot be opened at a path.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +27,9 @@ pub(crate) enum SocketError {
     /// Somebody listens there who does not hold the lock on our state directory.
     #[error("somebody listens on {0} already")]
     InUse(PathBuf),
+    /// A descriptor that was handed over is none of a socket that listens there.
+    #[error("what was handed over is no socket that listens on {0}")]
+    NoListener(PathBuf),
     /// The kernel refused.
     #[error("cannot listen on {path}: {error}")]
     Io {
@@ -33,13 +40,18 @@ pub(crate) enum SocketError {
     },
 }
 
-/// A socket that listens; its file is removed when it is dropped.
+/// A socket that listens; its file is removed when it is dropped, if it is ours.
 #[derive(Debug)]
 pub(crate) struct Socket {
     listener: UnixListener,
     path: PathBuf,
     inode: u64,
+    /// Whether the file goes with it: not where somebody else made it, nor once another process has the socket.
+    ours: AtomicBool,
 }
+
+/// Connections that wait in the kernel until they are accepted, as many as it allows: a hand-over lasts a moment.
+const BACKLOG: i32 = 4096;
 
 impl Socket {
     /// Opens the first of `candidates` that may be used. The caller holds the daemon's lock.
@@ -81,7 +93,56 @@ impl Socket {
         remove_stale(path)?;
         let listener = bind(path).map_err(failed)?;
         let inode = std::fs::symlink_metadata(path).map_err(failed)?.ino();
-        Ok(Socket { listener, path: path.to_owned(), inode })
+        Ok(Socket { listener, path: path.to_owned(), inode, ours: AtomicBool::new(true) })
+    }
+
+    /// Takes over a socket that listens already, by its descriptor. What waits in it is not lost.
+    pub(crate) fn adopt(descriptor: OwnedFd, given: GivenSocket) -> Result<Socket, SocketError> {
+        let GivenSocket { path, ours } = given;
+        let failed = |error| SocketError::Io { path: path.clone(), error };
+        let listens = || -> Result<bool, rustix::io::Errno> {
+            let is_unix = rustix::net::sockopt::socket_domain(&descriptor)? == AddressFamily::UNIX;
+            let is_stream = rustix::net::sockopt::socket_type(&descriptor)? == SocketType::STREAM;
+            Ok(is_unix && is_stream && rustix::net::sockopt::socket_acceptconn(&descriptor)?)
+        };
+        if !listens().map_err(|error| failed(error.into()))? {
+            return Err(SocketError::NoListener(path));
+        }
+        // Listening anew keeps what waits, and from then on the kernel tells peers our process and user in the place of
+        // whoever listened first.
+        rustix::net::listen(&descriptor, BACKLOG).map_err(|error| failed(error.into()))?;
+        let listener = std::os::unix::net::UnixListener::from(descriptor);
+        listener.set_nonblocking(true).map_err(failed)?;
+        let bound = listener.local_addr().map_err(failed)?;
+        if bound.as_pathname() != Some(&path) {
+            return Err(SocketError::NoListener(path));
+        }
+        let inode = std::fs::symlink_metadata(&path).map_or(0, |metadata| metadata.ino());
+        let listener = UnixListener::from_std(listener).map_err(failed)?;
+        Ok(Socket { listener, path, inode, ours: AtomicBool::new(ours) })
+    }
+
+    /// Takes a socket that a service manager opened for us. Its file is the manager's.
+    pub(crate) fn activated(descriptor: OwnedFd) -> Result<Socket, SocketError> {
+        let listener = std::os::unix::net::UnixListener::from(descriptor);
+        let path = listener.local_addr().ok().and_then(|address| address.as_pathname().map(Path::to_owned));
+        let path = path.ok_or_else(|| SocketError::NoListener(PathBuf::from("a path")))?;
+        safe_directory(&path)?;
+        let failed = |error| SocketError::Io { path: path.clone(), error };
+        if std::fs::symlink_metadata(&path).map_err(failed)?.uid() != rustix::process::geteuid().as_raw() {
+            return Err(SocketError::Taken(path));
+        }
+        Socket::adopt(listener.into(), GivenSocket { path, ours: false })
+    }
+
+    /// What is said of it to the process that takes it over.
+    pub(crate) fn given(&self) -> GivenSocket {
+        GivenSocket { path: self.path.clone(), ours: self.ours.load(Ordering::Relaxed) }
+    }
+
+    /// Another process has it: its file stays when we leave.
+    pub(crate) fn was_given_away(&self) {
+        self.ours.store(false, Ordering::Relaxed);
     }
 
     /// Where it lies.
@@ -105,9 +166,16 @@ impl Socket {
 impl Drop for Socket {
     fn drop(&mut self) {
         // A successor may have put its own socket there.
-        if std::fs::symlink_metadata(&self.path).is_ok_and(|now| now.ino() == self.inode) {
+        let ours = self.ours.load(Ordering::Relaxed);
+        if ours && std::fs::symlink_metadata(&self.path).is_ok_and(|now| now.ino() == self.inode) {
             let _ = std::fs::remove_file(&self.path);
         }
+    }
+}
+
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.listener.as_fd()
     }
 }
 

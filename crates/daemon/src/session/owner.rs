@@ -28,6 +28,9 @@ const HELD_CHANGES: usize = 16;
 pub(super) const FIRST_RETRY: Duration = Duration::from_millis(250);
 /// The longest such pause.
 pub(super) const LONGEST_RETRY: Duration = Duration::from_secs(30);
+/// How long effects may take to end at a stop once the grace is over and they are asked to. What ends later is settled by
+/// the next start.
+pub(super) const LETTING_GO: Duration = Duration::from_secs(1);
 /// How often what a running model says is saved. Never for each token, and not at all for a reply that is shorter.
 pub(super) const SAVE_EVERY: Duration = Duration::from_secs(2);
 
@@ -111,6 +114,7 @@ enum Next {
     Save,
     Replaced,
     Idle,
+    GraceOver,
     NobodyLeft,
 }
 
@@ -122,14 +126,20 @@ impl Owner {
             self.settle_and_go_on().await;
             self.begin_all().await;
         }
-        let mut grace: Option<Instant> = None;
+        let (mut grace, mut letting_go) = (None, false);
         while !self.gone {
             match self.next(&mut inbox, grace).await {
                 Next::Stop => {
+                    // What runs may end by itself, to the border of its step; nothing new begins.
                     grace = Some(self.house.clock.instant() + Duration::from_millis(self.house.config().grace_ms));
                     self.stopping = true;
+                    let house = &self.house;
+                    self.held.drain(..).for_each(|change| change.refuse(house.draining()));
+                }
+                Next::GraceOver if !letting_go => {
+                    letting_go = true;
+                    grace = Some(self.house.clock.instant() + LETTING_GO);
                     self.release_all();
-                    self.held.drain(..).for_each(|change| change.refuse(draining()));
                 }
                 Next::Command(Command::MakeRoom) if self.at_rest() && !self.live.watched() => {
                     self.write_folds().await;
@@ -168,7 +178,7 @@ impl Owner {
                         return;
                     }
                 }
-                Next::NobodyLeft => break,
+                Next::GraceOver | Next::NobodyLeft => break,
             }
             if self.gone {
                 break;
@@ -194,7 +204,7 @@ impl Owner {
         } else {
             self.write_folds().await;
         }
-        let problem = || if self.stopping { draining() } else { crate::registry::handed_over() };
+        let problem = || if self.stopping { self.house.draining() } else { crate::registry::handed_over() };
         self.held.drain(..).for_each(|change| change.refuse(problem()));
         inbox.close();
         while let Ok(command) = inbox.try_recv() {
@@ -216,7 +226,7 @@ impl Owner {
             biased;
             () = stop.cancelled(), if !self.stopping => Next::Stop,
             Some(ended) = self.ended.recv() => Next::Ended(Box::new(ended)),
-            () = clock.sleep_until(grace) => Next::NobodyLeft,
+            () = clock.sleep_until(grace) => Next::GraceOver,
             () = clock.sleep_until(timer.map(|(_, at)| at)) => Next::Timer(timer.expect("it fired").0),
             () = clock.sleep_until(self.behind.map(|(at, _)| at)) => Next::Retry,
             () = clock.sleep_until(self.stuck.as_ref().map(|stuck| stuck.again_at)) => Next::LookAgain,
@@ -291,9 +301,9 @@ impl Owner {
             Command::Log { reply } => answer(reply, self.log().await),
             Command::File { path, reply } => answer(reply, self.file(path).await),
             Command::Redact { wish, reply } => answer(reply, self.redact(wish).await),
-            Command::Change(change) if self.stopping => change.refuse(draining()),
+            Command::Change(change) if self.stopping => change.refuse(self.house.draining()),
             Command::Change(change) if self.stuck.is_some() => {
-                change.refuse(self.stuck.as_ref().map_or_else(draining, Stuck::problem));
+                change.refuse(self.stuck.as_ref().map_or_else(|| self.house.draining(), Stuck::problem));
                 self.look_again();
             }
             Command::Change(change) if self.held.len() < HELD_CHANGES => self.held.push_back(change),
@@ -369,8 +379,4 @@ impl Owner {
 /// Answers; whoever asked may have left.
 pub(super) fn answer<T>(reply: Reply<T>, outcome: Result<T, Problem>) {
     let _ = reply.send(outcome);
-}
-
-pub(super) fn draining() -> Problem {
-    Problem::new(Code::Draining, "the daemon is shutting down").remedy("try again in a moment")
 }

@@ -3,7 +3,7 @@
 use super::attach;
 use super::command::{Once, Prompt, Said, Terms};
 use super::fact::{Fact, Gathered};
-use super::owner::{Owner, draining};
+use super::owner::Owner;
 use super::perform::unreadable;
 use super::view;
 use crate::secrets::Secrets;
@@ -118,7 +118,7 @@ impl Owner {
         once: Option<Once>,
     ) -> Result<Acknowledged, Problem> {
         if self.stopping {
-            return Err(draining());
+            return Err(self.house.draining());
         }
         if let Some(known) = self.known(once.as_ref()).await? {
             return Ok(known);

@@ -1,4 +1,6 @@
 //! A daemon that testkit assembles: the real one, with a scripted model and tools that count.
+//!
+//! It plays other versions of itself by its arguments; see `part`.
 
 use agent::Micros;
 use daemon::Clock;
@@ -11,6 +13,7 @@ fn main() -> ExitCode {
     options.tools = testkit::tools();
     options.models = vec![testkit::named(testkit::BACKUP), testkit::scripted()];
     options.clock = clock();
+    testkit::play_part(&mut options);
     daemon::run(options)
 }
 

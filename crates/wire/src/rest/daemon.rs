@@ -44,10 +44,66 @@ pub struct DaemonStatus {
     /// Copies of the whole state.
     #[serde(default)]
     pub snapshots: SnapshotStatus,
+    /// How the last upgrade went that this process had a part in, if it had one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upgrade: Option<UpgradeReport>,
     /// Resident memory, in bytes.
     pub resident_bytes: u64,
     /// Spent today (UTC).
     pub spent_today_microusd: Money,
+}
+
+/// `daemon.upgrade`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UpgradeRequest {
+    /// The binary, by its absolute path; otherwise what lies now where the running one was started from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub binary: Option<PathBuf>,
+}
+
+/// The new binary is fit, and is about to be handed everything.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UpgradeBegun {
+    /// The binary.
+    pub binary: PathBuf,
+    /// The process that hands over.
+    pub from_pid: u32,
+    /// Its version.
+    pub from_version: String,
+    /// The process that takes over.
+    pub to_pid: u32,
+    /// Its version.
+    pub to_version: String,
+    /// Whether it brings the state's tables to a newer version.
+    pub migrates: bool,
+}
+
+/// How an upgrade went, as the process says it that serves now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UpgradeReport {
+    /// Whether this process took over, or tried to hand over and went on.
+    pub outcome: UpgradeOutcome,
+    /// The binary that was to take over.
+    pub binary: PathBuf,
+    /// When that was known.
+    #[serde(with = "crate::time::text")]
+    pub at: Micros,
+    /// The version that was to hand over.
+    pub from_version: String,
+    /// Why it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
+/// How an upgrade ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UpgradeOutcome {
+    /// This process took over.
+    TakenOver,
+    /// The new binary failed, and this process goes on.
+    Failed,
 }
 
 /// How the store fares.

@@ -1,5 +1,5 @@
 //! What else outlives the process: the settings and the tool table, which are blobs that recipes name, and what the
-//! lock file says; and what stands in front of a snapshot.
+//! lock file says; what stands in front of a snapshot; and what two daemons say while one hands over to the other.
 
 use super::shapes::{MORNING, effect, session, snapshot};
 use super::written::{Written, written};
@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use wire::export::{self, ExportBlob, ExportEnd, ExportEvent, ExportHead, ExportPartial, SaltText};
 use wire::places::Running;
 use wire::snapshot::{self, Coding, LeftOut, Manifest, SnapshotReason, StoredFile, Why};
-use wire::{BlobHash, ChainHash, ToolSpec};
+use wire::{BlobHash, ChainHash, GivenSocket, HandOver, ToolSpec, handover};
 
 /// All of them.
 pub(crate) fn others() -> Vec<Written> {
@@ -35,6 +35,21 @@ pub(crate) fn others() -> Vec<Written> {
         ExportEvent: [event(true), event(false)],
         ExportPartial: [ExportPartial { effect: effect(EffectKind::Model), text: "I wi".to_owned() }],
         ExportEnd: [ExportEnd { lines: 7, sha256: ChainHash([7; 32]) }],
+        HandOver: [
+            HandOver::Hello {
+                protocol: handover::PROTOCOL,
+                version: "0.1.0".to_owned(),
+                state_dir: PathBuf::from("/home/ada/.local/state/tinkerbell"),
+            },
+            HandOver::Fit { version: "0.2.0".to_owned(), migrates: true },
+            HandOver::Unfit { why: "the configuration cannot be read".to_owned() },
+            HandOver::Take { sockets: vec![given(true), given(false)], after_us: false },
+            HandOver::Opened {},
+            HandOver::Failed { why: "there is no room on the disk".to_owned() },
+            HandOver::Go {},
+            HandOver::Serving {},
+        ],
+        GivenSocket: [given(true), given(false)],
     ]
 }
 
@@ -66,6 +81,10 @@ fn event(whole: bool) -> ExportEvent {
 
 fn blob(bytes: &str) -> BlobHash {
     BlobHash::of(bytes.as_bytes())
+}
+
+fn given(ours: bool) -> GivenSocket {
+    GivenSocket { path: PathBuf::from("/tmp/tinkerbell.sock"), ours }
 }
 
 fn settings() -> Settings {

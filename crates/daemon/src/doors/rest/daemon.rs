@@ -9,12 +9,12 @@ use axum::body::Bytes;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
-use wire::rest::{CheckRequest, ReloadRequest};
-use wire::{Code, Problem};
+use wire::DrainReason;
+use wire::rest::{CheckRequest, ReloadRequest, UpgradeRequest};
 
 pub(super) async fn ready(State(registry): House) -> Answer {
     if registry.house().stop.is_cancelled() {
-        return Err(Problem::new(Code::Draining, "the daemon is shutting down").into());
+        return Err(registry.house().draining().into());
     }
     Ok("ready\n".into_response())
 }
@@ -32,8 +32,18 @@ pub(super) async fn gc(State(registry): House, Query(query): QueryMap) -> Answer
     Ok(json(&registry.house().janitor.tidy(dry_run).await?))
 }
 
+/// Answers when the new binary has shown that it is fit; what follows is told by `daemon.status`.
+pub(super) async fn upgrade(State(registry): House, body: Bytes) -> Answer {
+    let request: UpgradeRequest = read_or_default(&body)?;
+    if registry.house().stop.is_cancelled() {
+        return Err(registry.house().draining().into());
+    }
+    let begun = registry.house().upgrades.ask(request.binary).await?;
+    Ok((StatusCode::ACCEPTED, json(&begun)).into_response())
+}
+
 pub(super) async fn stop(State(registry): House) -> Answer {
-    registry.house().stop.cancel();
+    registry.house().drain(DrainReason::Stop);
     Ok(StatusCode::ACCEPTED.into_response())
 }
 

@@ -60,6 +60,7 @@ fn handler(operation: &Operation) -> MethodRouter<Arc<Registry>> {
         "snapshots.get" => get(snapshots::view),
         "snapshots.verify" => post(snapshots::verify),
         "snapshots.remove" => delete(snapshots::remove),
+        "daemon.upgrade" => post(daemon::upgrade),
         "models.list" => get(models::models),
         "models.test" => post(models::test_model),
         "keys.list" => get(models::keys),

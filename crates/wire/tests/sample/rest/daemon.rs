@@ -16,10 +16,17 @@ pub(super) fn samples() -> Vec<Written> {
         DaemonStatus: [
             status(None),
             DaemonStatus { config: Some(config()), ..status(Some(model())) },
+            DaemonStatus { upgrade: Some(report(UpgradeOutcome::TakenOver, None)), ..status(Some(model())) },
             DaemonStatus { storage: Some(storage(None)), ..status(Some(model())) },
         ],
         StorageStatus: [storage(None), storage(Some(tidied()))],
         Tidied: [tidied()],
+        UpgradeRequest: [UpgradeRequest::default(), UpgradeRequest { binary: Some(binary()) }],
+        UpgradeBegun: [begun()],
+        UpgradeReport: [
+            report(UpgradeOutcome::TakenOver, None),
+            report(UpgradeOutcome::Failed, Some("the new binary ended (exit status: 1)")),
+        ],
         Problem: [problem.clone(), problem.remedy("`tinkerbell sessions ls` lists those that there are")],
     ]
 }
@@ -91,7 +98,33 @@ fn status(default_model: Option<ModelName>) -> DaemonStatus {
         store: store("open"),
         storage: None,
         snapshots: super::snapshots::status(),
+        upgrade: None,
         resident_bytes: 25_165_824,
         spent_today_microusd: Money(4_800),
+    }
+}
+
+fn binary() -> PathBuf {
+    PathBuf::from("/usr/local/bin/tinkerbell")
+}
+
+fn begun() -> UpgradeBegun {
+    UpgradeBegun {
+        binary: binary(),
+        from_pid: 4_711,
+        from_version: "0.1.0".to_owned(),
+        to_pid: 4_822,
+        to_version: "0.2.0".to_owned(),
+        migrates: true,
+    }
+}
+
+fn report(outcome: UpgradeOutcome, why: Option<&str>) -> UpgradeReport {
+    UpgradeReport {
+        outcome,
+        binary: binary(),
+        at: MORNING,
+        from_version: "0.1.0".to_owned(),
+        why: why.map(str::to_owned),
     }
 }
