@@ -137,17 +137,37 @@ impl Picture {
             settled => settled,
         };
         again.map_err(|fault| match fault {
-            Fault::Git(source) => PictureError::Git { at: self.directory.clone(), source },
+            Fault::Git(source) => self.git(source),
             Fault::Other(error) => error,
         })
     }
 
     fn erase_inside(&self) -> Result<(), PictureError> {
         self.check_ours()?;
-        match std::fs::remove_dir_all(&self.directory) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(self.io(error)),
-            _ => Ok(()),
+        self.remove_all().map_err(|error| self.io(error))
+    }
+
+    /// The mark goes last, so that what is left after a kill is still known as ours.
+    fn remove_all(&self) -> io::Result<()> {
+        let gone = |removed: io::Result<()>| match removed {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            other => other,
+        };
+        let names = match std::fs::read_dir(&self.directory) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            names => names?,
+        };
+        for entry in names {
+            let entry = entry?;
+            if entry.file_name() == MARK {
+                continue;
+            }
+            let is_directory = entry.file_type()?.is_dir();
+            let path = entry.path();
+            gone(if is_directory { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) })?;
         }
+        gone(std::fs::remove_file(self.directory.join(MARK)))?;
+        gone(std::fs::remove_dir(&self.directory))
     }
 
     /// A directory that is not there, is empty, or bears our mark.
@@ -159,6 +179,19 @@ impl Picture {
         };
         let ours = names.next().is_none() || self.directory.join(MARK).is_file();
         if ours { Ok(()) } else { Err(PictureError::Foreign(self.directory.clone())) }
+    }
+
+    /// Git says only in words that the disk is full or takes no writes.
+    fn git(&self, source: git2::Error) -> PictureError {
+        let disks = [
+            ("No space left on device", io::ErrorKind::StorageFull),
+            ("Disk quota exceeded", io::ErrorKind::QuotaExceeded),
+            ("Read-only file system", io::ErrorKind::ReadOnlyFilesystem),
+        ];
+        match disks.into_iter().find(|(words, _)| source.message().contains(words)) {
+            Some((_, kind)) => self.io(io::Error::new(kind, source.message().to_owned())),
+            None => PictureError::Git { at: self.directory.clone(), source },
+        }
     }
 
     fn io(&self, source: io::Error) -> PictureError {
