@@ -67,15 +67,25 @@ impl BoundedFile {
         let bytes = file.metadata()?.len();
         Ok(BoundedFile { path, file, bytes, limit })
     }
+
+    /// The full file gets its other name and a new one begins. Where that fails, on a full disk for instance, this line is
+    /// lost and the next one tries again: the old file may have its other name by then.
+    fn start_anew(&mut self) -> io::Result<()> {
+        let mut old = self.path.clone().into_os_string();
+        old.push(".1");
+        match std::fs::rename(&self.path, old) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        *self = BoundedFile::open(self.path.clone(), self.limit)?;
+        Ok(())
+    }
 }
 
 impl Write for BoundedFile {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         if self.bytes + line.len() as u64 > self.limit {
-            let mut old = self.path.clone().into_os_string();
-            old.push(".1");
-            std::fs::rename(&self.path, old)?;
-            *self = BoundedFile::open(std::mem::take(&mut self.path), self.limit)?;
+            self.start_anew()?;
         }
         let written = self.file.write(line)?;
         self.bytes += written as u64;
@@ -102,5 +112,20 @@ mod tests {
         let bytes = |p: &Path| std::fs::metadata(p).unwrap().len();
         assert!(bytes(&path) <= 100 && bytes(&dir.path().join("log/daemon.log.1")) <= 100);
         assert!(std::fs::read_to_string(&path).unwrap().contains("line 49"));
+    }
+
+    #[test]
+    fn a_log_that_could_not_start_anew_does_so_when_it_can() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log").join("daemon.log");
+        let mut file = BoundedFile::open(path.clone(), 20).unwrap();
+        file.write_all(b"line 1 .........\n").unwrap();
+        // As when the name was changed and the new file found no room: nothing is where it should be.
+        std::fs::rename(&path, dir.path().join("log/daemon.log.1")).unwrap();
+        std::fs::create_dir(&path).unwrap();
+        assert!(file.write_all(b"line 2 .........\n").is_err());
+        std::fs::remove_dir(&path).unwrap();
+        file.write_all(b"line 3 .........\n").unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "line 3 .........\n");
     }
 }
