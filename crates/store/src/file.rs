@@ -2,12 +2,15 @@
 
 use crate::error::OpenError;
 use crate::options::{Options, Synchronous};
+use crate::sql::GroupFailure;
 use crate::{rehearsal, transact};
+
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use std::io::{self, Read};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use tracing::warn;
 
 /// The versions of the tables, in order. A version that was released is never edited; `tests/golden` holds them to it.
 const MIGRATIONS: &[&str] = &[include_str!("schema/0001.sql"), include_str!("schema/0002.sql")];
@@ -85,8 +88,23 @@ impl File {
     }
 
     /// The connection that writes. There is one.
+    ///
+    /// What an unclean end left in the log is copied into the database before anything is written behind it. After a sync
+    /// that failed, the system takes those bytes for written though they are only in its memory: a commit behind them would
+    /// be lost with them when the power goes.
     pub(crate) fn writer(&self) -> Result<Connection, OpenError> {
-        self.connect_writer()
+        let connection = self.connect_writer()?;
+        match connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(())) {
+            Ok(()) => Ok(connection),
+            Err(error) => match error.into() {
+                // Without room the log keeps everything, and reading must go on.
+                GroupFailure::Not(error) => {
+                    warn!(%error, "the journal's log was not copied");
+                    Ok(connection)
+                }
+                GroupFailure::Unknown(error) => Err(self.error(error)),
+            },
+        }
     }
 
     /// The connection that writes after a failure. No other may be open. The synced commit settles what was unknown:

@@ -366,6 +366,45 @@ fn two_failures_in_a_row_end_writing_until_a_restart() {
     assert_eq!(run.lost(dir.path(), "after the restart"), 0);
 }
 
+/// Syncs that lose what they should have written, until the store is read-only; then a restart of the daemon alone, which
+/// finds in the system's memory what is not on the disk; then the power goes. What was acknowledged after the restart
+/// must not stand behind bytes that are lost.
+#[test]
+fn what_is_acknowledged_after_lost_syncs_and_a_restart_outlives_the_power() {
+    let mut tally = Tally::default();
+    for nth in 1..CALLS {
+        let (vfs, dir) = (FaultVfs::new(), directory());
+        let store = Store::open(dir.path(), options(Some(&vfs), Synchronous::Extra)).expect("nothing is hurt yet");
+        let mut run = Run::new();
+        vfs.arm(Fault { nth, ops: Ops::SYNCS, hurt: Hurt::LostSync, sticky: true });
+        run.script(&store, false);
+        run.runtime.block_on(store.close());
+        let Some(hit) = vfs.hit() else { break };
+        vfs.disarm();
+        let store = Store::open(dir.path(), options(Some(&vfs), Synchronous::Extra)).expect("the disk is well again");
+        // What the new daemon finds holds from now on.
+        for (number, book) in run.books.iter_mut().enumerate() {
+            let found = run.runtime.block_on(store.head(journal(number as u64))).expect("reads");
+            let found = found.map_or(Seq(0), |head| head.seq);
+            let (there, gone) = book.unknown.drain(..).partition(|(after, _)| *after < found);
+            book.acknowledged.extend::<Vec<_>>(there);
+            book.head = found;
+            drop::<Vec<_>>(gone);
+        }
+        assert!(!run.group(&store), "call {nth}: {:?}", run.failures);
+        tally.runs += 1;
+        for crash in crashes(nth) {
+            let left = directory();
+            vfs.crash(crash, left.path()).expect("writes what is left");
+            tally.crashes += 1;
+            tally.lost += run.lost(left.path(), &format!("lost syncs from call {nth}, {hit}, {crash:?}"));
+        }
+        run.runtime.block_on(store.close());
+    }
+    tally.print("lost syncs, a restart, then the power");
+    assert!(tally.lost == 0 && tally.runs > 0);
+}
+
 /// Faults while the store is opened after a crash, and then a second crash.
 #[test]
 fn a_second_crash_while_opening_loses_nothing() {
