@@ -2,7 +2,7 @@
 
 use crate::audit::{self, Auditor};
 use crate::catalog::Catalog;
-use crate::clock::Clock;
+use crate::clock::{Clock, Steady};
 use crate::config::Config;
 use crate::house::House;
 use crate::journal::{BeginError, DaemonJournal};
@@ -108,7 +108,7 @@ pub async fn assemble_in(surroundings: Surroundings, parts: Parts) -> Result<Arc
     let catalog = Catalog::new(Arc::new(config), KeyStore::new(&state_dir), access, models, tasks.clone());
     store.words = Some(VOCABULARY);
     let store = Store::open(&state_dir, store)?;
-    let (journal, clean) = DaemonJournal::begin(&store, clock.clone()).await.map_err(|error| match error {
+    let (journal, before) = DaemonJournal::begin(&store, clock.clone()).await.map_err(|error| match error {
         BeginError::Append(AppendError::OutcomeUnknown) => AssembleError::FirstWrite(state_dir.clone()),
         BeginError::Append(error) => AssembleError::Append(error),
         BeginError::Read(error) => AssembleError::Read(error),
@@ -126,13 +126,14 @@ pub async fn assemble_in(surroundings: Surroundings, parts: Parts) -> Result<Arc
         auditor,
         catalog,
         toolbox,
-        pictures: Pictures::new(canvas_dir, !clean),
+        pictures: Pictures::new(canvas_dir, !before.clean),
         janitor: Janitor::new(),
         schedules: Schedules::new(),
         state_dir,
         reloads: Reloads::new(clock.now()),
         socket: watch::Sender::new(socket),
         started_at: clock.now(),
+        steady: Steady::after(clock.clone(), before.at),
         clock,
         upgrades: Upgrades::default(),
         stop,

@@ -90,6 +90,29 @@ impl Clock {
     }
 }
 
+/// Time that only goes on, for what expires: wall time when the daemon began, or what the daemon before knew if that was
+/// later, and from there on the clock that never goes back. So a clock that is set while the daemon runs makes nothing
+/// expire early, and one that was set back brings nothing back that has expired.
+#[derive(Debug, Clone)]
+pub struct Steady {
+    clock: Clock,
+    began: Micros,
+    since: Instant,
+}
+
+impl Steady {
+    /// Begins now, and not before `known`.
+    pub(crate) fn after(clock: Clock, known: Micros) -> Steady {
+        Steady { began: clock.now().max(known), since: clock.instant(), clock }
+    }
+
+    /// What it is now.
+    pub(crate) fn now(&self) -> Micros {
+        let elapsed = self.clock.instant().saturating_duration_since(self.since).as_micros();
+        Micros(self.began.0.saturating_add(i64::try_from(elapsed).unwrap_or(i64::MAX)))
+    }
+}
+
 /// The machine's.
 struct Machine;
 
@@ -117,4 +140,49 @@ impl Time for Machine {
 pub(crate) fn now() -> Micros {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Mutex;
+
+    const DAY: i64 = 86_400_000_000;
+
+    /// A wall clock that is set by hand, beside one that goes on by itself.
+    struct SetByHand(Mutex<(i64, Instant)>);
+
+    impl Time for SetByHand {
+        fn now(&self) -> Micros {
+            Micros(self.0.lock().unwrap().0)
+        }
+
+        fn instant(&self) -> Instant {
+            self.0.lock().unwrap().1
+        }
+
+        fn sleep_until(&self, _: Instant) -> Sleep {
+            Box::pin(std::future::pending())
+        }
+
+        fn random(&self) -> u128 {
+            0
+        }
+    }
+
+    /// R6: the wall clock jumps a day ahead and two days back, and what expires sees a second pass each time.
+    #[test]
+    fn what_expires_sees_no_jump_of_the_wall_clock() {
+        let time = Arc::new(SetByHand(Mutex::new((10 * DAY, Instant::now()))));
+        let steady = Steady::after(Clock::of(time.clone()), Micros(0));
+        for (second, wall) in [(1, 11 * DAY), (2, 8 * DAY), (3, 10 * DAY), (4, 0)] {
+            let mut set = time.0.lock().unwrap();
+            *set = (wall, set.1 + Duration::from_secs(1));
+            drop(set);
+            assert_eq!(steady.now(), Micros(10 * DAY + second * 1_000_000));
+        }
+        // The next daemon begins while the wall clock is set back, and goes on from what this one knew.
+        let next = Steady::after(Clock::of(time), Micros(10 * DAY));
+        assert_eq!(next.now(), Micros(10 * DAY));
+    }
 }

@@ -2,7 +2,7 @@
 
 use crate::audit::Auditor;
 use crate::catalog::Catalog;
-use crate::clock::Clock;
+use crate::clock::{Clock, Steady};
 use crate::config::Config;
 use crate::journal::DaemonJournal;
 use crate::pictures::Pictures;
@@ -16,7 +16,7 @@ use crate::upgrade::Upgrades;
 use agent::{Generation, Micros};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
-use store::Store;
+use store::{AppendError, Store};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use wire::{Code, DrainReason, Problem};
@@ -57,6 +57,8 @@ pub struct House {
     pub started_at: Micros,
     /// Where an upgrade is asked for, and how the last one went.
     pub upgrades: Upgrades,
+    /// The clock by which things expire.
+    pub steady: Steady,
     /// Cancelled when the daemon is to stop: doors close, owners let their effects end.
     pub stop: CancellationToken,
     /// Why, from then on.
@@ -91,6 +93,13 @@ impl House {
                 Problem::new(Code::Upgrading, "the daemon is being upgraded").remedy("send the same request again")
             }
         }
+    }
+
+    /// What is said to whoever wants something written while the store takes no writes.
+    pub(crate) fn takes_no_writes(&self) -> Problem {
+        let detail = format!("{}; it lies in {}", AppendError::ReadOnly, self.state_dir.display());
+        Problem::new(Code::ReadOnly, detail)
+            .remedy("look after the disk, then `tinkerbell daemon stop` and start it again")
     }
 }
 

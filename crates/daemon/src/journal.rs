@@ -29,6 +29,15 @@ pub(crate) struct Notes {
     pub(crate) fold: Option<FoldRow>,
 }
 
+/// What the journal says of the daemon before this one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Before {
+    /// Whether it ended in good order; not, if there was none.
+    pub(crate) clean: bool,
+    /// When it last wrote something; the beginning of time, if there was none.
+    pub(crate) at: Micros,
+}
+
 /// Why a daemon cannot begin.
 #[derive(Debug)]
 pub(crate) enum BeginError {
@@ -40,17 +49,20 @@ pub(crate) enum BeginError {
 
 impl DaemonJournal {
     /// Writes `daemon.began` with the next generation: from here on, an older daemon's writes are refused. Says also
-    /// whether the daemon before ended in good order.
-    pub(crate) async fn begin(store: &Store, clock: Clock) -> Result<(DaemonJournal, bool), BeginError> {
+    /// what is known of the daemon before.
+    pub(crate) async fn begin(store: &Store, clock: Clock) -> Result<(DaemonJournal, Before), BeginError> {
         let head = store.head(JournalId::Daemon).await.map_err(BeginError::Read)?;
         let generation = Generation(head.map_or(0, |head| head.generation.0) + 1);
         let last = store.event(JournalId::Daemon, head.map_or(Seq(0), |head| head.seq)).await;
         let last = last.map_err(BeginError::Read)?.and_then(|last| Header::from_json(&last.header).ok());
-        let clean = last.is_some_and(|last| matches!(last.event, Event::DaemonEnded { .. }));
+        let before = Before {
+            clean: last.as_ref().is_some_and(|last| matches!(last.event, Event::DaemonEnded { .. })),
+            at: last.map_or(Micros(0), |last| last.at),
+        };
         let (line, head) = (Semaphore::new(1), watch::Sender::new(Seq(0)));
         let journal = DaemonJournal { store: store.clone(), clock, generation, line, head };
         journal.note(Event::DaemonBegan { generation }, &this_process()).await.map_err(BeginError::Append)?;
-        Ok((journal, clean))
+        Ok((journal, before))
     }
 
     /// Which daemon writes.

@@ -16,6 +16,7 @@ mod children;
 mod clock;
 pub mod config;
 mod detach;
+mod disk;
 mod doors;
 mod files;
 mod forgetting;

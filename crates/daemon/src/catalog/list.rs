@@ -115,5 +115,5 @@ async fn on_thread<T: Send + 'static>(
 ) -> Result<T, Problem> {
     let broken = || Problem::new(Code::Internal, "a thread of the keys broke down; see `tinkerbell daemon logs`");
     let done = house.tasks.chore(job).await.ok_or_else(broken)?;
-    done.map_err(|error| Problem::new(Code::InvalidRequest, error.to_string()))
+    done.map_err(|error| crate::disk::problem(&error, Code::InvalidRequest))
 }

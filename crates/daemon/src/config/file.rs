@@ -83,7 +83,9 @@ impl ConfigFile {
             if unchanged { std::fs::rename(&fresh, &target).map(|()| true) } else { Ok(false) }
         });
         match result {
-            Ok(true) => File::open(directory).and_then(|directory| directory.sync_all()).map_err(failed),
+            Ok(true) => File::open(directory)
+                .and_then(|directory| directory.sync_all())
+                .map_err(|error| ReplaceError::NotSynced { path: self.path.clone(), error }),
             Ok(false) => {
                 remove(&fresh);
                 Err(ReplaceError::ChangedMeanwhile(self.path.clone()))
@@ -102,6 +104,17 @@ pub enum ReplaceError {
     /// Writing failed.
     #[error("cannot write the configuration {path}: {error}; nothing was changed")]
     Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// It was written, and the disk does not say that it stays.
+    #[error(
+        "the configuration {path} was written, but the disk failed ({error}), so a power cut may bring the old one back; \
+         look after the disk and do this again"
+    )]
+    NotSynced {
         /// The file.
         path: PathBuf,
         /// Why.

@@ -47,6 +47,7 @@ pub enum KeptError {
         /// The directory or file.
         path: PathBuf,
         /// Why.
+        #[source]
         error: io::Error,
     },
     /// What stands in the file is no key.

@@ -18,6 +18,10 @@ use wire::{Changeset, Code, Problem, RelPath};
 
 /// The first pause before an accept that is stuck is looked after again; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// How long a commit waits, after a kill, for the git that the daemon before had started and that may still be at it.
+const ORPHAN_WAIT: Duration = Duration::from_secs(10);
+/// How often it looks.
+const ORPHAN_LOOK: Duration = Duration::from_millis(50);
 /// The longest such pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
@@ -213,7 +217,7 @@ impl Owner {
             path: end.path.clone(),
         };
         let (reply, once) = waiter.map_or((None, None), |(reply, once)| (Some(reply), once));
-        self.kept = once.map(|once| once.keep(self.house.clock.now(), &accepted));
+        self.kept = once.map(|once| once.keep(self.house.steady.now(), &accepted));
         self.unwritten.push(Fact::new(event, &end, gathered));
         let outcome = self.happen(Vec::new(), None).await;
         if let Some(reply) = reply {
@@ -290,12 +294,18 @@ fn committed(workspace: &Path, plan: &AcceptPlan, mut executed: Executed, secret
     };
     let paths: Vec<RelPath> = plan.files.iter().map(|file| file.change.path.clone()).collect();
     let options = CommitOptions::of_environment(std::env::vars_os());
-    let made = match killed.then(|| canvas::committed_already(workspace, &paths, message, &options)) {
+    let attempt = || match killed.then(|| canvas::committed_already(workspace, &paths, message, &options)) {
         Some(Ok(Some(id))) => Ok((CommitView { id, branch: None }, Vec::new())),
         Some(Err(error)) => Err(error),
         Some(Ok(None)) | None => canvas::commit(workspace, &paths, message, &options)
             .map(|made| (CommitView { id: made.id, branch: made.branch }, made.notes)),
     };
+    let (began, mut made) = (Instant::now(), attempt());
+    // A git that was started before the kill lives on by itself, and holds the index until its hooks are done.
+    while killed && matches!(made, Err(CommitError::Locked { .. })) && began.elapsed() < ORPHAN_WAIT {
+        std::thread::sleep(ORPHAN_LOOK);
+        made = attempt();
+    }
     // What the accept itself had to say stays: it may name a file of the user's that was saved beside.
     let mut said: Vec<String> = executed.end.message.take().into_iter().collect();
     match made {

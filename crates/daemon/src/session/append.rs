@@ -383,8 +383,7 @@ impl Owner {
             AppendError::Full | AppendError::Locked => {
                 Problem::new(Code::StorageFull, error.to_string()).remedy("free some space; nothing was lost")
             }
-            AppendError::ReadOnly => Problem::new(Code::ReadOnly, error.to_string())
-                .remedy("look after the disk, then `tinkerbell daemon stop` and start it again"),
+            AppendError::ReadOnly => self.house.takes_no_writes(),
             AppendError::OutcomeUnknown => {
                 self.reload().await;
                 Problem::new(Code::OutcomeUnknown, error.to_string())

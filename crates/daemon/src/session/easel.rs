@@ -380,6 +380,6 @@ pub(super) fn work_tree_at(workspace: &Path) -> Result<WorkTree, Problem> {
     WorkTree::open(workspace).map_err(|error| Problem::new(Code::BadWorkspace, error.to_string()))
 }
 
-pub(super) fn from_canvas(error: &dyn std::error::Error) -> Problem {
-    Problem::new(Code::Internal, error.to_string())
+pub(super) fn from_canvas(error: &(dyn std::error::Error + 'static)) -> Problem {
+    crate::disk::problem(error, Code::Internal)
 }

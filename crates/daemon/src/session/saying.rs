@@ -147,7 +147,7 @@ impl Owner {
         let seq = self.seq_of(facts.len() - 1);
         let acknowledged = Acknowledged { session: self.id, seq, turn, model: model.clone(), why };
         let long = if scheduled.is_some() { SCHEDULED_ANSWER_MICROS } else { ANSWER_MICROS };
-        let kept = once.map(|once| once.keep_for(self.house.clock.now(), &acknowledged, long));
+        let kept = once.map(|once| once.keep_for(self.house.steady.now(), &acknowledged, long));
         let before = self.profile.model.clone();
         self.profile.model = model.or(self.profile.model.take());
         let outcome = self.happen(facts, kept).await;
@@ -161,7 +161,7 @@ impl Owner {
     pub(super) async fn known<T: DeserializeOwned>(&self, once: Option<&Once>) -> Result<Option<T>, Problem> {
         let Some(once) = once else { return Ok(None) };
         let known =
-            self.house.store.answer(&once.scope, &once.key, self.house.clock.now()).await.map_err(unreadable)?;
+            self.house.store.answer(&once.scope, &once.key, self.house.steady.now()).await.map_err(unreadable)?;
         match known {
             Some(known) if known.body_hash == once.request => Ok(serde_json::from_str(&known.answer).ok()),
             Some(_) => Err(Problem::new(Code::KeyReused, "this key came with another request before")),

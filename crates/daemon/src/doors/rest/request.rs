@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use store::Mode;
 use wire::operation::{self, Operation};
 use wire::rest::IDEMPOTENCY_HEADER;
 use wire::{BlobHash, Code, Problem, RelPath};
@@ -47,10 +48,14 @@ pub(super) async fn once<T: Serialize>(
     if registry.house().catalog.current().secrets.holds(key.as_bytes()).is_some() {
         return Err(bad("this idempotency key holds a key of a provider, and it would be written down".to_owned()));
     }
+    // What stands there behind a failed commit may not be on the disk, so that nothing is acknowledged by it.
+    if registry.house().store.health().mode == Mode::ReadOnly {
+        return Err(registry.house().takes_no_writes().into());
+    }
     // By the id and not by its text in the path, which may be written in more than one way.
     let scope = session.map_or_else(|| operation.name.to_owned(), |session| format!("{} {session}", operation.name));
     let request = BlobHash::of(body);
-    let known = registry.house().store.answer(&scope, key, registry.house().clock.now()).await;
+    let known = registry.house().store.answer(&scope, key, registry.house().steady.now()).await;
     match known.map_err(|error| Problem::new(Code::Internal, error.to_string()))? {
         Some(known) if known.body_hash == request => {
             Ok(([(header::CONTENT_TYPE, "application/json")], known.answer).into_response())
