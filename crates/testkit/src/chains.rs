@@ -3,7 +3,7 @@
 use crate::Home;
 use store::{JournalId, ListQuery, Options, Store};
 
-/// Opens the journal of a home whose daemon has ended, and verifies every chain in it. Panics with what is wrong.
+/// Opens the journal of a home whose daemon has ended, verifies every chain in it, and has SQLite look for damage. Panics with what is wrong.
 /// Returns how many sessions and how many events there are.
 pub fn verify_chains(home: &Home) -> (u64, u64) {
     let store = Store::open(&home.state(), Options::default()).expect("the journal opens");
@@ -24,6 +24,9 @@ pub fn verify_chains(home: &Home) -> (u64, u64) {
         }
         store.verify_heads().await.expect("the chain of heads verifies");
         store.close().await;
+        let journal = rusqlite::Connection::open(home.state().join("journal.db")).expect("the journal opens");
+        let sound = journal.query_row("PRAGMA integrity_check", (), |row| row.get::<_, String>(0));
+        assert_eq!(sound.as_deref(), Ok("ok"), "SQLite finds nothing wrong");
         (sessions, events)
     })
 }

@@ -2,12 +2,15 @@
 //!
 //! Everything here is a fake or a harness of tests, used by no crate outside `dev-dependencies`.
 
+pub mod every_fault;
 pub mod fault_vfs;
 pub mod simulator;
+pub mod syscalls;
 
 mod chains;
 mod clocks;
 mod counter;
+mod disk;
 mod home;
 mod http;
 mod part;
@@ -18,6 +21,7 @@ mod world;
 pub use chains::verify_chains;
 pub use clocks::{SetClock, fast_clock};
 pub use counter::{COUNT_FILE, SLEEPER_FILE, tools};
+pub use disk::Disk;
 pub use home::{CLOCK, Daemon, Home};
 pub use http::{Answer, Client, Events};
 pub use part::play_part;

@@ -18,17 +18,18 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use store::{JournalId, Options, Store};
 use tempfile::TempDir;
-use testkit::fault_vfs::{Fault, FaultVfs, Hurt, Ops};
+use testkit::Rng;
+use testkit::every_fault::{self, Campaign, Tally, for_every_fault};
+use testkit::fault_vfs::{Crash, Fault, FaultVfs, Hurt, Ops};
+use tokio::runtime::Runtime;
 use tools::Output;
 use wire::rest::WhileRunning;
-use wire::{BlobHash, Code, ToolSpec};
+use wire::{BlobHash, Code, Problem, ToolSpec};
 
 /// Longer than any trial takes; one second of it would be a disk's bad day.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Trials that run at the same time; most of their time they wait for the daemon to try again.
 const AT_ONCE: u64 = 8;
-/// More calls than one turn makes.
-const CALLS: u64 = 2_000;
 
 const SCRIPT: &str = "first [[tool write_file {\"path\":\"a.txt\",\"content\":\"one\\n\"}]] [[tool count {}]] [[then]] \
                       [[tool edit_file {\"path\":\"a.txt\",\"old\":\"one\",\"new\":\"two\"}]] [[then]] that was all";
@@ -47,40 +48,46 @@ fn counter(count: Arc<AtomicU32>) -> ExtraTool {
     ExtraTool { spec, run: Arc::new(run) }
 }
 
-async fn house(dir: &Path, vfs: &FaultVfs, count: Arc<AtomicU32>) -> Arc<Registry> {
+async fn house(dir: &Path, state: &str, vfs: Option<&FaultVfs>, count: Arc<AtomicU32>) -> Arc<Registry> {
     let file = dir.join("config.toml");
     std::fs::write(&file, "[permissions]\nrules = [{ tool = \"count\", decision = \"allow\" }]\n").unwrap();
     let checkpoint_idle = None;
     let parts = Parts {
         config: Config::load(&file).unwrap(),
-        state_dir: dir.join("state"),
+        state_dir: dir.join(state),
         socket: dir.join("socket"),
         canvas_dir: dir.join("canvas"),
-        store: Options { vfs: Some(vfs.name().to_owned()), checkpoint_idle, ..Options::default() },
+        store: Options { vfs: vfs.map(|vfs| vfs.name().to_owned()), checkpoint_idle, ..Options::default() },
         tools: vec![counter(count)],
         models: vec![testkit::scripted()],
     };
     assemble(parts).await.expect("the disk is well so far")
 }
 
+/// Sends the prompt, once.
+async fn prompt(registry: &Arc<Registry>, workspace: &Path) -> Result<SessionId, Problem> {
+    let once = once();
+    let prompt =
+        Prompt { text: SCRIPT.to_owned(), model: None, while_running: WhileRunning::Queue, attachments: Vec::new() };
+    let workspace = workspace.to_str().unwrap();
+    registry.create(workspace, None, Some(prompt), Some(once)).await.map(|acknowledged| acknowledged.session)
+}
+
+fn once() -> Once {
+    Once { scope: "sessions.create ".into(), key: "k".into(), request: BlobHash::of(SCRIPT.as_bytes()) }
+}
+
 /// Sends the prompt until it is acknowledged, under one key; so it happens once whatever the first tries came to.
 async fn begin(registry: &Arc<Registry>, workspace: &Path) -> SessionId {
-    let once = Once { scope: "sessions.create ".into(), key: "k".into(), request: BlobHash::of(SCRIPT.as_bytes()) };
+    let once = once();
     for _ in 0..100 {
         let known = registry.house().store.answer(&once.scope, &once.key, agent::Micros(0)).await;
         if let Ok(Some(known)) = known {
             let known: Value = serde_json::from_str(&known.answer).unwrap();
             return known["session"].as_str().unwrap().parse().unwrap();
         }
-        let prompt = Prompt {
-            text: SCRIPT.to_owned(),
-            model: None,
-            while_running: WhileRunning::Queue,
-            attachments: Vec::new(),
-        };
-        let workspace = workspace.to_str().unwrap();
-        match registry.create(workspace, None, Some(prompt), Some(once.clone())).await {
-            Ok(acknowledged) => return acknowledged.session,
+        match prompt(registry, workspace).await {
+            Ok(session) => return session,
             Err(problem) => assert!(
                 matches!(problem.code, Code::OutcomeUnknown | Code::StorageFull | Code::Conflict | Code::Internal),
                 "{problem:?}"
@@ -123,73 +130,156 @@ async fn tell(registry: &Arc<Registry>, session: SessionId, told: &mut Told, upd
     finished
 }
 
-/// One turn with the Nth call hurt. False when no call was hurt, because the turn made fewer.
-fn trial(hurt: Hurt, nth: u64) -> bool {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+/// What a daemon that lived left behind.
+struct Lived {
+    dir: TempDir,
+    session: SessionId,
+    told: Told,
+    counted: u32,
+}
+
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
+}
+
+/// A home in memory, where there is such a place: nothing here depends on real syncs.
+fn home() -> TempDir {
     let dir = TempDir::new_in(if Path::new("/dev/shm").is_dir() { "/dev/shm" } else { "/tmp" }).unwrap();
-    let (vfs, count) = (FaultVfs::new(), Arc::new(AtomicU32::new(0)));
-    let workspace = dir.path().join("work");
-    for new in [&workspace, &dir.path().join("state")] {
-        std::fs::create_dir(new).unwrap();
+    for new in ["work", "state"] {
+        std::fs::create_dir(dir.path().join(new)).unwrap();
     }
+    dir
+}
+
+/// One turn with the Nth call hurt, which ends all the same.
+fn live(hurt: Hurt, nth: u64) -> every_fault::Hurt<Lived> {
+    let (runtime, dir, vfs, count) = (runtime(), home(), FaultVfs::new(), Arc::new(AtomicU32::new(0)));
     let (session, told) = runtime.block_on(async {
-        let registry = house(dir.path(), &vfs, count.clone()).await;
+        let registry = house(dir.path(), "state", Some(&vfs), count.clone()).await;
         vfs.arm(Fault { nth, ops: Ops::CHANGES, hurt, sticky: false });
-        let session = begin(&registry, &workspace).await;
+        let session = begin(&registry, &dir.path().join("work")).await;
         let mut told = Told::new();
         tokio::time::timeout(PATIENCE, watch(&registry, session, &mut told)).await.unwrap_or_else(|_| {
-            panic!(
-                "{hurt:?} at call {nth} ({:?}): the turn did not end; last told {:?}",
-                vfs.hit(),
-                told.last_key_value()
-            )
+            panic!("the turn did not end; {:?} was hurt; last told {:?}", vfs.hit(), told.last_key_value())
         });
-        registry.house().stop.cancel();
-        registry.house().tasks.finished().await;
-        registry.house().store.clone().close().await;
+        end(&registry).await;
         (session, told)
     });
-    let times = count.load(Ordering::SeqCst);
-    assert!(times <= 1, "{hurt:?} at call {nth}: counted {times} times");
-    let store = Store::open(&dir.path().join("state"), Options::default()).unwrap();
-    runtime.block_on(async {
-        store.verify(JournalId::Session(session)).await.unwrap();
-        let journal = store.events(JournalId::Session(session), Seq(0), 10_000).await.unwrap();
-        let updates: Vec<Value> = journal.iter().map(|r| serde_json::from_str(&r.update()).unwrap()).collect();
-        for (seq, update) in &told {
-            assert_eq!(Some(update), updates.get(*seq as usize - 1), "{hurt:?} at call {nth}: event {seq}");
+    let counted = count.load(Ordering::SeqCst);
+    every_fault::Hurt { world: Lived { dir, session, told, counted }, hit: vfs.hit() }
+}
+
+async fn end(registry: &Arc<Registry>) {
+    registry.house().stop.cancel();
+    registry.house().tasks.finished().await;
+    registry.house().store.clone().close().await;
+}
+
+/// What was told is in the journal, the turn ended once, and the tool ran at most once.
+fn check(lived: &Lived, state: &str) -> Result<(), String> {
+    let Lived { dir, session, told, counted } = lived;
+    if *counted > 1 {
+        return Err(format!("counted {counted} times"));
+    }
+    let store = Store::open(&dir.path().join(state), Options::default()).map_err(|error| error.to_string())?;
+    runtime().block_on(async {
+        let journal = JournalId::Session(*session);
+        store.verify(journal).await.map_err(|error| error.to_string())?;
+        let records = store.events(journal, Seq(0), 10_000).await.map_err(|error| error.to_string())?;
+        let updates: Vec<Value> = records.iter().map(|r| serde_json::from_str(&r.update()).unwrap()).collect();
+        if let Some((seq, update)) = told.iter().find(|(seq, update)| Some(*update) != updates.get(**seq as usize - 1))
+        {
+            return Err(format!("event {seq} was told and is lost: {update}"));
         }
         let finished = updates.iter().filter(|update| update["kind"] == "turn.finished").count();
-        assert_eq!(finished, 1, "{hurt:?} at call {nth}");
         store.close().await;
-    });
-    vfs.hit().is_some()
+        if finished == 1 { Ok(()) } else { Err(format!("the turn ended {finished} times")) }
+    })
+}
+
+fn campaign(name: &str, stride: u64) -> Campaign {
+    Campaign { name: format!("house: {name}"), seed: Rng::seed(), stride, at_once: AT_ONCE }
+}
+
+fn conclude(tally: &Tally, least: u64) {
+    println!("{}", tally.line());
+    assert!(tally.failures.is_empty() && tally.trials >= least, "{}", tally.failures.join("\n"));
 }
 
 #[test]
 fn every_call_of_a_turn_fails_once_and_the_turn_ends_all_the_same() {
     // A file that cannot be written and a lost sync end as an unknown outcome; a full disk as one that surely was not.
-    let campaigns = [
+    for (name, hurt) in [
         ("a call fails", Hurt::Fail),
         ("the disk is full", Hurt::Full),
         ("a write is torn", Hurt::Torn),
         ("a sync is lost", Hurt::LostSync),
         ("a sync is late", Hurt::LateSync),
-    ];
-    for (name, hurt) in campaigns {
-        let mut trials = 0;
-        'campaign: for first in (1..CALLS).step_by(AT_ONCE as usize) {
-            let hurts: Vec<bool> = std::thread::scope(|scope| {
-                let threads: Vec<_> =
-                    (first..first + AT_ONCE).map(|nth| scope.spawn(move || trial(hurt, nth))).collect();
-                threads.into_iter().map(|thread| thread.join().unwrap()).collect()
-            });
-            trials += hurts.iter().filter(|hurt| **hurt).count();
-            if hurts.contains(&false) {
-                break 'campaign;
+    ] {
+        conclude(&for_every_fault(&campaign(name, 1), |nth| live(hurt, nth), |lived| check(&lived, "state")), 11);
+    }
+}
+
+/// The power goes at the Nth call of a turn; what the disk holds then lies in `left`.
+fn cut(hurt: Hurt, crash: Crash, nth: u64) -> every_fault::Hurt<Lived> {
+    let (runtime, dir, vfs, count) = (runtime(), home(), FaultVfs::new(), Arc::new(AtomicU32::new(0)));
+    let (session, told) = runtime.block_on(async {
+        let registry = house(dir.path(), "state", Some(&vfs), count.clone()).await;
+        vfs.arm(Fault { nth, ops: Ops::CHANGES, hurt, sticky: false });
+        let mut told = Told::new();
+        let prompted = prompt(&registry, &dir.path().join("work")).await.ok();
+        if let Some(session) = prompted {
+            let gone = async {
+                while vfs.hit().is_none() {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+            };
+            tokio::select! {
+                () = watch(&registry, session, &mut told) => {}
+                () = gone => {}
             }
         }
-        assert!(trials > 10, "{name}: only {trials} calls were hurt");
-        println!("house: {name} at each of {trials} calls of a turn: {trials} trials, 0 failures");
+        (prompted, told)
+    });
+    std::fs::create_dir(dir.path().join("left")).unwrap();
+    vfs.crash(crash, &dir.path().join("left")).unwrap();
+    // Whatever still runs writes into a store that is dead.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    let counted = count.load(Ordering::SeqCst);
+    let session = session.unwrap_or(SessionId::from_parts(0, 0));
+    every_fault::Hurt { world: Lived { dir, session, told, counted }, hit: vfs.hit() }
+}
+
+/// A new daemon goes on with what the disk holds, until the turn has ended.
+fn power_returns(mut lived: Lived) -> Result<(), String> {
+    let (runtime, count) = (runtime(), Arc::new(AtomicU32::new(lived.counted)));
+    runtime.block_on(async {
+        let registry = house(lived.dir.path(), "left", None, count.clone()).await;
+        for session in registry.house().store.waking().await.map_err(|error| error.to_string())? {
+            registry.wake(session);
+        }
+        // The key says whether it was taken; if nobody had heard of it, it is asked for now.
+        let session = begin(&registry, &lived.dir.path().join("work")).await;
+        if !lived.told.is_empty() && session != lived.session {
+            return Err(format!("{} was told and is lost", lived.session));
+        }
+        lived.session = session;
+        let watched = tokio::time::timeout(PATIENCE, watch(&registry, session, &mut lived.told)).await;
+        end(&registry).await;
+        watched.map_err(|_| "the turn did not end".to_owned())
+    })?;
+    lived.counted = count.load(Ordering::SeqCst);
+    check(&lived, "left")
+}
+
+/// R2 with a disk that is a model: what was not synced is gone, or mixed.
+#[test]
+fn the_power_goes_at_a_call_of_a_turn_and_the_next_daemon_goes_on() {
+    for (name, hurt, crash) in [
+        ("the power goes, unsynced is gone", Hurt::Power, Crash::DropUnsynced),
+        ("the power goes in a write, unsynced is mixed", Hurt::PowerTorn, Crash::Mixed(Rng::seed())),
+        ("killed", Hurt::Power, Crash::Kill),
+    ] {
+        conclude(&for_every_fault(&campaign(name, 2), |nth| cut(hurt, crash, nth), power_returns), 6);
     }
 }
