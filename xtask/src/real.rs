@@ -24,6 +24,8 @@ pub(crate) enum Counterpart {
     Keyring,
     /// A small real language model.
     Smollm2,
+    /// libfaketime, for clocks that are set.
+    Faketime,
     /// strace, for faults at the Nth system call.
     Strace,
     /// codex, a peer for the benchmarks.
@@ -32,8 +34,8 @@ pub(crate) enum Counterpart {
 
 impl Counterpart {
     /// What tests need.
-    pub(crate) const FOR_TESTS: [Counterpart; 4] =
-        [Counterpart::Keyring, Counterpart::Llama, Counterpart::Smollm2, Counterpart::Strace];
+    pub(crate) const FOR_TESTS: [Counterpart; 5] =
+        [Counterpart::Faketime, Counterpart::Keyring, Counterpart::Llama, Counterpart::Smollm2, Counterpart::Strace];
 
     /// The name of its script and of its directory in the cache.
     pub(crate) fn name(self) -> &'static str {
@@ -41,6 +43,7 @@ impl Counterpart {
             Counterpart::Llama => "llama",
             Counterpart::Keyring => "keyring",
             Counterpart::Smollm2 => "smollm2",
+            Counterpart::Faketime => "faketime",
             Counterpart::Strace => "strace",
             Counterpart::Codex => "codex",
         }
@@ -52,6 +55,7 @@ impl Counterpart {
             Counterpart::Llama => &["llama.sh", "make_model.py", "llama_server.py", "check_llama.py"],
             Counterpart::Keyring => &["keyring.sh"],
             Counterpart::Smollm2 => &["smollm2.sh"],
+            Counterpart::Faketime => &["faketime.sh"],
             Counterpart::Strace => &["strace.sh"],
             Counterpart::Codex => &["codex.sh"],
         }

@@ -5,37 +5,8 @@
 mod world;
 
 use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use testkit::{Daemon, Rng};
-use world::{TINKERBELL, World, is_root, journal, ran};
-
-/// A file system in memory, unmounted when dropped.
-struct Disk {
-    at: PathBuf,
-}
-
-impl Disk {
-    /// Mounts one, or says why it cannot.
-    fn mount(at: &Path, options: &str) -> Result<Disk, String> {
-        if !is_root() {
-            return Err("mounting a file system needs root".to_owned());
-        }
-        std::fs::create_dir_all(at).unwrap();
-        let mounted = ran(Command::new("mount").args(["-t", "tmpfs", "-o", options, "tinkerbell-test"]).arg(at));
-        if mounted.code == 0 { Ok(Disk { at: at.to_owned() }) } else { Err(mounted.err.trim().to_owned()) }
-    }
-
-    fn remount(&self, options: &str) {
-        ran(Command::new("mount").args(["-o", &format!("remount,{options}")]).arg(&self.at)).good();
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.at).status();
-    }
-}
+use testkit::{Daemon, Disk, Rng};
+use world::{TINKERBELL, World, journal};
 
 /// A daemon whose state lies on a disk of its own. Fields are dropped in order: the daemon first.
 struct Small {
@@ -47,24 +18,16 @@ struct Small {
 impl Small {
     fn new(options: &str) -> Result<Small, String> {
         let world = World::new();
-        let disk = Disk::mount(&world.home.state(), options)?;
+        let disk = Disk::in_memory(&world.home.state(), options)?;
         Ok(Small { daemon: None, disk, world })
     }
 
     fn start(&mut self) {
         self.daemon = Some(self.world.daemon());
     }
-
-    /// Takes what is left of the disk, to the last byte.
-    fn fill(&self) -> PathBuf {
-        let filler = self.disk.at.join("filler");
-        let mut file = std::fs::File::create(&filler).unwrap();
-        for size in [4096, 1] {
-            while std::io::Write::write_all(&mut file, &vec![b'x'; size]).is_ok() {}
-        }
-        filler
-    }
 }
+
+const PROMPT: &str = "Create a file hello.txt that contains the word hi.";
 
 /// Words that do not compress well.
 fn noise(rng: &mut Rng, words: u64) -> String {
@@ -103,7 +66,7 @@ fn a_full_disk_refuses_writes_answers_reads_and_loses_nothing() {
     assert!(problem["remedy"].as_str().unwrap().contains("free some space"), "{problem}");
 
     // All that only reads goes on.
-    let filler = small.fill();
+    let filler = small.disk.fill();
     assert_eq!(world.json(&["status"])["store"]["health"], "open");
     let before = journal(&client, &session);
     assert!(world.good(&["sessions", "ls"]).contains("idle") || world.good(&["sessions", "ls"]).contains("running"));
@@ -124,7 +87,7 @@ fn a_full_disk_refuses_writes_answers_reads_and_loses_nothing() {
 
     // With room again, the same daemon goes on with all it had acknowledged.
     std::fs::remove_file(filler).unwrap();
-    small.disk.remount("size=64m,nr_inodes=4096");
+    small.disk.remount("size=64m,nr_inodes=4096").unwrap();
     let last = client.post(&prompts, &json!({ "text": "Create a file last.txt that contains the word hi." })).unwrap();
     assert_eq!(last.status, 200, "{:?}", last.json());
     let turn = last.json()["turn"].clone();
@@ -147,18 +110,64 @@ fn a_full_disk_refuses_writes_answers_reads_and_loses_nothing() {
     println!("full disk: seed {seed}, {} prompts acknowledged, 0 lost, {} events", acknowledged.len(), after.len());
 }
 
+/// R4: room there is, but not for one more file: what needs one says so, what needs none goes on.
+#[test]
+fn a_disk_without_names_left_hinders_only_what_makes_files() {
+    let mut small = match Small::new("size=16m,nr_inodes=64,mode=700") {
+        Ok(small) => small,
+        Err(why) => return println!("skipped: {why}"),
+    };
+    small.start();
+    let (world, client) = (&small.world, small.world.client());
+    let body = json!({ "workspace": world.home.workspace(), "prompt": { "text": PROMPT } });
+    let created = client.post("/v1/sessions", &body).unwrap().json();
+    let session = created["session"].as_str().unwrap().to_owned();
+    let ended = |update: &Value| update["kind"] == "turn.finished";
+    assert!(client.follow(&session, 0).unwrap().any(|update| ended(&update)));
+    let names = small.disk.fill_names();
+
+    // The journal has its files, so turns go on, and accept writes elsewhere.
+    let second = client.post("/v1/sessions", &body).unwrap();
+    assert_eq!(second.status, 200, "{:?}", second.json());
+    let second = second.json()["session"].as_str().unwrap().to_owned();
+    assert!(client.follow(&second, 0).unwrap().any(|update| ended(&update)));
+    assert_eq!(client.post(&format!("/v1/sessions/{session}/canvas/accept"), &json!({})).unwrap().status, 200);
+    // A picture and a key need files: they are refused with the reason, as no room.
+    let log = client.get(&format!("/v1/sessions/{session}/canvas/log")).unwrap();
+    assert_eq!((log.status, &log.json()["code"]), (507, &json!("storage_full")), "{}", log.json());
+    let key = json!({ "key": "sk-of-a-test-0123456789" }).to_string();
+    let key = client.send("PUT", "/v1/keys/openai", &[("content-type", "application/json")], key.as_bytes()).unwrap();
+    assert_eq!((key.status, &key.json()["code"]), (507, &json!("storage_full")), "{}", key.json());
+    world.run(&["log", "-s", &session]).refused(8, &["No space left", "free"]);
+    assert_eq!(world.json(&["status"])["store"]["health"], "open");
+
+    std::fs::remove_dir_all(&names).unwrap();
+    world.good(&["log", "-s", &session]);
+    assert!(small.daemon.take().unwrap().stop().unwrap());
+    testkit::verify_chains(&small.world.home);
+
+    // A start finds no name for its socket or its log.
+    std::fs::remove_dir_all(small.disk.at().join("log")).unwrap();
+    let names = small.disk.fill_names();
+    let refused = small.world.home.start(TINKERBELL).unwrap_err();
+    let place = small.disk.at().to_str().unwrap();
+    assert!(refused.contains("No space left") && refused.contains(place), "{refused}");
+    std::fs::remove_dir_all(names).unwrap();
+    assert!(small.world.daemon().stop().unwrap());
+}
+
 #[test]
 fn a_disk_that_is_full_from_the_beginning_is_named() {
     let small = match Small::new("size=1m,mode=700") {
         Ok(small) => small,
         Err(why) => return println!("skipped: {why}"),
     };
-    let filler = small.fill();
+    let filler = small.disk.fill();
     let refused = small.world.home.start(TINKERBELL).unwrap_err();
     assert!(refused.contains("o room") || refused.contains("No space left"), "{refused}");
-    assert!(refused.contains(small.disk.at.to_str().unwrap()), "it names the place: {refused}");
+    assert!(refused.contains(small.disk.at().to_str().unwrap()), "it names the place: {refused}");
     std::fs::remove_file(filler).unwrap();
-    small.disk.remount("size=8m");
+    small.disk.remount("size=8m").unwrap();
     assert!(small.world.daemon().stop().unwrap(), "what the failed start left is no hindrance");
 }
 
@@ -173,12 +182,12 @@ fn a_disk_that_is_read_only_is_named() {
     assert!(small.daemon.take().unwrap().stop().unwrap());
     // The kernel refuses this while files are open for writing, so a running daemon does not meet it on this kind of
     // file system; failing writes below a running daemon are the failing VFS's part.
-    small.disk.remount("ro");
+    small.disk.remount("ro").unwrap();
     let refused = small.world.run(&["diff"]);
     refused.refused(10, &["state directory", "Read-only file system", "make it writable", "TINKERBELL_HOME"]);
     let doctor = small.world.run(&["doctor"]);
     assert!(doctor.code == 1 && doctor.out.contains("cannot be written"), "{doctor:?}");
-    small.disk.remount("rw");
+    small.disk.remount("rw").unwrap();
     small.start();
     assert_eq!(small.world.good(&["show", "hello.txt"]), "hi\n", "nothing was lost");
 }
