@@ -37,7 +37,7 @@ pub use accept::{
 pub use blobs::{BlobError, Blobs, Draft};
 pub use commit::{
     COMMIT_LIMIT, CommitError, CommitOptions, Committed, MAX_MESSAGE_BYTES, Operation, check_commit, commit,
-    committed_already,
+    committed_already, index_lock,
 };
 pub use compare::{Compared, KeepError, StatCache, compare};
 pub use diff::{Binary, DiffError, FileDiff, MAX_DIFFED_BYTES, diff};

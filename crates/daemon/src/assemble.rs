@@ -75,8 +75,13 @@ pub enum AssembleError {
     #[error("the daemon's journal cannot be read: {0}")]
     Read(#[from] ReadError),
     /// The beginning cannot be written down.
-    #[error("the daemon's beginning cannot be written down: {0}")]
-    Append(AppendError),
+    #[error("the daemon's beginning cannot be written down in {path}: {error}")]
+    Append {
+        /// Where the journal lies.
+        path: PathBuf,
+        /// Why.
+        error: AppendError,
+    },
     /// The journal opened, and its first write failed.
     #[error(
         "the first write to the journal in {0} failed: look after the disk; if that is well, the journal is damaged: \
@@ -110,7 +115,7 @@ pub async fn assemble_in(surroundings: Surroundings, parts: Parts) -> Result<Arc
     let store = Store::open(&state_dir, store)?;
     let (journal, before) = DaemonJournal::begin(&store, clock.clone()).await.map_err(|error| match error {
         BeginError::Append(AppendError::OutcomeUnknown) => AssembleError::FirstWrite(state_dir.clone()),
-        BeginError::Append(error) => AssembleError::Append(error),
+        BeginError::Append(error) => AssembleError::Append { path: state_dir.clone(), error },
         BeginError::Read(error) => AssembleError::Read(error),
     })?;
     let auditor = Auditor::begin(&state_dir, &store, &journal, clock.clone()).await;

@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::detach::Starter;
 use crate::doors::{Socket, door, router};
 use crate::house::House;
-use crate::lock::Lock;
+use crate::lock::{Lock, LockError};
 use crate::log::LogLevel;
 use crate::registry::Registry;
 use crate::reload::{self, Hands};
@@ -104,7 +104,8 @@ async fn live(
         if let Some(heir) = &mut heir {
             heir.opened().await?;
         }
-        ground.lock.announce(Some(ground.path()))?;
+        let unwritten = |error| LockError::Io { path: places.lock_file(), error };
+        ground.lock.announce(Some(ground.path())).map_err(unwritten)?;
         begin(&registry, &ground, places).await?;
         starter.tell("ready");
         match heir.take() {

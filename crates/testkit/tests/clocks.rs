@@ -10,7 +10,7 @@ use testkit::{Answer, Client, Daemon, Home};
 
 const DAEMON: &str = env!("CARGO_BIN_EXE_testkit-daemon");
 /// A deadline that a clock a day ahead has passed long ago, and an idle time that it has passed too.
-const CONFIG: &str = "idle_ms = 3600000\n[limits]\nturn_ms = 3600000\nattempts = 3\nbackoff_ms = 50\n";
+const CONFIG: &str = "[daemon]\nidle_ms = 3600000\n[limits]\nturn_ms = 3600000\nattempts = 3\nbackoff_ms = 50\n";
 /// Says some words for a while.
 const LONG: &str = "[[pause 20]] one two three four five six seven eight nine ten eleven twelve [[then]] that was all";
 

@@ -144,8 +144,9 @@ fn real_disk_that_the_kernel_makes_read_only_is_named_and_nobody_spins() {
     };
     scene.start();
     let (world, client) = (&scene.world, scene.world.client());
-    let session = world.json(&["ask", "Create a file hello.txt that contains the word hi."])["session"].clone();
-    let session = session.as_str().unwrap_or_else(|| panic!("no session")).to_owned();
+    world.good(&["ask", "Create a file hello.txt that contains the word hi."]);
+    let listed = client.get("/v1/sessions").unwrap().json();
+    let session = listed["sessions"][0]["id"].as_str().unwrap().to_owned();
     let before = journal(&client, &session);
     // A turn is under way while it happens.
     let prompts = format!("/v1/sessions/{session}/prompts");

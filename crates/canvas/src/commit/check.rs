@@ -56,9 +56,8 @@ pub(super) fn check(git: &Git<'_>, paths: &[RelPath], message: &str) -> Result<G
     if let Some(operation) = in_progress(&directory) {
         return Err(CommitError::InProgress(operation));
     }
-    let lock = directory.join("index.lock");
-    if lock.exists() {
-        return Err(CommitError::Locked { at: lock });
+    if let Some(at) = lock_in(&directory) {
+        return Err(CommitError::Locked { at });
     }
     git.check_identity()?;
     if let Some(path) = git.unmerged()?.into_iter().next() {
@@ -73,6 +72,15 @@ pub(super) fn check(git: &Git<'_>, paths: &[RelPath], message: &str) -> Result<G
         return Err(CommitError::Staged { path });
     }
     Ok(ground)
+}
+
+/// The lock of the index, where there is one: another git is at work, or was killed. To be asked after a kill.
+pub fn index_lock(workspace: &Path, options: &CommitOptions) -> Result<Option<PathBuf>, CommitError> {
+    Ok(lock_in(&Git { workspace, options }.directory()?))
+}
+
+fn lock_in(directory: &Path) -> Option<PathBuf> {
+    Some(directory.join("index.lock")).filter(|lock| lock.exists())
 }
 
 fn in_progress(directory: &Path) -> Option<error::Operation> {

@@ -20,7 +20,7 @@ mod message;
 mod paths;
 mod run;
 
-pub use check::check_commit;
+pub use check::{check_commit, index_lock};
 pub use environment::{COMMIT_LIMIT, CommitOptions};
 pub use error::{CommitError, Operation};
 pub use make::{Committed, commit, committed_already};

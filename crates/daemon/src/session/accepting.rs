@@ -294,18 +294,22 @@ fn committed(workspace: &Path, plan: &AcceptPlan, mut executed: Executed, secret
     };
     let paths: Vec<RelPath> = plan.files.iter().map(|file| file.change.path.clone()).collect();
     let options = CommitOptions::of_environment(std::env::vars_os());
-    let attempt = || match killed.then(|| canvas::committed_already(workspace, &paths, message, &options)) {
-        Some(Ok(Some(id))) => Ok((CommitView { id, branch: None }, Vec::new())),
+    // A git that was started before the kill lives on by itself, and holds the index until its hooks are done.
+    let lock = || if killed { canvas::index_lock(workspace, &options).ok().flatten() } else { None };
+    let began = Instant::now();
+    while lock().is_some() && began.elapsed() < ORPHAN_WAIT {
+        std::thread::sleep(ORPHAN_LOOK);
+    }
+    let made = match killed.then(|| canvas::committed_already(workspace, &paths, message, &options)) {
+        Some(Ok(Some(id))) => {
+            // It was made, and what holds the index was killed with it.
+            let left = lock().map(|at| CommitError::Locked { at }.to_string());
+            Ok((CommitView { id, branch: None }, left.into_iter().collect()))
+        }
         Some(Err(error)) => Err(error),
         Some(Ok(None)) | None => canvas::commit(workspace, &paths, message, &options)
             .map(|made| (CommitView { id: made.id, branch: made.branch }, made.notes)),
     };
-    let (began, mut made) = (Instant::now(), attempt());
-    // A git that was started before the kill lives on by itself, and holds the index until its hooks are done.
-    while killed && matches!(made, Err(CommitError::Locked { .. })) && began.elapsed() < ORPHAN_WAIT {
-        std::thread::sleep(ORPHAN_LOOK);
-        made = attempt();
-    }
     // What the accept itself had to say stays: it may name a file of the user's that was saved beside.
     let mut said: Vec<String> = executed.end.message.take().into_iter().collect();
     match made {

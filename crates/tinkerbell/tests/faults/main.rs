@@ -113,6 +113,7 @@ fn campaigns(names: &[&str], stride: u64, at_once: u64) {
                 |trial| heal(operation, trial, &refusals),
             );
             println!("{}; refused: {:?}", tally.line(), refusals.into_inner().unwrap());
+            tally.failures.iter().for_each(|failure| println!("  {failure}"));
             trials += tally.trials;
             failures.extend(tally.failures);
         }

@@ -95,7 +95,7 @@ impl Scene {
         let mut headers = vec![("content-type", "application/json")];
         headers.extend(key.map(|key| ("idempotency-key", key)));
         match self.client().send(method, path, &headers, body.to_string().as_bytes()) {
-            Ok(answer) if answer.status == 200 => Came::Done(answer.json()),
+            Ok(answer) if [200, 202].contains(&answer.status) => Came::Done(answer.json()),
             Ok(answer) => Came::Refused(answer.status, answer.json()),
             Err(_) => Came::Cut,
         }
