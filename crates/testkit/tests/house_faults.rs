@@ -280,6 +280,6 @@ fn the_power_goes_at_a_call_of_a_turn_and_the_next_daemon_goes_on() {
         ("the power goes in a write, unsynced is mixed", Hurt::PowerTorn, Crash::Mixed(Rng::seed())),
         ("killed", Hurt::Power, Crash::Kill),
     ] {
-        conclude(&for_every_fault(&campaign(name, 2), |nth| cut(hurt, crash, nth), power_returns), 6);
+        conclude(&for_every_fault(&campaign(name, 5), |nth| cut(hurt, crash, nth), power_returns), 6);
     }
 }

@@ -124,7 +124,7 @@ fn campaigns(names: &[&str], stride: u64, at_once: u64) {
 
 #[test]
 fn operations_come_through_a_sample_of_faults() {
-    campaigns(&[], 29, 1);
+    campaigns(&[], 41, 1);
 }
 
 #[test]
