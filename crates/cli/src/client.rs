@@ -146,33 +146,6 @@ impl Client {
         Ok(stream)
     }
 
-    /// Hands the body of an answer on as it comes, so that it need not fit into memory; gives how many bytes it had.
-    pub(crate) fn download(
-        &mut self,
-        request: &Request,
-        mut take: impl FnMut(&[u8]) -> Result<(), Error>,
-    ) -> Result<u64, Error> {
-        let (mut connection, head) = self.exchange(request)?;
-        if !(200..300).contains(&head.status) {
-            let mut patience = Patience::new(&self.waiting, self.interrupt.as_ref());
-            let body = read_body(&mut connection, &head, &mut patience)?;
-            return answer(&head, body).map(|_| 0);
-        }
-        let (mut decoder, mut piece, mut bytes) = (BodyDecoder::new(head.framing), Vec::new(), 0);
-        loop {
-            connection.take_body(&mut decoder, &mut piece)?;
-            take(&piece)?;
-            bytes += piece.len() as u64;
-            piece.clear();
-            if decoder.is_done() {
-                return Ok(bytes);
-            }
-            if connection.fill()? == 0 {
-                decoder.end()?;
-            }
-        }
-    }
-
     /// Connects afresh, starting the daemon where that is wanted.
     pub(crate) fn connect(&mut self) -> Result<Found, Problem> {
         match locate::connect(&self.places) {

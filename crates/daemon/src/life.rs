@@ -75,7 +75,7 @@ async fn live(
 ) -> Result<(), StartError> {
     let Options { places, store, at_step, .. } = &options;
     let mut config = Config::load(&places.config_file)?;
-    let mut ground = match &mut heir {
+    let ground = match &mut heir {
         None => Ground::claim(places, &config, origin.activated)?,
         Some(heir) => {
             let log = start_log(places, &config)?;

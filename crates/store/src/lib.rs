@@ -72,7 +72,6 @@ pub use ledger::{Account, Spent};
 pub use list::{ListCursor, ListQuery, ListRow, SessionRow};
 pub use options::{Limits, Options, Synchronous};
 pub use proof::Proof;
-pub use query::{Answer, Head};
 pub use query::{Answer, Head, Span};
 pub use rehearsal::{Aside, AsideError};
 pub use removal::{Remove, Removed};

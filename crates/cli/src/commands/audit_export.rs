@@ -55,7 +55,7 @@ impl Export {
         let file = make(&self.output)?;
         let mut out = BufWriter::new(&file);
         let (mut written, mut told) = (0, 0);
-        let done = client.download(&request, |piece| {
+        let done = client.download(&request, &mut |piece| {
             out.write_all(piece).map_err(|error| failed(&self.output, &error))?;
             written += piece.len() as u64;
             if written >= told + TOLD_EVERY {
@@ -65,20 +65,18 @@ impl Export {
             Ok(())
         });
         terminal::rewrite("");
-        let done = done.and_then(|bytes| {
-            out.flush().and_then(|()| file.sync_all()).map_err(|error| failed(&self.output, &error))?;
-            Ok(bytes)
-        });
-        let bytes = done.inspect_err(|_| {
+        let done = done
+            .and_then(|()| out.flush().and_then(|()| file.sync_all()).map_err(|error| failed(&self.output, &error)));
+        done.inspect_err(|_| {
             // A part is no bundle; the error says why there is none.
             let _ = std::fs::remove_file(&self.output);
         })?;
         if context.globals.json {
-            let told = serde_json::json!({ "file": self.output, "bytes": bytes });
+            let told = serde_json::json!({ "file": self.output, "bytes": written });
             return context.print_json(told.to_string().as_bytes());
         }
         let path = self.output.display();
-        context.screen.out().line(&format!("wrote {path} with {}", words::bytes(bytes)))?;
+        context.screen.out().line(&format!("wrote {path} with {}", words::bytes(written)))?;
         context.screen.remark(FAINT, "check it with: python3 docs/audit_verify.py FILE")?;
         Ok(Exit::GOOD)
     }

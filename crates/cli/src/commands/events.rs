@@ -7,6 +7,7 @@ use crate::http::HttpError;
 use crate::plain;
 use crate::run::{Context, Exit, Starting};
 use crate::screen::{FAINT, HEAD, Sink};
+use crate::update::Update;
 use crate::wait;
 use agent::Seq;
 use serde::Deserialize;
@@ -90,7 +91,7 @@ fn follow(context: &mut Context, client: &mut Client, after: Seq) -> Result<(), 
     loop {
         while let Some(update) = feed.pop() {
             print(context, &update.data)?;
-            feed.taken(seq(&update.data)?);
+            feed.taken(&Update::parse(&update.data)?);
         }
         context.screen.flush()?;
         let waited = wait::readable([Some(feed.as_fd()), client.interrupt().map(AsFd::as_fd)], Some(SILENCE_LIMIT));

@@ -10,7 +10,7 @@ use super::alike::Alike;
 use super::fact::{Fact, Gathered};
 use super::fork::erase_picture;
 use super::load::{canvas_without, load};
-use super::owner::{Owner, draining};
+use super::owner::Owner;
 use super::perform::unreadable;
 use super::saying::title_of;
 use agent::{Event, Seq, SessionId};
@@ -95,7 +95,7 @@ impl Owner {
     fn may_forget(&self) -> Result<(), Problem> {
         let conflict = |detail: String, remedy: &str| Err(Problem::new(Code::Conflict, detail).remedy(remedy));
         if self.stopping {
-            return Err(draining());
+            return Err(self.house.draining());
         }
         if self.state.accept_open() || self.accepting.is_some() {
             let detail = format!("an accept is under way in session {} and needs its plan", self.id);

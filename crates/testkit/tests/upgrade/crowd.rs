@@ -63,7 +63,8 @@ impl Crowd {
                 seen
             })
         });
-        Crowd { stop, told, clients: clients.collect() }
+        let clients = clients.collect();
+        Crowd { stop, told, clients }
     }
 
     /// Waits until so many more updates have come, so that what happens next happens while all is in motion.

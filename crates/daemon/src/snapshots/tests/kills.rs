@@ -76,7 +76,9 @@ async fn no_kill_of_a_restore_leaves_half_a_state() {
         // What brings it to its end is killed as well, at each of its own steps.
         for second in 0.. {
             let again = copy_of(&world);
-            let ended = until(second, |point| drop(finish_with(&again.state(), point).unwrap()));
+            let ended = until(second, |point| {
+                finish_with(&again.state(), point).unwrap();
+            });
             kills += 1;
             let finished = finish(&again.state()).unwrap();
             assert!(!ended || finished == Finished::Nothing, "kill {first}: the end left something to do");
