@@ -225,7 +225,7 @@ pub enum Command {
         /// What.
         job: SnapshotJob,
         /// What the command line lends for it.
-        hand: Hand,
+        hand: Box<Hand>,
     },
     /// A command of the command line, for [`run`](crate::run).
     Cli(Invocation),
@@ -323,9 +323,10 @@ fn command(Arguments { globals, verb }: Arguments) -> Command {
             Err(verb) => Command::Cli(Invocation { globals, verb: Verb::Config(verb) }),
         },
         Verb::Snapshot(verb) => match snapshot_job(verb) {
-            Ok(job) => {
-                Command::Snapshot { job, hand: Hand::new(Context::new(Screen::standard(globals.color), globals)) }
-            }
+            Ok(job) => Command::Snapshot {
+                job,
+                hand: Box::new(Hand::new(Context::new(Screen::standard(globals.color), globals))),
+            },
             Err(verb) => Command::Cli(Invocation { globals, verb: Verb::Snapshot(verb) }),
         },
         verb => Command::Cli(Invocation { globals, verb }),

@@ -252,9 +252,12 @@ struct Desire {
     at_step: upgrade::AtStep,
 }
 
+/// Whether a successor is fit, once that is known.
+type Fitness = Pin<Box<dyn Future<Output = Result<(Successor, UpgradeBegun), UpgradeError>> + Send>>;
+
 /// A successor that is being tried out, and who waits for the outcome.
 struct Trial {
-    outcome: Pin<Box<dyn Future<Output = Result<(Successor, UpgradeBegun), UpgradeError>> + Send>>,
+    outcome: Fitness,
     binary: PathBuf,
     reply: Option<oneshot::Sender<Result<UpgradeBegun, Problem>>>,
 }

@@ -56,7 +56,7 @@ pub(crate) enum Jobs {
     /// The writer's thread takes them from here.
     Thread(mpsc::Sender<Job>),
     /// Whoever asks writes; `None` when the store is closed.
-    Inline(Mutex<Option<Writer>>),
+    Inline(Mutex<Option<Box<Writer>>>),
 }
 
 impl Jobs {
@@ -73,7 +73,7 @@ impl Jobs {
         }
     }
 
-    fn serve(writer: &Mutex<Option<Writer>>, job: Job) -> Result<(), AppendError> {
+    fn serve(writer: &Mutex<Option<Box<Writer>>>, job: Job) -> Result<(), AppendError> {
         let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
         if !writer.as_mut().ok_or(AppendError::Closed)?.serve(job) {
             *writer = None;
@@ -119,7 +119,7 @@ impl Store {
         let told = (bell, tell);
         let writer = Writer::new(file.clone(), options, connection, readers.clone(), gauges.clone(), told);
         let jobs = if inline {
-            Jobs::Inline(Mutex::new(Some(writer)))
+            Jobs::Inline(Mutex::new(Some(Box::new(writer))))
         } else {
             let (jobs, queue) = mpsc::channel(queued);
             let clock = runtime::Builder::new_current_thread().enable_time().build().map_err(OpenError::Thread)?;

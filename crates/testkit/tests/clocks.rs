@@ -126,7 +126,7 @@ fn real_faketime_clocks_that_jump_hurry_nothing_and_hold_nothing_up() {
         let first = clock.prompt(&session, LONG, "key 0");
         assert_eq!(first.json()["turn"], "trn_1", "{how}: the first key is known all the while");
     }
-    let backwards = times.windows(2).filter(|two| two[1].to_string() < two[0].to_string()).count();
+    let backwards = times.windows(2).filter(|two| two[1].as_str() < two[0].as_str()).count();
     assert!(backwards >= 3, "the clock was never set back: {times:?}");
     let status = clock.client().get("/v1/daemon").unwrap().json();
     assert_eq!(

@@ -1,6 +1,7 @@
 //! R7: killed at every call that changes the disk, between a tool's start and its result too, a tool that touches the
 //! world runs at most once and is asked about where nobody can know; one that may be repeated runs at least once.
 
+#![allow(clippy::print_stdout, reason = "a test of reliability says what it counted")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by ending")]
 
 use serde_json::{Value, json};

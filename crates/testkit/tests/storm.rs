@@ -1,5 +1,6 @@
 //! Kill -9 at random moments, the real daemon with a scripted model and a tool that is not idempotent.
 
+#![allow(clippy::print_stdout, reason = "a test of reliability says what it counted")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by ending")]
 
 use serde_json::{Value, json};

@@ -1,6 +1,7 @@
 //! A daemon that hands over to another binary, or stops and starts again, while sessions stream; and what comes of it
 //! when the new one fails, or either of the two is killed, at every step.
 
+#![allow(clippy::print_stdout, reason = "a test of reliability says what it counted")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by ending")]
 
 #[path = "upgrade/crowd.rs"]

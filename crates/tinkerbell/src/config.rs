@@ -125,10 +125,7 @@ fn check(desk: &Desk, other: Option<PathBuf>) -> Result<Outcome, Problem> {
     if !alone.good {
         return Ok(alone);
     }
-    let text = match other {
-        Some(path) => Some(std::fs::read_to_string(&path).unwrap_or_default()),
-        None => None,
-    };
+    let text = other.map(|path| std::fs::read_to_string(&path).unwrap_or_default());
     let checked: Option<ConfigChecked> = cli::ask_running(desk.socket.clone(), &CONFIG_CHECK, &CheckRequest { text })?;
     let Some(checked) = checked else { return Ok(alone) };
     let document = json!({

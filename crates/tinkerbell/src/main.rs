@@ -19,7 +19,7 @@ fn main() -> ExitCode {
             Ok(places) => config::run(job, places.config_file, socket, json),
             Err(problem) => cli::report(&problem, json),
         },
-        Command::Snapshot { job, hand } => snapshot::run(job, hand),
+        Command::Snapshot { job, hand } => snapshot::run(job, *hand),
         Command::Cli(command) => cli::run(command),
     }
 }

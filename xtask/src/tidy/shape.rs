@@ -11,6 +11,7 @@ const MAX_LINES: usize = 450;
 const LONG: &[(&str, &str)] = &[
     ("scripts/pictures/chat.py", "one story with its checks, read from top to bottom"),
     ("crates/agent/src/event.rs", "the one vocabulary of events, each with its fields documented"),
+    ("crates/wire/src/body.rs", "the one vocabulary of bodies, each with its fields documented"),
     ("crates/tools/tests/hands/cases.rs", "one table of cases for each tool"),
     ("bench/stub_llm.py", "one program: five dialects of one stub model"),
 ];

@@ -54,7 +54,7 @@ impl Import {
             if metadata.is_dir() {
                 return Err(failed(io::ErrorKind::IsADirectory.into()));
             }
-            (Box::new(file), metadata.is_file().then(|| metadata.len()))
+            (Box::new(file), metadata.is_file().then_some(metadata.len()))
         };
         let mut request = Request::new(&operation::SESSION_IMPORT)?;
         if let Some(workspace) = &self.workspace {

@@ -123,7 +123,8 @@ async fn whatever_is_wrong_changes_nothing_and_is_said_until_a_good_one_comes() 
     std::fs::set_permissions(bench.file(), open).unwrap();
     bench.refused("can be written by others", "a file for all to write").await;
 
-    let faults: [(&str, fn() -> io::Error); 3] = [
+    type Fault = (&'static str, fn() -> io::Error);
+    let faults: [Fault; 3] = [
         ("No space left", || io::Error::from_raw_os_error(28)),
         ("Input/output error", || io::Error::from_raw_os_error(5)),
         ("Permission denied", || io::Error::from_raw_os_error(13)),

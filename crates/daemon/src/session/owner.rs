@@ -104,6 +104,7 @@ pub(crate) struct Owner {
 }
 
 /// What the owner waits for.
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, and it is taken apart at once")]
 enum Next {
     Stop,
     Command(Command),

@@ -295,7 +295,7 @@ impl Snapshots {
         }
         let elsewhere = notes.into_iter().filter(|(_, note)| holds(note.made.links, note.made.unswept));
         rows.extend(elsewhere.map(|(id, note)| row_of(id, note)));
-        rows.sort_by(|one, other| (other.created_at, other.id).cmp(&(one.created_at, one.id)));
+        rows.sort_by_key(|row| std::cmp::Reverse((row.created_at, row.id)));
         Ok(rows)
     }
 

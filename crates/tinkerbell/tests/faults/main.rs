@@ -3,6 +3,7 @@
 //!
 //! The default run takes a sample of the calls; those named `real_…` take each of them.
 
+#![allow(clippy::print_stdout, reason = "a test of reliability says what it counted")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by ending")]
 
 mod commits;
@@ -81,10 +82,8 @@ fn heal(operation: &Operation, mut trial: Trial, refusals: &Mutex<BTreeMap<Strin
     trial.scene.heal()?;
     let began = Instant::now();
     loop {
-        if !acknowledged {
-            if let Came::Done(given) = (operation.act)(&mut trial.scene, key) {
-                answer = Some(given);
-            }
+        if !acknowledged && let Came::Done(given) = (operation.act)(&mut trial.scene, key) {
+            answer = Some(given);
         }
         match (operation.done)(&trial.scene, answer.as_ref().unwrap_or(&Value::Null)) {
             Ok(()) => break,

@@ -72,8 +72,8 @@ fn event(whole: bool) -> ExportEvent {
     ExportEvent {
         header: "{\"seq\":1,\"kind\":\"session.created\"}".to_owned(),
         body: whole.then(|| "{\"workspace\":\"/w\"}".to_owned()),
-        salt: whole.then(|| SaltText([0xab; 16])),
-        seal: (!whole).then(|| ChainHash([8; 32])),
+        salt: whole.then_some(SaltText([0xab; 16])),
+        seal: (!whole).then_some(ChainHash([8; 32])),
         hash: ChainHash([9; 32]),
         blobs: if whole { vec![blob("carry")] } else { vec![] },
     }

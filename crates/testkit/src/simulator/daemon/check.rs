@@ -46,7 +46,7 @@ impl Machine {
 
     /// An answer came.
     pub(super) fn answered(&mut self, number: u64, status: StatusCode, value: Value) -> Checked {
-        if self.treachery == Some(Treachery::AnswerLost) && number % 5 == 0 {
+        if self.treachery == Some(Treachery::AnswerLost) && number.is_multiple_of(5) {
             return Ok(());
         }
         let Some(asked) = self.waiting.remove(&number) else { return Ok(()) };
