@@ -69,9 +69,11 @@ impl Janitor {
     /// What lies where. Measured anew where that was a while ago, for whoever asks next; only the first who asks waits,
     /// and not for long.
     pub(crate) async fn sizes(&self, registry: &Arc<Registry>) -> Option<StorageStatus> {
+        let clock = registry.house().clock.clone();
         let (sizes, stale) = {
-            let mut known = self.lock();
-            let stale = known.sizes.as_ref().is_none_or(|(at, _)| at.elapsed() > STALE) && !known.measuring;
+            let (mut known, now) = (self.lock(), clock.instant());
+            let old = known.sizes.as_ref().is_none_or(|(at, _)| now.duration_since(*at) > STALE);
+            let stale = old && !known.measuring;
             known.measuring |= stale;
             (known.sizes.as_ref().map(|(_, sizes)| sizes.clone()), stale)
         };
@@ -83,7 +85,7 @@ impl Janitor {
                 let mut known = registry.house().janitor.lock();
                 known.measuring = false;
                 match sizes {
-                    Ok(sizes) => known.sizes = Some((Instant::now(), sizes)),
+                    Ok(sizes) => known.sizes = Some((registry.house().clock.instant(), sizes)),
                     Err(error) => tracing::warn!(%error, "what lies where could not be measured"),
                 }
                 drop(known);
@@ -91,7 +93,11 @@ impl Janitor {
             });
         }
         if sizes.is_none() && stale {
-            let _ = tokio::time::timeout(MEASURING, measured).await;
+            tokio::select! {
+                biased;
+                _ = measured => {}
+                () = clock.sleep(MEASURING) => {}
+            }
         }
         let known = self.lock();
         let sizes = known.sizes.as_ref().map(|(_, sizes)| sizes.clone()).or(sizes)?;
@@ -118,7 +124,7 @@ pub async fn keep(registry: Arc<Registry>) {
                 Some(ask) => Some(ask),
                 None => return,
             },
-            () = tokio::time::sleep(pause) => None,
+            () = house.clock.sleep(pause) => None,
         };
         if ask.is_none() && busy < BUSY_TIMES && works(&registry).await {
             (pause, busy) = (BUSY_AGAIN, busy + 1);
