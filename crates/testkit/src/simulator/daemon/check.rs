@@ -179,12 +179,12 @@ impl Machine {
         for (day, aside) in &self.common.aside {
             let account = store.spent(Account::Day(day.clone())).await?;
             let (settled, aside) = (self.common.settled.get(day).copied().unwrap_or_default(), *aside);
-            // The last words of a session that was just removed may never have been read.
-            let unread = removed && account.settled >= settled;
-            if unread {
+            // The last words of a session that was just removed, and with them what its calls really cost, may never have
+            // been read.
+            if removed {
                 self.common.settled.insert(day.clone(), account.settled);
             }
-            let equal = (account.settled == settled || unread) && account.reserved == aside;
+            let equal = (account.settled == settled || removed) && account.reserved == aside;
             if !equal {
                 return Ok(hold(false, Invariant::DayIsTheSum, || {
                     format!("{day}: ledger {account:?}, headers {settled:?} and {aside:?}")
