@@ -127,8 +127,7 @@ impl Directory {
         let path = self.path.join(file_name);
         let fresh = format!(".{file_name}.{}.new", std::process::id());
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        // What a process of the same id left behind when it was killed.
-        let _ = rustix::fs::unlinkat(&directory, &fresh, AtFlags::empty());
+        clear_unfinished(&directory, file_name);
         let file = rustix::fs::openat(&directory, &fresh, flags, Mode::RUSR | Mode::WUSR);
         let mut file = File::from(file.map_err(|error| refused(&path, error))?);
         let written = file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| {
@@ -149,6 +148,7 @@ impl Directory {
             Kept::File(name) => name.as_str().to_owned(),
             Kept::Keyring(name) => note(name),
         };
+        clear_unfinished(&directory, &file_name);
         match rustix::fs::unlinkat(&directory, &file_name, AtFlags::empty()) {
             Ok(()) => rustix::fs::fsync(&directory).map(|()| true).map_err(|error| refused(&self.path, error)),
             Err(Errno::NOENT) => Ok(false),
@@ -202,6 +202,20 @@ impl Kept {
     pub(super) fn name(&self) -> &KeyName {
         let (Kept::File(name) | Kept::Keyring(name)) = self;
         name
+    }
+}
+
+/// Takes away what daemons left behind that were killed while they wrote under this name: it may hold a key. There is
+/// one daemon to a state directory, so none of it is somebody else's.
+fn clear_unfinished(directory: &OwnedFd, file_name: &str) {
+    let beginning = format!(".{file_name}.");
+    for entry in rustix::fs::Dir::read_from(directory).into_iter().flatten().flatten() {
+        let Ok(name) = entry.file_name().to_str() else { continue };
+        let writer = name.strip_prefix(&beginning).and_then(|rest| rest.strip_suffix(".new"));
+        if writer.is_some_and(|id| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit())) {
+            // What cannot be taken away is hidden and private.
+            let _ = rustix::fs::unlinkat(directory, name, AtFlags::empty());
+        }
     }
 }
 

@@ -90,6 +90,21 @@ fn a_key_is_kept_for_its_user_alone_and_forgotten_again() {
 }
 
 #[test]
+fn what_a_killed_daemon_had_half_written_goes_with_the_next_key_of_that_name() {
+    let (home, store) = store();
+    store.set("work", &secret(CANARY), false).unwrap();
+    let keys = home.path().join("keys");
+    let count = || std::fs::read_dir(&keys).unwrap().count();
+    let leave = || [".work.4711.new", ".work2.4711.new"].map(|name| std::fs::write(keys.join(name), CANARY).unwrap());
+    leave();
+    store.set("work", &secret("sk-another-key"), false).unwrap();
+    assert_eq!(count(), 2, "the key, and what belongs to another name");
+    leave();
+    assert!(store.remove("work").unwrap());
+    assert_eq!(count(), 1, "what belongs to another name");
+}
+
+#[test]
 fn what_others_could_have_touched_is_refused() {
     let (home, store) = store();
     let place = PathBuf::from(store.set("work", &secret(CANARY), false).unwrap());
