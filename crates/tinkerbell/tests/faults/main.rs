@@ -47,11 +47,17 @@ fn hurt(operation: &Operation, fault: Fault) -> Hurt<Trial> {
     (operation.prepare)(&mut scene);
     scene.injector.arm(fault);
     let came = (operation.act)(&mut scene, "the key");
-    if matches!(came, Came::Cut) {
-        wait("the daemon that did not answer is gone", || scene.is_dead()).unwrap();
-    }
     let hit = scene.injector.hit();
+    // It may have answered before it was killed, and takes a moment to be gone.
+    if matches!(came, Came::Cut) || (hit.is_some() && kills_daemon(operation, fault.hurt)) {
+        wait("the killed daemon is gone", || scene.is_dead()).unwrap();
+    }
     Hurt { world: Trial { scene, came }, hit }
+}
+
+/// Whether what is hurt is the daemon's end; the command line's is its own.
+fn kills_daemon(operation: &Operation, hurt: Wound) -> bool {
+    hurt == Wound::KillAll && operation.by_daemon
 }
 
 /// Phase two: nothing is hurt any more; whatever was acknowledged must come true by itself, and whatever was not is asked

@@ -9,6 +9,8 @@ pub(crate) struct Operation {
     pub(crate) name: &'static str,
     /// Whether it works in a repository of the user's.
     pub(crate) repository: bool,
+    /// Whether the daemon does it, and not the command line.
+    pub(crate) by_daemon: bool,
     /// Makes what it needs, with nothing hurt.
     pub(crate) prepare: fn(&mut Scene),
     /// Asks for it, under an idempotency key where it takes one.
@@ -28,6 +30,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     Operation {
         name: "accept --commit",
         repository: true,
+        by_daemon: true,
         prepare: edited_beside_the_users,
         act: commit,
         done: committed,
@@ -62,6 +65,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
 const NOTHING: Operation = Operation {
     name: "nothing",
     repository: false,
+    by_daemon: true,
     prepare: |_| {},
     act: |_, _| Came::Done(Value::Null),
     done: |_, _| Ok(()),
