@@ -116,6 +116,10 @@ pub async fn assemble_in(surroundings: Surroundings, parts: Parts) -> Result<Arc
     let (journal, before) = DaemonJournal::begin(&store, clock.clone()).await.map_err(|error| match error {
         BeginError::Append(AppendError::OutcomeUnknown) => AssembleError::FirstWrite(state_dir.clone()),
         BeginError::Append(error) => AssembleError::Append { path: state_dir.clone(), error },
+        // Found a little later than by opening it, and the way out is the same.
+        BeginError::Read(ReadError::Damaged { what }) => {
+            AssembleError::Store(OpenError::Damaged { path: state_dir.join("journal.db"), detail: what })
+        }
         BeginError::Read(error) => AssembleError::Read(error),
     })?;
     let auditor = Auditor::begin(&state_dir, &store, &journal, clock.clone()).await;
