@@ -60,7 +60,6 @@ fn every_default_and_every_example_of_the_table_is_understood() {
                 let said = parse(&with(section, entry.name, value)).unwrap();
                 let silent =
                     parse(&with(section, entry.name, value).replacen(&format!("{} = {value}\n", entry.name), "", 1));
-                // What they mean, not what the file has.
                 let [said, silent] = [said, silent.unwrap()].map(|config| Config { said: Vec::new(), ..config });
                 assert_eq!(format!("{said:?}"), format!("{silent:?}"), "{} is not the default", entry.name);
             }
