@@ -124,23 +124,10 @@ impl Writer {
         let mut group = Vec::new();
         let last = gather(&mut group, job);
         self.write(group);
-        match last {
-            Some(Job::Make(new, ticket)) => self.chores.make(new, ticket),
-            Some(Job::Checkpoint(waiting)) => {
-                let _ = waiting.send(self.checkpoint());
-            }
-            Some(Job::Scrub(waiting)) => {
-                let _ = waiting.send(self.clear_log());
-            }
-            Some(Job::Tidy(tidy, waiting)) => {
-                let _ = waiting.send(self.tidy(tidy));
-            }
-            Some(Job::Close(waiting)) => {
-                self.end();
-                let _ = waiting.send(());
-                return false;
-            }
-            _ => {}
+        if let Some(waiting) = last.and_then(|job| self.do_apart(job)) {
+            self.end();
+            let _ = waiting.send(());
+            return false;
         }
         while self.chores.any() {
             self.chore();
@@ -160,27 +147,28 @@ impl Writer {
                 last = gather(&mut group, job);
             }
             self.write(group);
-            match last {
-                Some(Job::Make(new, ticket)) => self.chores.make(new, ticket),
-                Some(Job::Checkpoint(waiting)) => {
-                    let _ = waiting.send(self.checkpoint());
-                }
-                Some(Job::Scrub(waiting)) => {
-                    let _ = waiting.send(self.clear_log());
-                }
-                Some(Job::Tidy(tidy, waiting)) => {
-                    let _ = waiting.send(self.tidy(tidy));
-                }
-                Some(Job::Close(waiting)) => {
-                    closed = Some(waiting);
-                    break;
-                }
-                _ => {}
+            closed = last.and_then(|job| self.do_apart(job));
+            if closed.is_some() {
+                break;
             }
             self.chore();
             self.checkpoint_if_large();
         }
         self.close(jobs, closed);
+    }
+
+    /// Does a job that belongs to no group. The last one is given back: whoever waits for the store to be closed.
+    fn do_apart(&mut self, job: Job) -> Option<oneshot::Sender<()>> {
+        // Whoever asked may have gone; what was done stays done.
+        match job {
+            Job::Make(new, ticket) => self.chores.make(new, ticket),
+            Job::Checkpoint(waiting) => drop(waiting.send(self.checkpoint())),
+            Job::Scrub(waiting) => drop(waiting.send(self.clear_log())),
+            Job::Tidy(tidy, waiting) => drop(waiting.send(self.tidy(tidy))),
+            Job::Close(waiting) => return Some(waiting),
+            Job::Write(_) | Job::WriteTogether(_) => unreachable!("they were gathered"),
+        }
+        None
     }
 
     /// The next job. While there is none, does chores; while waiting for one long enough, copies the log.
