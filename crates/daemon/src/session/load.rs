@@ -214,28 +214,28 @@ pub(crate) async fn state_of(house: &House, id: SessionId) -> Result<State, Read
 
 /// The canvas with all its steps, from the journal's beginning.
 pub(super) async fn whole_canvas(house: &House, id: SessionId) -> Result<Fold, ReadError> {
-    let (mut canvas, mut at) = (Fold::whole(), Seq(0));
-    loop {
-        let page = house.store.events(JournalId::Session(id), at, PAGE).await?;
-        let Some(last) = page.last() else { return Ok(canvas) };
-        at = last.seq;
-        for record in &page {
-            let header = header_of(record)?;
-            canvas.apply(record.seq, header.at, &header.event, record.body.as_deref().unwrap_or("{}"));
-        }
-    }
+    canvas_from_the_beginning(house, id, Fold::whole(), &[]).await
 }
 
-/// The canvas as it would be without the words of these events.
+/// The canvas as it would be without the words of these events, in their order.
 pub(super) async fn canvas_without(house: &House, id: SessionId, seqs: &[Seq]) -> Result<Fold, ReadError> {
-    let (mut canvas, mut at) = (Fold::default(), Seq(0));
+    canvas_from_the_beginning(house, id, Fold::default(), seqs).await
+}
+
+async fn canvas_from_the_beginning(
+    house: &House,
+    id: SessionId,
+    mut canvas: Fold,
+    without: &[Seq],
+) -> Result<Fold, ReadError> {
+    let mut at = Seq(0);
     loop {
         let page = house.store.events(JournalId::Session(id), at, PAGE).await?;
         let Some(last) = page.last() else { return Ok(canvas) };
         at = last.seq;
         for record in &page {
             let header = header_of(record)?;
-            let body = record.body.as_deref().filter(|_| seqs.binary_search(&record.seq).is_err());
+            let body = record.body.as_deref().filter(|_| without.binary_search(&record.seq).is_err());
             canvas.apply(record.seq, header.at, &header.event, body.unwrap_or("{}"));
         }
     }
