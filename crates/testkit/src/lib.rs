@@ -4,9 +4,11 @@
 
 pub mod every_fault;
 pub mod fault_vfs;
+pub mod seeds;
 pub mod simulator;
 pub mod syscalls;
 
+mod carried;
 mod chains;
 mod clocks;
 mod counter;
@@ -18,6 +20,7 @@ mod rng;
 mod script;
 mod world;
 
+pub use carried::session_file;
 pub use chains::verify_chains;
 pub use clocks::{SetClock, fast_clock};
 pub use counter::{COUNT_FILE, SLEEPER_FILE, tools};

@@ -5,9 +5,9 @@
 use agent::{Event, Micros, Seq, SessionId, Tokens, TurnId};
 use serde_json::{Value, json};
 use std::time::Duration;
-use testkit::{Answer, Client, Daemon, Home, Rng, World, verify_chains};
+use testkit::{Answer, Client, Daemon, Home, Rng, World, session_file, verify_chains};
 use wire::chain::seal;
-use wire::export::{self, ExportBlob, ExportEvent, ExportHead, FORMAT, Line, SaltText, Voucher};
+use wire::export::{ExportBlob, ExportEvent, ExportHead, FORMAT, Line, SaltText};
 use wire::{BlobHash, ChainHash, Header};
 
 const DAEMON: &str = env!("CARGO_BIN_EXE_testkit-daemon");
@@ -189,14 +189,7 @@ impl Forged {
             created_at: Micros(1),
             updated_at: Micros(1),
         });
-        let (mut voucher, mut file) = (Voucher::default(), Vec::new());
-        for line in std::iter::once(&head).chain(&self.events) {
-            let line = export::write(line) + "\n";
-            voucher.take(line.as_bytes());
-            file.extend_from_slice(line.as_bytes());
-        }
-        file.extend_from_slice((voucher.end() + "\n").as_bytes());
-        file
+        session_file(std::iter::once(&head).chain(&self.events))
     }
 }
 

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use testkit::simulator::Violation;
+use testkit::seeds::{try_all, wanted};
 use testkit::simulator::daemon::{Report, Treachery, run};
 
 /// The seeds that every run of the suite tries.
@@ -20,43 +20,13 @@ const MANY: u64 = 20_000;
 const LONGEST: Duration = Duration::from_secs(40 * 60);
 /// Within how many seeds a broken rule must be found.
 const SEEDS_PER_TREACHERY: u64 = 120;
-/// Simulations run on so many threads.
-const THREADS: u64 = 2;
 /// Of many that are broken, a few are shown.
 const SHOWN: usize = 2;
-
-/// The seed that somebody wants to see again, if somebody does.
-fn number(name: &str) -> Option<u64> {
-    let text = std::env::var(name).ok()?;
-    Some(text.parse().unwrap_or_else(|_| panic!("{name} is a number from 0 to 2^64 - 1")))
-}
-
-fn run_all(seeds: Range<u64>, until: Instant) -> (Report, Vec<Violation>) {
-    let part = |thread: u64| {
-        let (mut report, mut violations) = (Report::default(), Vec::new());
-        for seed in seeds.clone().filter(|seed| seed % THREADS == thread).take_while(|_| Instant::now() < until) {
-            match run(seed, None) {
-                Ok(one) => report.merge(&one),
-                Err(violation) => violations.push(*violation),
-            }
-        }
-        (report, violations)
-    };
-    std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..THREADS).map(|thread| scope.spawn(move || part(thread))).collect();
-        threads.into_iter().fold((Report::default(), Vec::new()), |(mut report, mut violations), thread| {
-            let (one, mut broken) = thread.join().unwrap();
-            report.merge(&one);
-            violations.append(&mut broken);
-            (report, violations)
-        })
-    })
-}
 
 /// Prints the counts, and what was broken; fails if anything was.
 fn judge(name: &str, seeds: Range<u64>) -> Report {
     let began = Instant::now();
-    let (report, violations) = run_all(seeds.clone(), began + LONGEST);
+    let (report, violations) = try_all(&seeds, Some(began + LONGEST), |seed| run(seed, None), Report::merge);
     let tried = report.runs + violations.len() as u64;
     let seen = &report.coverage;
     println!(
@@ -89,11 +59,11 @@ fn judge(name: &str, seeds: Range<u64>) -> Report {
 
 #[test]
 fn whole_daemons_keep_every_promise() {
-    if let Some(seed) = number("TINKERBELL_SEED") {
+    if let Some(seed) = wanted("TINKERBELL_SEED") {
         judge("the wanted seed", seed..seed + 1);
         return;
     }
-    let report = judge("fixed", 0..number("TINKERBELL_SEEDS").unwrap_or(FIXED));
+    let report = judge("fixed", 0..wanted("TINKERBELL_SEEDS").unwrap_or(FIXED));
     println!("{}", report.coverage);
     let missing = report.coverage.missing_of_daemon();
     assert!(missing.is_empty(), "the simulation has gone blind, it never saw {missing:?}");
@@ -107,7 +77,7 @@ fn heavy_twenty_thousand_whole_daemons_keep_every_promise() {
 
 #[test]
 fn whole_daemons_of_new_seeds_keep_every_promise() {
-    if number("TINKERBELL_SEED").is_some() {
+    if wanted("TINKERBELL_SEED").is_some() {
         println!("skipped: TINKERBELL_SEED asks for one seed");
         return;
     }

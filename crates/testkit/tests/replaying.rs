@@ -5,9 +5,9 @@
 
 use serde_json::{Value, json};
 use std::path::PathBuf;
-use testkit::{Client, Daemon, Home, World};
+use testkit::{Client, Daemon, Home, World, session_file};
 use wire::ChainHash;
-use wire::export::{self, Line, Voucher};
+use wire::export::{self, Line};
 
 const DAEMON: &str = env!("CARGO_BIN_EXE_testkit-daemon");
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -144,19 +144,13 @@ fn rewritten(file: &[u8], change: impl Fn(&str, String) -> String) -> Vec<u8> {
         hash = hash.next(event.header.as_bytes(), &sealed);
         event.hash = hash;
     }
-    let (mut voucher, mut out) = (Voucher::default(), Vec::new());
-    for mut line in lines {
-        match &mut line {
-            Line::TinkerbellSession(head) => head.head = hash,
-            Line::End(_) => continue,
-            _ => {}
+    lines.retain(|line| !matches!(line, Line::End(_)));
+    for line in &mut lines {
+        if let Line::TinkerbellSession(head) = line {
+            head.head = hash;
         }
-        let text = export::write(&line) + "\n";
-        voucher.take(text.as_bytes());
-        out.extend_from_slice(text.as_bytes());
     }
-    out.extend_from_slice((voucher.end() + "\n").as_bytes());
-    out
+    session_file(&lines)
 }
 
 #[test]

@@ -7,7 +7,8 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::{SystemTime, UNIX_EPOCH};
-use testkit::simulator::{Fault, Report, Violation, run};
+use testkit::seeds::{try_all, wanted};
+use testkit::simulator::{Fault, Report, run};
 
 /// The seeds that every run of the suite tries.
 const FIXED: Range<u64> = 0..20_000;
@@ -15,42 +16,12 @@ const FIXED: Range<u64> = 0..20_000;
 const ROTATING: u64 = 1_000;
 /// Within how many seeds a broken rule must be found.
 const SEEDS_PER_FAULT: u64 = 2_000;
-/// Sessions run on so many threads.
-const THREADS: u64 = 2;
 /// A fault of the brain breaks many sessions: a few are shown.
 const SHOWN: usize = 3;
 
-/// The seed that somebody wants to see again, if somebody does.
-fn wanted_seed() -> Option<u64> {
-    let text = std::env::var("TINKERBELL_SEED").ok()?;
-    Some(text.parse().expect("TINKERBELL_SEED is a number from 0 to 2^64 - 1"))
-}
-
-fn run_all(seeds: Range<u64>) -> (Report, Vec<Violation>) {
-    let part = |thread: u64| {
-        let (mut report, mut violations) = (Report::default(), Vec::new());
-        for seed in seeds.clone().filter(|seed| seed % THREADS == thread) {
-            match run(seed, None) {
-                Ok(one) => report.merge(&one),
-                Err(violation) => violations.push(*violation),
-            }
-        }
-        (report, violations)
-    };
-    std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..THREADS).map(|thread| scope.spawn(move || part(thread))).collect();
-        threads.into_iter().fold((Report::default(), Vec::new()), |(mut report, mut violations), thread| {
-            let (one, mut broken) = thread.join().unwrap();
-            report.merge(&one);
-            violations.append(&mut broken);
-            (report, violations)
-        })
-    })
-}
-
 /// Prints the counts, and what was broken; fails if anything was.
 fn judge(name: &str, seeds: Range<u64>) -> Report {
-    let (report, violations) = run_all(seeds.clone());
+    let (report, violations) = try_all(&seeds, None, |seed| run(seed, None), Report::merge);
     let seen = &report.coverage;
     println!(
         "{name}: seeds {}..{}: {} sessions, {} events, {} turns, {} mishaps, {} approvals, {} refused starts, \
@@ -80,7 +51,7 @@ fn judge(name: &str, seeds: Range<u64>) -> Report {
 
 #[test]
 fn twenty_thousand_sessions_keep_every_promise() {
-    if let Some(seed) = wanted_seed() {
+    if let Some(seed) = wanted("TINKERBELL_SEED") {
         judge("the wanted seed", seed..seed + 1);
         return;
     }
@@ -92,7 +63,7 @@ fn twenty_thousand_sessions_keep_every_promise() {
 
 #[test]
 fn sessions_of_new_seeds_keep_every_promise() {
-    if wanted_seed().is_some() {
+    if wanted("TINKERBELL_SEED").is_some() {
         println!("skipped: TINKERBELL_SEED asks for one seed");
         return;
     }
