@@ -99,7 +99,9 @@ pub(crate) fn copy(
 ) -> Result<Copied, CopyError> {
     let inside = gate.enter().ok_or(CopyError::Closed)?;
     let go_on = || is_wanted() && !inside.is_wanted();
-    let copied = copy_pages(file, &go_on, to, pace);
+    let written =
+        std::fs::OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(to).map_err(io_at(to))?;
+    let copied = copy_pages(file, &go_on, to, &written, pace);
     if copied.is_err() {
         // The error counts; a file that could not be taken away is private and has its name for whoever looks.
         let _ = std::fs::remove_file(to);
@@ -108,10 +110,14 @@ pub(crate) fn copy(
     copied
 }
 
-fn copy_pages(file: &File, go_on: &dyn Fn() -> bool, to: &Path, pace: &Pace) -> Result<Copied, CopyError> {
+fn copy_pages(
+    file: &File,
+    go_on: &dyn Fn() -> bool,
+    to: &Path,
+    written: &std::fs::File,
+    pace: &Pace,
+) -> Result<Copied, CopyError> {
     let failed = |error: rusqlite::Error| wrong(to, &error);
-    let written =
-        std::fs::OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(to).map_err(io_at(to))?;
     let from = file.reader().map_err(failed)?;
     // The read begins the transaction: a BEGIN alone does not.
     from.execute_batch("BEGIN").map_err(failed)?;

@@ -94,8 +94,13 @@ impl File {
     /// be lost with them when the power goes.
     pub(crate) fn writer(&self) -> Result<Connection, OpenError> {
         let connection = self.connect_writer()?;
-        match connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(())) {
-            Ok(()) => Ok(connection),
+        match connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |row| row.get::<_, i64>(0)) {
+            Ok(busy) => {
+                if busy != 0 {
+                    warn!("another program reads the journal, so its log was not copied");
+                }
+                Ok(connection)
+            }
             Err(error) => match error.into() {
                 // Without room the log keeps everything, and reading must go on.
                 GroupFailure::Not(error) => {

@@ -19,12 +19,12 @@ pub(crate) fn forget(connection: &Connection, journal: i64, seqs: &[Seq]) -> Res
         // Folds may hold paths and words; they are made again from what is left.
         connection.prepare_cached("DELETE FROM folds WHERE journal = ?")?.execute([journal])?;
         connection.prepare_cached("DELETE FROM partials WHERE journal = ?")?.execute([journal])?;
-        // The keys stay taken, so that nothing is done twice: a request that comes again is told that its key was used
+        // Answers belong to sessions. The keys stay taken, so that nothing is done twice: a request that comes again is told that its key was used
         // for another one. Neither the answer nor the hash of the request, which has no salt, is kept.
         connection
             .prepare_cached(
                 "UPDATE answers SET body_hash = randomblob(32), answer = '{}'
-                 WHERE EXISTS (SELECT 1 FROM journals j WHERE j.id = ?
+                 WHERE EXISTS (SELECT 1 FROM journals j WHERE j.id = ? AND j.name <> 'daemon'
                                AND (instr(answers.scope, j.name) > 0 OR instr(answers.answer, j.name) > 0))",
             )?
             .execute([journal])?;

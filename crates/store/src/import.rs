@@ -162,6 +162,7 @@ impl Importing {
         if append.journal != JournalId::Session(self.import.from) {
             origin::note_origin(connection, self.row, self.import.from, append.after)?;
         }
+        origin::note_forks_in(connection, self.row)?;
         if let JournalId::Session(session) = append.journal {
             ledger::carry_over(connection, &Account::Session(session), self.import.settled)?;
         }

@@ -52,3 +52,16 @@ pub(crate) fn note_origin(connection: &Connection, journal: i64, parent: Session
     ))?;
     Ok(())
 }
+
+/// Notes the forks that a journal's own events tell of: those which were made where it came from.
+pub(crate) fn note_forks_in(connection: &Connection, journal: i64) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT OR IGNORE INTO origins (journal, parent, upto)
+             SELECT journal, json_extract(header, '$.parent'), json_extract(header, '$.at_seq') FROM events
+             WHERE journal = ? AND header LIKE '%\"kind\":\"session.forked\"%'
+                 AND json_extract(header, '$.kind') = 'session.forked'",
+        )?
+        .execute([journal])?;
+    Ok(())
+}

@@ -3,9 +3,10 @@
 
 use crate::error::{OpenError, ReadError};
 use crate::file;
-use crate::sql::{Hash, Int};
+use crate::signature;
+use crate::sql::Int;
 use agent::Generation;
-use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use rusqlite::{Connection, OpenFlags};
 use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -63,12 +64,8 @@ fn open_still(path: &Path) -> rusqlite::Result<Connection> {
 }
 
 fn prove(connection: &Connection, schema: i64) -> rusqlite::Result<Proof> {
-    let link = |order: &str| {
-        let sql = format!("SELECT place, hash FROM heads ORDER BY place {order} LIMIT 1");
-        let found = connection.query_row(&sql, (), |row| Ok((row.get::<_, Int>(0)?.0, row.get::<_, Hash>(1)?.into())));
-        Ok::<_, rusqlite::Error>(found.optional()?.unwrap_or((0, ChainHash::START)))
-    };
-    let ((_, state), (links, head)) = (link("ASC")?, link("DESC")?);
+    let state = signature::state_name(connection)?.unwrap_or(ChainHash::START);
+    let (links, head) = signature::last_link(connection)?.map_or((0, ChainHash::START), |link| (link.place, link.hash));
     let number = |sql: &str| connection.query_row(sql, (), |row| row.get::<_, Int>(0)).map(|number| number.0);
     Ok(Proof {
         schema: u32::try_from(schema).unwrap_or(0),
