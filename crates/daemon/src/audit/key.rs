@@ -68,7 +68,7 @@ fn read(file: File, path: &Path) -> Result<SigningKey, KeyError> {
     Ok(SigningKey::from_bytes(&secret.0))
 }
 
-/// Written beside its place, synced and linked there, so that a kill leaves a whole key or none.
+/// Written beside its place, synced and renamed into it, so that a kill leaves a whole key or none.
 fn make(state_dir: &Path, path: &Path) -> Result<SigningKey, KeyError> {
     let mut secret = [0; 32];
     getrandom::fill(&mut secret).map_err(|error| failed(path, io::Error::other(error.to_string())))?;

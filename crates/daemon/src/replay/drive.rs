@@ -24,6 +24,9 @@ pub(super) struct Drive {
     missing: BTreeMap<EffectId, (Seq, Effect)>,
 }
 
+/// What came of a comparison, and the settings that it was made under.
+type Outcome = (Option<Compared>, Option<Arc<Settings>>);
+
 impl Drive {
     /// Goes up to `until`, or to the first divergence. `whole` says that an append ends there.
     pub(super) async fn through(
@@ -91,12 +94,7 @@ impl Drive {
     }
 
     /// Compares under the settings that may have held. Where nothing says which did, a difference says nothing.
-    #[allow(clippy::type_complexity, reason = "what came of it, and under which settings")]
-    async fn compare(
-        &mut self,
-        group: &[Entry],
-        cut: bool,
-    ) -> Result<Result<(Option<Compared>, Option<Arc<Settings>>), Box<Divergence>>, Problem> {
+    async fn compare(&mut self, group: &[Entry], cut: bool) -> Result<Result<Outcome, Box<Divergence>>, Problem> {
         let candidates = self.lives.of(&self.house, group).await.map_err(unreadable)?;
         if candidates.is_empty() {
             return Ok(Ok((compare(&self.state, &Settings::default(), group, cut).ok(), None)));

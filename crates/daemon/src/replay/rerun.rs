@@ -88,7 +88,7 @@ pub(super) async fn rerun(
     };
     let recipe = record.recipe.clone().ok_or_else(nothing)?;
     let model = with.model.or_else(|| record.model.clone()).ok_or_else(nothing)?;
-    let mut lives = Lives::read(house, place.session, Seq(0)).await.map_err(unreadable)?;
+    let mut lives = Lives::default();
     let settings = lives.settings(house, recipe.settings).await.map_err(unreadable)?;
     let mut settings = settings.map(|settings| (*settings).clone()).unwrap_or_default();
     house.catalog.learn(&model).await?;
@@ -127,10 +127,6 @@ impl Running {
         let mut happened = Vec::new();
         loop {
             let batch = advance(&self.state, &self.settings, std::mem::take(&mut happened));
-            let ended = batch
-                .facts
-                .iter()
-                .any(|event| matches!(event, Event::TurnFinished { turn, .. } if *turn == self.place.turn));
             let outcome = batch.facts.iter().find_map(|event| match event {
                 Event::TurnFinished { turn, outcome, .. } if *turn == self.place.turn => Some(outcome.word()),
                 _ => None,
@@ -140,8 +136,8 @@ impl Running {
                 _ => None,
             });
             self.state = batch.after;
-            if ended {
-                return self.end(format!("The turn ends: {}.", outcome.unwrap_or_default()));
+            if let Some(outcome) = outcome {
+                return self.end(format!("The turn ends: {outcome}."));
             }
             if let Some(question) = asked {
                 let Some(answer) = self.answered(question) else {

@@ -14,6 +14,7 @@ use wire::{BlobHash, Header};
 const PAGE: usize = 256;
 
 /// The settings of a session's life.
+#[derive(Default)]
 pub(super) struct Lives {
     /// From which event on which settings held, as far as recipes say.
     changes: Vec<(Seq, BlobHash)>,

@@ -12,7 +12,7 @@ use super::fork::erase_picture;
 use super::load::{canvas_without, load};
 use super::owner::Owner;
 use super::perform::unreadable;
-use super::saying::title_of;
+use super::saying::{is_a_no, title_of};
 use agent::{Event, Seq, SessionId};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -81,12 +81,13 @@ impl Owner {
             self.forgetting = seqs;
             let outcome = self.happen(vec![fact], None).await;
             self.forgetting.clear();
-            if outcome.is_err() {
+            if is_a_no(&outcome) {
                 self.profile.title = title;
             }
             outcome?;
-            self.read_again().await?;
         }
+        // Also where they were forgotten before: whoever asked may never have heard of it.
+        self.read_again().await?;
         gone.erased = erase_picture(&self.house, self.profile.workspace.clone()).await;
         Ok(gone)
     }

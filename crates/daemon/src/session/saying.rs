@@ -98,7 +98,7 @@ impl Owner {
             self.profile.title = Some(title);
         }
         let outcome = self.say(before, Some(prompt), scheduled, once).await;
-        if untitled && outcome.is_err() {
+        if untitled && is_a_no(&outcome) {
             self.profile.title = None;
         }
         outcome
@@ -151,7 +151,7 @@ impl Owner {
         let before = self.profile.model.clone();
         self.profile.model = model.or(self.profile.model.take());
         let outcome = self.happen(facts, kept).await;
-        if outcome.is_err() {
+        if is_a_no(&outcome) {
             self.profile.model = before;
         }
         outcome.map(|()| acknowledged)
@@ -208,7 +208,7 @@ impl Owner {
         let title = titled(&title, &self.house.catalog.current().secrets)?;
         let before = self.profile.title.replace(title.clone());
         let outcome = self.happen(vec![self.titled(title)], None).await;
-        if outcome.is_err() {
+        if is_a_no(&outcome) {
             self.profile.title = before;
         }
         outcome.map(|()| self.view())
@@ -282,4 +282,9 @@ pub(crate) fn title_of(text: &str) -> String {
         Some((end, _)) => format!("{}…", line[..end].trim_end()),
         None => line.to_owned(),
     }
+}
+
+/// Whether it surely did not happen. Where nobody knows, the session was read anew, and what was read counts.
+pub(super) fn is_a_no<T>(outcome: &Result<T, Problem>) -> bool {
+    outcome.as_ref().is_err_and(|problem| problem.code != Code::OutcomeUnknown)
 }
