@@ -19,14 +19,13 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(3_600);
 
 /// Makes a snapshot: a copy of the whole state in one file
 ///
-/// Turns go on meanwhile. The file proves itself by hashes and is any tar archive; with a passphrase it is encrypted
-/// (age), and kept keys go along, which they never do in clear. The daemon makes snapshots of its own as well: see
-/// `snapshots` in the configuration.
+/// Turns go on meanwhile. The file proves itself by hashes and is any tar archive. Kept keys stay out of it. Encryption with
+/// a passphrase is not built in yet and is refused. The daemon makes snapshots of its own as well: see `snapshots` in the
+/// configuration.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   tinkerbell snapshot create --note \"before the move\"
-  tinkerbell snapshot create --passphrase -o /mnt/usb/bell.tar
-  tinkerbell snapshot create --passphrase-file ~/.snapshot-passphrase")]
+  tinkerbell snapshot create -o /mnt/usb/bell.tar")]
 pub(crate) struct Create {
     /// What is to be said about it
     #[arg(long, value_name = "TEXT")]
@@ -36,7 +35,7 @@ pub(crate) struct Create {
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 
-    /// Encrypt it with a passphrase that is asked for
+    /// Encrypt it with a passphrase that is asked for (not built in yet)
     #[arg(long, conflicts_with_all = ["passphrase_file", "passphrase_env"])]
     passphrase: bool,
 
@@ -73,8 +72,7 @@ impl Create {
         let secrets = manifest.left_out.iter().filter(|left| left.why == Why::Secret);
         let names: Vec<String> = secrets.map(|left| plain::name(&left.name)).collect();
         if !names.is_empty() {
-            let remark =
-                format!("left out, because they are secrets: {} (--passphrase takes them along)", names.join(", "));
+            let remark = format!("left out, because they are secrets: {}", names.join(", "));
             context.screen.remark(FAINT, &remark)?;
         }
         Ok(Exit::GOOD)
