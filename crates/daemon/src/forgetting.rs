@@ -3,6 +3,7 @@
 //! First the session itself, then each fork by its own owner, until no fork is left that had not been asked: one that was
 //! being made meanwhile takes over what its parent has forgotten, or is found by the second look.
 
+use crate::house::House;
 use crate::registry::Registry;
 use crate::session::{Command, Gone, MOST_EVENTS, Wish};
 use agent::{Event, Seq, SessionId};
@@ -94,9 +95,18 @@ pub(crate) async fn redact(
         forks,
         still_held,
         originals,
-        snapshots: Vec::new(),
+        snapshots: snapshots(registry.house(), id, seqs[0]).await,
         cleared,
     })
+}
+
+/// The names of the snapshots that hold an event of a session, or a later one. What is gone is gone, so that they cannot be
+/// looked through is told in their place.
+pub(crate) async fn snapshots(house: &House, session: SessionId, seq: Seq) -> Vec<String> {
+    match house.snapshots.holding_from(session, seq).await {
+        Ok(rows) => rows.into_iter().map(|row| row.id.to_string()).collect(),
+        Err(problem) => vec![format!("it is not known which: {}", problem.detail)],
+    }
 }
 
 async fn ask(registry: &Arc<Registry>, session: SessionId, wish: Wish) -> Result<Gone, Problem> {

@@ -233,9 +233,14 @@ fn a_path_stays_on_the_canvas_as_long_as_its_bytes_do() {
     let before = files();
     assert_eq!((before.as_array().unwrap().len(), edits.len()), (2, 3), "{before}");
 
+    // A snapshot that was made before holds what goes, and the answer names it.
+    let snapshot = world.client.post("/v1/snapshots", &json!({})).unwrap().json();
+    let id = snapshot["id"].as_str().unwrap_or_else(|| panic!("{snapshot}")).to_owned();
+
     // The first edit of a.txt goes; what it made is gone over by the third, which holds the bytes before and after.
     let redacted = world.post("/redact", json!({ "seqs": [edits[0]] })).json();
     assert_eq!((&redacted["paths_left"], &redacted["cleared"]), (&json!(0), &json!(true)), "{redacted}");
+    assert_eq!(redacted["snapshots"], json!([id]), "{redacted}");
     assert_eq!(redacted["still_held"], json!([{ "session": world.session, "seq": edits[2] }]), "{redacted}");
     assert_eq!(files(), before, "added and edited, as it was");
     assert_eq!(world.get("/canvas/files/a.txt").body, b"two\n");

@@ -4,6 +4,7 @@
 use super::load::no_such_session;
 use super::perform::unreadable;
 use super::saying::titled;
+use crate::forgetting::snapshots;
 use crate::house::House;
 use agent::{Epoch, Event, Money, Seq, SessionId};
 use std::sync::Arc;
@@ -50,7 +51,8 @@ pub(crate) async fn remove(house: &Arc<House>, session: SessionId) -> Result<Rem
     };
     let (events, cleared) = (removed.events, removed.cleared && erased);
     let forks = forks.into_iter().map(|(fork, _)| fork).collect();
-    Ok(Removed { session, events, cleared, forks, snapshots: Vec::new() })
+    let snapshots = snapshots(house, session, Seq(1)).await;
+    Ok(Removed { session, events, cleared, forks, snapshots })
 }
 
 /// Throws the picture of a workspace away: git keeps what a branch no longer names. It is drawn anew when somebody looks.
