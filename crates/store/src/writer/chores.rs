@@ -195,7 +195,11 @@ impl Writer {
         }
         let Writer { connection, chores, options, salts, .. } = self;
         let Some(connection) = connection else { return chores.give_up(&AppendError::ReadOnly) };
-        match transaction(connection, || chores.slice(connection, &options.limits, salts)) {
+        match transaction(
+            connection,
+            |done| matches!(done, Slice::Nothing),
+            || chores.slice(connection, &options.limits, salts),
+        ) {
             Ok(Slice::Nothing) => {}
             Ok(done) => {
                 (self.strikes, self.uncopied) = (0, true);
@@ -258,11 +262,15 @@ impl Writer {
 }
 
 /// One slice in a transaction of its own.
-fn transaction(connection: &Connection, slice: impl FnOnce() -> Result<Slice, Refusal>) -> Result<Slice, Refusal> {
+pub(super) fn transaction<T>(
+    connection: &Connection,
+    is_nothing: impl FnOnce(&T) -> bool,
+    slice: impl FnOnce() -> Result<T, Refusal>,
+) -> Result<T, Refusal> {
     let begin = || connection.execute_batch("BEGIN IMMEDIATE");
     begin().map_err(|error| Refusal::Group(error.into()))?;
     let done = slice().and_then(|done| {
-        let end = if matches!(done, Slice::Nothing) { "ROLLBACK" } else { "COMMIT" };
+        let end = if is_nothing(&done) { "ROLLBACK" } else { "COMMIT" };
         connection.execute_batch(end).map_err(|error| Refusal::Group(error.into()))?;
         Ok(done)
     });
