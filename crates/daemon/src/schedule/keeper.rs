@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use store::Account;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use wire::body;
 use wire::rest::{ScheduleView, SessionStatus};
 use wire::{Code, Problem};
@@ -44,6 +45,8 @@ pub(super) struct Keeper {
     firing: BTreeSet<ScheduleId>,
     /// Who waits for what becomes of a run that was asked for.
     waiting: BTreeMap<ScheduleId, Reply<ScheduleView>>,
+    /// Until when a claim that could not be settled is let alone.
+    rests: BTreeMap<ScheduleId, Instant>,
     /// Something could not be done and is tried again.
     behind: bool,
     reports: mpsc::Sender<Report>,
@@ -83,6 +86,7 @@ pub async fn keep(registry: Arc<Registry>) {
         whens: BTreeMap::new(),
         firing: BTreeSet::new(),
         waiting: BTreeMap::new(),
+        rests: BTreeMap::new(),
         behind: false,
         reports,
     };
@@ -174,6 +178,10 @@ impl Keeper {
         if now.0.saturating_sub(claim.since.micros().0) > SCHEDULED_ANSWER_MICROS / 2 {
             return self.skip(schedule.id, (claim.due, claim.occasion), SkipReason::Unknown, None).await;
         }
+        if self.rests.get(&schedule.id).is_some_and(|until| self.clock.instant() < *until) {
+            self.behind = true;
+            return Ok(());
+        }
         self.firing.insert(schedule.id);
         let (registry, reports) = (self.registry.clone(), self.reports.clone());
         self.registry.house().tasks.spawn("schedule", async move {
@@ -246,8 +254,27 @@ impl Keeper {
     async fn told(&mut self, report: Report) {
         let Report { id, due, told } = report;
         self.firing.remove(&id);
+        let claim = self.fold.get(id).and_then(|schedule| schedule.claim.filter(|claim| claim.due == due));
+        match claim {
+            Some(claim) => self.settle(id, claim, told).await,
+            // Removed meanwhile, or read anew: whoever asked hears how it stands.
+            None => {
+                let Some(reply) = self.waiting.remove(&id) else { return };
+                let view = self.view(id).await;
+                let _ = reply.send(view);
+            }
+        }
+        // What could not be settled is not tried again at once.
+        let is_left = self.fold.get(id).is_some_and(|schedule| schedule.claim.is_some());
+        match is_left {
+            true => drop(self.rests.insert(id, self.clock.instant() + RETRY)),
+            false => drop(self.rests.remove(&id)),
+        }
+    }
+
+    async fn settle(&mut self, id: ScheduleId, claim: Claim, told: Told) {
         let Some(schedule) = self.fold.get(id) else { return };
-        let Some(claim) = schedule.claim.filter(|claim| claim.due == due) else { return };
+        let due = claim.due;
         let waits = schedule.rule.missed == MissedRule::All && claim.occasion != Occasion::Asked;
         let outcome = match told {
             Told::Said(said) => {
@@ -269,6 +296,9 @@ impl Keeper {
                 return;
             }
         };
+        if let Err(problem) = &outcome {
+            tracing::warn!(schedule = %id, %problem, "an occurrence did not end as it should");
+        }
         let Some(reply) = self.waiting.remove(&id) else { return };
         let view = match outcome {
             Ok(()) => self.view(id).await,
@@ -321,7 +351,7 @@ impl Keeper {
         let next =
             waiting.filter_map(|one| self.when(one)?.after(one.settled)).map(|next| next.micros().0 - now.0).min();
         self.fold.all = all;
-        // What is due and waits for a turn to end is seen to when that ends.
+        // What is due and waits for a turn to end is seen to when that ends, or within a minute.
         let next = next.filter(|next| *next > 0).map(|micros| Duration::from_micros(micros.unsigned_abs()));
         next.map_or(LOOK_AGAIN, |next| next.min(LOOK_AGAIN))
     }
