@@ -15,11 +15,12 @@ pub(super) async fn measure(house: &House) -> Result<StorageStatus, ReadError> {
     let waste = house.store.waste(now).await?;
     let sessions = house.store.states().await?;
     let state = house.state_dir.clone();
+    let snapshots = crate::snapshots::directory(&house.config(), &house.state_dir);
     let pictures = house.pictures.directory().to_owned();
     let walked = house.tasks.chore(move || {
         let of = |name: &str| tree_bytes(&state.join(name)).unwrap_or(0);
         let search: u64 = ["search.db", "search.db-wal"].into_iter().map(of).sum();
-        [search, tree_bytes(&pictures).unwrap_or(0), of("log"), of("snapshots")]
+        [search, tree_bytes(&pictures).unwrap_or(0), of("log"), tree_bytes(&snapshots).unwrap_or(0)]
     });
     let [search_bytes, pictures_bytes, log_bytes, snapshot_bytes] = walked.await.unwrap_or_default();
     Ok(StorageStatus {

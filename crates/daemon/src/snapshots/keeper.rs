@@ -100,7 +100,8 @@ impl Snapshots {
             true => Some(self.make(journal, Wish { reason, note: None, passphrase: None, file: None }).await?),
             false => None,
         };
-        self.retain(journal).await?;
+        // It was read back when it was made.
+        self.retain(journal, made.as_ref().map(|made| made.row.id)).await?;
         Ok(made)
     }
 
@@ -172,7 +173,7 @@ impl Snapshots {
     }
 
     /// Takes away what the rules of retention let go of. Before anything goes, one is read to its end and found good.
-    async fn retain(&self, journal: &DaemonJournal) -> Result<(), Problem> {
+    async fn retain(&self, journal: &DaemonJournal, good: Option<SnapshotId>) -> Result<(), Problem> {
         let config = self.catalog.current().config.clone();
         let snapshots = &config.snapshots;
         let bounds = Bounds { keep: snapshots.keep, max_age_ms: snapshots.max_age_ms, max_bytes: snapshots.max_bytes };
@@ -188,7 +189,7 @@ impl Snapshots {
         }
         for row in &rows {
             let expected = notes.get(&row.id).map(|note| note.made.sha256);
-            if self.read(row.id, row.file.clone(), None, expected).await.is_ok() {
+            if good == Some(row.id) || self.read(row.id, row.file.clone(), None, expected).await.is_ok() {
                 for (id, why) in retain::goes(&rows, row.id, bounds, self.clock.now()) {
                     self.take_away(journal, &directory, id, why).await?;
                 }
@@ -246,6 +247,7 @@ impl Snapshots {
 
     /// Removes one.
     pub async fn remove(&self, journal: &DaemonJournal, id: SnapshotId) -> Result<(), Problem> {
+        let _turn = self.line.clone().acquire_owned().await.expect("it is never closed");
         let directory = self.directory(&self.catalog.current().config);
         self.take_away(journal, &directory, id, "asked").await
     }
