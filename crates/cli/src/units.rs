@@ -145,13 +145,13 @@ fn socket(wanted: &Wanted) -> String {
     text + "RemoveOnStop=yes\n\n[Install]\nWantedBy=sockets.target\n"
 }
 
-/// An argument as systemd reads it: percent signs and dollars mean nothing, blanks do not part it.
+/// An argument as systemd reads it: percent signs mean nothing, blanks do not part it.
 fn quoted(text: &str) -> String {
     let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._-=:@+,".contains(&byte));
     if plain {
         return text.to_owned();
     }
-    let text = text.replace('\\', "\\\\").replace('"', "\\\"").replace('%', "%%").replace('$', "$$");
+    let text = text.replace('\\', "\\\\").replace('"', "\\\"").replace('%', "%%");
     format!("\"{text}\"")
 }
 

@@ -121,7 +121,6 @@ async fn live(
             binary: started_from.clone(),
             more: arguments(&options),
             state_dir: places.state_dir.clone(),
-            limit: Duration::from_millis(house.config().upgrade_ms),
             at_step: *at_step,
         };
         let (mut successor, begun) = match until_end(&house, &mut signals, &mut asks, &desire).await {
@@ -145,7 +144,13 @@ async fn live(
         let mut ending = pin!(farewell(house.clone()));
         let (is_over, was_stopped) = tokio::select! {
             is_over = &mut ending => (is_over, false),
-            () = signals.stop() => (ending.await, true),
+            () = signals.stop() => {
+                tokio::select! {
+                    _ = &mut ending => {}
+                    () = signals.stop() => tracing::warn!("asked to stop at once"),
+                }
+                (false, true)
+            }
         };
         if was_stopped {
             drop(successor);
@@ -189,8 +194,7 @@ impl Ground {
         if let Some(descriptor) = activated {
             return Ok(Ground::of(lock, Socket::activated(descriptor)?, log));
         }
-        let chosen = config.socket.clone().filter(|_| !places.socket_chosen).map(|socket| vec![socket]);
-        let socket = Socket::open(&chosen.unwrap_or_else(|| places.sockets.clone()))?;
+        let socket = Socket::open(&config.sockets(places))?;
         Ok(Ground::of(lock, socket, log))
     }
 
@@ -227,7 +231,9 @@ async fn begin(registry: &Arc<Registry>, ground: &Ground, places: &Places) -> Re
     tasks.spawn("janitor", retention::keep(registry.clone()));
     tasks.spawn("snapshots", snapshots::periodic(house.clone()));
     tasks.spawn("watchdog", notify::watchdog(house.clone()));
-    log::panics(move |words| house.catalog.current().secrets.mask(words).into_owned());
+    // The catalog alone: a hook outlives the house.
+    let catalog = house.catalog.clone();
+    log::panics(move |words| catalog.current().secrets.mask(words).into_owned());
     Ok(())
 }
 
@@ -248,7 +254,6 @@ struct Desire {
     binary: PathBuf,
     more: Vec<OsString>,
     state_dir: PathBuf,
-    limit: Duration,
     at_step: upgrade::AtStep,
 }
 
@@ -263,11 +268,11 @@ struct Trial {
 }
 
 impl Desire {
-    fn trial(&self, ask: Ask) -> Trial {
+    fn trial(&self, ask: Ask, limit: Duration) -> Trial {
         let binary = ask.binary.unwrap_or_else(|| self.binary.clone());
         tracing::info!(binary = %binary.display(), "an upgrade is wanted");
         let (more, state_dir) = (self.more.clone(), self.state_dir.clone());
-        let outcome = Box::pin(Successor::try_out(binary.clone(), more, state_dir, self.limit, self.at_step));
+        let outcome = Box::pin(Successor::try_out(binary.clone(), more, state_dir, limit, self.at_step));
         Trial { outcome, binary, reply: ask.reply }
     }
 }
@@ -316,7 +321,10 @@ async fn until_end(house: &House, signals: &mut Signals, asks: &mut Asks, desire
             }
         };
         match (&trial, ask.reply) {
-            (None, reply) => trial = Some(desire.trial(Ask { binary: ask.binary, reply })),
+            (None, reply) => {
+                let limit = Duration::from_millis(house.config().upgrade_ms);
+                trial = Some(desire.trial(Ask { binary: ask.binary, reply }, limit));
+            }
             (Some(_), Some(reply)) => drop(reply.send(Err(upgrade::under_way()))),
             (Some(_), None) => {}
         }

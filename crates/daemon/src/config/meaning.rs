@@ -8,6 +8,7 @@ use models::ProviderInfo;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use tracing::level_filters::LevelFilter;
+use wire::places::Places;
 
 /// The built-in model that needs nothing.
 pub const OFFLINE: &str = "offline";
@@ -187,6 +188,14 @@ impl KeySource {
 }
 
 impl Config {
+    /// Where to listen, the first that can be had: what the command line or the environment says counts more.
+    pub(crate) fn sockets(&self, places: &Places) -> Vec<PathBuf> {
+        match &self.socket {
+            Some(socket) if !places.socket_chosen => vec![socket.clone()],
+            _ => places.sockets.clone(),
+        }
+    }
+
     /// Reads and checks a file; a missing one means all defaults.
     pub fn load(file: &Path) -> Result<Config, ConfigError> {
         match file::read(file)? {

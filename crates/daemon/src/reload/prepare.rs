@@ -86,16 +86,9 @@ impl Reloader {
     /// Where to listen, where it says something else than before and that is not where we do. A socket that a service
     /// manager or a daemon before us gave stays as long as nobody says so.
     fn elsewhere(&self, config: &Config) -> Option<Vec<PathBuf>> {
-        let candidates = self.candidates(config);
+        let candidates = config.sockets(&self.places);
         let here = self.house().socket.borrow().clone();
-        let moves = candidates != self.candidates(&self.house().config()) && !candidates.contains(&here);
+        let moves = candidates != self.house().config().sockets(&self.places) && !candidates.contains(&here);
         moves.then_some(candidates)
-    }
-
-    /// Where a configuration says to listen: what the command line or the environment says counts more.
-    fn candidates(&self, config: &Config) -> Vec<PathBuf> {
-        let places = &self.places;
-        let chosen = config.socket.clone().filter(|_| !places.socket_chosen).map(|socket| vec![socket]);
-        chosen.unwrap_or_else(|| places.sockets.clone())
     }
 }

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use tokio::signal::unix::Signal;
 use tokio::sync::watch;
 use wire::places::Places;
-use wire::rest::{ConfigChecked, ConfigRefused, ReloadCause, Reloaded};
+use wire::rest::{ConfigChecked, ConfigFault, ConfigRefused, ReloadCause, Reloaded};
 use wire::{BlobHash, body};
 
 /// Reads the file; `None` where there is none.
@@ -91,9 +91,19 @@ pub(crate) async fn serve(registry: Arc<Registry>, hands: Hands) {
             None => drop(reloader.reload(ReloadCause::Signal, false).await),
         }
         // What happens while it is watched anew is read, not waited for.
-        if !watch.as_ref().is_some_and(|watch| watch.covers(reloader.file(), &reloader.key_files())) {
-            watch = reloader.watch();
-            reloader.file_changed().await;
+        match &watch {
+            Some(watching) if watching.covers(reloader.file(), &reloader.key_files()) => {}
+            Some(_) => {
+                watch = reloader.watch();
+                reloader.file_changed().await;
+            }
+            // Where nothing could be watched it is tried again, and a file that is read either way is not read twice.
+            None => {
+                watch = reloader.watch();
+                if watch.is_some() {
+                    reloader.file_changed().await;
+                }
+            }
         }
     }
 }
@@ -238,7 +248,14 @@ impl Reloader {
     /// What is in force stays. Said once for each thing that is wrong.
     async fn refuse(&self, refusal: &Refusal, cause: ReloadCause) {
         let secrets = self.house().catalog.current().secrets.clone();
-        let (message, faults) = (secrets.masked(refusal.to_string()), refusal.faults());
+        let message = secrets.masked(refusal.to_string());
+        // A fault quotes what was written, which may be a key in the wrong place.
+        let masked = |fault: ConfigFault| ConfigFault {
+            key: secrets.masked(fault.key),
+            message: secrets.masked(fault.message),
+            ..fault
+        };
+        let faults: Vec<ConfigFault> = refusal.faults().into_iter().map(masked).collect();
         let before = self.house().reloads.standing.borrow().clone();
         let again = before.refused.as_ref().is_some_and(|refused| refused.message == message);
         let refused =
