@@ -236,6 +236,11 @@ fn whoever_is_killed_at_whatever_step_exactly_one_serves_or_the_next_start_does(
             assert!(!old.wait().unwrap(), "{}: the old one was killed", step.name());
         } else {
             std::mem::forget(old);
+            // It answers its clients until it gets to the step at which it dies.
+            let new = begun.as_ref().ok().and_then(|answer| answer.json()["to_pid"].as_i64());
+            if let Some(new) = new.and_then(|pid| Pid::from_raw(pid as i32)) {
+                wait_until("the new one is gone", || has_ended(new));
+            }
         }
         // With one of the two gone, the other serves, or nobody has the lock any more.
         let mut next = None;

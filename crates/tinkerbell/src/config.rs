@@ -99,7 +99,13 @@ struct Taken {
 fn take(desk: &Desk) -> Result<Taken, Problem> {
     let asked = cli::ask_running::<Reloaded>(desk.socket.clone(), &CONFIG_RELOAD, &ReloadRequest::default());
     let reloaded = asked.map_err(|problem| {
-        let detail = format!("the file was changed, and the daemon that runs does not take it: {}", problem.detail);
+        let Problem { code, detail, .. } = &problem;
+        if *code == Code::OutcomeUnknown {
+            let path = desk.file.path().display();
+            let detail = format!("{path} is changed, and the daemon that runs was asked to take it: {detail}");
+            return Problem::new(*code, detail).remedy("`tinkerbell config reload` has it taken, or says why not");
+        }
+        let detail = format!("the file was changed, and the daemon that runs does not take it: {detail}");
         Problem { detail, ..problem }
     })?;
     let Some(Reloaded { file, warnings, .. }) = reloaded else {
