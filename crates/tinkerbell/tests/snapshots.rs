@@ -94,6 +94,49 @@ fn one_that_lies_elsewhere_opens_elsewhere_and_damage_is_told() {
 }
 
 #[test]
+fn one_with_a_passphrase_opens_elsewhere_and_nowhere_without_it() {
+    let world = World::new();
+    world.good(&["ask", "say one"]);
+    world.run_with_input(&["keys", "set", "openai"], "sk-canary-of-a-snapshot");
+    let words = world.home.path("words");
+    std::fs::write(&words, "correct horse battery\n").unwrap();
+    let file = world.home.path("bell.tar");
+    let (words, file) = (words.to_str().unwrap(), file.to_str().unwrap());
+    let one = made(&world, &["--passphrase-file", words, "-o", file]);
+    assert_eq!((one["sealed"].clone(), one["file"].as_str()), (Value::Bool(true), Some(file)));
+    let bytes = std::fs::read(file).unwrap();
+    assert!(!bytes.windows(9).any(|window| window == b"sk-canary"));
+    assert!(!bytes.windows(7).any(|window| window == b"say one"));
+    assert_eq!(world.json(&["snapshot", "ls"])["snapshots"].as_array().unwrap().len(), 0);
+
+    let outside = world.json(&["snapshot", "verify", file]);
+    assert_eq!(outside["opened"], false);
+    assert_eq!(world.json(&["snapshot", "verify", file, "--passphrase-file", words])["opened"], true);
+    let elsewhere = world.home.path("elsewhere");
+    let to = ["snapshot", "restore", file, "--to", elsewhere.to_str().unwrap()];
+    assert_eq!(world.run(&to).code, 2, "nobody can be asked for the passphrase");
+    let home = world.json(&[&to[..], &["--passphrase-file", words]].concat());
+    assert_eq!(home["home"], elsewhere.to_str().unwrap());
+    assert_eq!(std::fs::read_to_string(elsewhere.join("state/keys/openai")).unwrap(), "sk-canary-of-a-snapshot");
+    let mut there = world.command(&["sessions", "ls", "--all", "--json"]);
+    let there = world::ran(there.env("TINKERBELL_HOME", &elsewhere)).good();
+    assert!(there.contains("say one"), "{there}");
+    world::ran(world.command(&["daemon", "stop"]).env("TINKERBELL_HOME", &elsewhere)).good();
+
+    // Damage is told with its exit code, and nothing is touched.
+    let mut broken = bytes;
+    let middle = broken.len() / 2;
+    broken[middle] ^= 1;
+    std::fs::write(file, broken).unwrap();
+    let refused = world.run(&["snapshot", "verify", file]);
+    assert_eq!(refused.code, 4, "{}", refused.err);
+    assert!(refused.err.contains("damaged or was changed"), "{}", refused.err);
+    let refused = world.run(&["snapshot", "restore", "--yes", file, "--passphrase-file", words]);
+    assert_eq!(refused.code, 4, "{}", refused.err);
+    assert_eq!(titles(&world), ["say one"], "the daemon runs again on what was there");
+}
+
+#[test]
 fn an_older_one_under_a_name_is_found_by_what_the_journal_says() {
     let world = World::new();
     world.good(&["ask", "say one"]);

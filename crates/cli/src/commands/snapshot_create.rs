@@ -19,8 +19,8 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(3_600);
 
 /// Makes a snapshot: a copy of the whole state in one file
 ///
-/// Turns go on meanwhile. The file proves itself by hashes and is any tar archive. Kept keys stay out of it. Encryption with
-/// a passphrase is not built in yet and is refused. The daemon makes snapshots of its own as well: see `snapshots` in the
+/// Turns go on meanwhile. The file proves itself by hashes and is any tar archive. Kept keys stay out of it
+/// unless it is encrypted with a passphrase. The daemon makes snapshots of its own as well: see `snapshots` in the
 /// configuration.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
@@ -35,7 +35,7 @@ pub(crate) struct Create {
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 
-    /// Encrypt it with a passphrase that is asked for (not built in yet)
+    /// Encrypt it with a passphrase that is asked for
     #[arg(long, conflicts_with_all = ["passphrase_file", "passphrase_env"])]
     passphrase: bool,
 

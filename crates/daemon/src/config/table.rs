@@ -153,7 +153,7 @@ Those that somebody asked for stay until somebody removes them. Of the daemon's 
         entry("on_stop", Kind::Flag, Value("false"), "", "whether one is made when the daemon stops", "true"),
         entry("directory", Kind::Directory, Words("`snapshots` in the state directory"), "", "where they lie", "\"/srv/tinkerbell\""),
         entry("passphrase", Kind::KeyPlace, Words("they are not encrypted"), "",
-            "where the passphrase is that encrypts them, as for a model's key; encryption is not built in yet, so with one none is made", "{ kept = \"snapshots\" }"),
+            "where the passphrase is that encrypts them, as for a model's key", "{ kept = \"snapshots\" }"),
     ]},
     Section { path: &["permissions"], about: "", notes: "\
 `tool` and `argument` are patterns in which `*` stands for any run of characters; `decision` is `allow`, `ask` or `deny`. An

@@ -125,10 +125,6 @@ impl Snapshots {
             Some(passphrase) => Some(passphrase),
             None => self.configured(&config).await?,
         };
-        if passphrase.is_some() && !Passphrase::BUILT_IN {
-            return Err(Problem::new(Code::Conflict, "encryption of snapshots is not built into this tinkerbell yet")
-                .remedy("make it without a passphrase: kept keys are left out then"));
-        }
         let (state_dir, created_at, store) = (self.state_dir.clone(), self.clock.now(), self.store.clone());
         let (reason, note) = (wish.reason, wish.note);
         // The last one is made when all else has stopped.

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 const FLIPS: u64 = 1_000;
 const CUTS: u64 = 100;
+const WORDS: &str = "correct horse battery staple";
 
 /// Tries to restore something, and says what went wrong with the refusal.
 fn tried(world: &World, live: &BTreeMap<PathBuf, Vec<u8>>, chosen: &Chosen, words: Option<&str>) -> Result<(), String> {
@@ -26,7 +27,7 @@ async fn damage_is_refused_before_anything_is_touched() {
     let seed = seed();
     let mut random = Random(seed);
     let world = World::new(8).await;
-    let plain = world.snapshot(1, None).await;
+    let (plain, sealed) = (world.snapshot(1, None).await, world.snapshot(2, Some(WORDS)).await);
     world.say(1..=3, "later").await;
     let live = world.live();
     let (mut trials, mut failures) = (0, Vec::new());
@@ -42,16 +43,16 @@ async fn damage_is_refused_before_anything_is_touched() {
             failures.push(format!("{what}: verify took it"));
         }
     };
-    for (path, words, flips) in [(&plain, None, FLIPS)] {
+    for (path, words, flips) in [(&plain, None, FLIPS * 3 / 4), (&sealed, Some(WORDS), FLIPS / 4)] {
         let whole = std::fs::read(path).unwrap();
-        let name = "plain";
+        let name = if words.is_some() { "sealed" } else { "plain" };
         for _ in 0..flips {
             let bit = random.below(whole.len() as u64 * 8) as usize;
             let mut bytes = whole.clone();
             bytes[bit / 8] ^= 1 << (bit % 8);
             attempt(format!("{name}, bit {bit}"), &bytes, words);
         }
-        for cut in 0..CUTS {
+        for cut in 0..CUTS / 2 {
             // Some at a border of blocks, where nothing is torn.
             let at = random.below(whole.len() as u64) as usize;
             let at = if cut % 2 == 0 { at } else { at / 512 * 512 };
@@ -64,6 +65,7 @@ async fn damage_is_refused_before_anything_is_touched() {
     assert!(failures.is_empty(), "seed {seed}: {failures:?}");
     // And the test can fail: what is whole is taken.
     restore(&world.state(), &any(&plain), None, &|_| {}).unwrap();
+    restore(&world.state(), &any(&sealed), Some(WORDS), &|_| {}).unwrap();
 }
 
 #[tokio::test]
@@ -85,13 +87,30 @@ async fn an_older_one_under_its_name_is_refused() {
 }
 
 #[tokio::test]
+async fn a_wrong_passphrase_or_none_is_refused() {
+    let world = World::new(2).await;
+    let sealed = world.snapshot(1, Some(WORDS)).await;
+    let live = world.live();
+    for words in [None, Some("correct horse battery stable"), Some(" ")] {
+        tried(&world, &live, &any(&sealed), words).unwrap();
+    }
+    let outside = verify_file(&any(&sealed), None).unwrap();
+    let inside = verify_file(&any(&sealed), Some(WORDS)).unwrap();
+    assert_eq!((outside.opened, inside.opened, outside.sha256), (false, true, inside.sha256));
+}
+
+#[tokio::test]
 async fn secrets_stand_in_no_snapshot_in_clear() {
     let world = World::new(2).await;
-    let plain = world.snapshot(1, None).await;
-    let bytes = std::fs::read(&plain).unwrap();
-    assert!(!bytes.windows(9).any(|window| window == b"sk-canary"), "{}", plain.display());
+    let (plain, sealed) = (world.snapshot(1, None).await, world.snapshot(2, Some(WORDS)).await);
+    for path in [&plain, &sealed] {
+        let bytes = std::fs::read(path).unwrap();
+        assert!(!bytes.windows(9).any(|window| window == b"sk-canary"), "{}", path.display());
+    }
+    // With a passphrase they come along, and come back.
     let home = world.dir.path().join("elsewhere");
-    restore_to(&home, &any(&plain), None, &|_| {}).unwrap();
+    restore_to(&home, &any(&sealed), Some(WORDS), &|_| {}).unwrap();
+    assert_eq!(std::fs::read_to_string(home.join("state/keys/openai")).unwrap(), "sk-canary-of-snapshots");
     assert!(std::fs::read_to_string(home.join("config.toml")).unwrap().contains("steps = 9"));
     restore_to(&world.dir.path().join("bare"), &any(&plain), None, &|_| {}).unwrap();
     assert!(!world.dir.path().join("bare/state/keys").exists());

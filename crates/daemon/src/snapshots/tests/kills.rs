@@ -47,7 +47,7 @@ fn live(world: &World) -> Live {
 #[tokio::test]
 async fn no_kill_of_a_restore_leaves_half_a_state() {
     let template = World::new(2).await;
-    template.snapshot(1, None).await;
+    template.snapshot(1, Some("words")).await;
     template.say(1..=2, "later").await;
     std::fs::write(template.state().join("keys/openai"), "a newer key").unwrap();
     std::fs::write(template.state().join("journal.db-wal"), "").unwrap();
@@ -57,7 +57,7 @@ async fn no_kill_of_a_restore_leaves_half_a_state() {
         let mut entries = std::fs::read_dir(world.state().join("snapshots")).unwrap();
         any(&entries.next().unwrap().unwrap().path())
     };
-    let restored = restore(&whole.state(), &snapshot(&whole), None, &|_| {}).unwrap();
+    let restored = restore(&whole.state(), &snapshot(&whole), Some("words"), &|_| {}).unwrap();
     let new = live(&whole);
     assert_ne!(old, new);
     assert_eq!(new.keys().map(|path| path.to_str().unwrap()).collect::<Vec<_>>(), ["journal.db", "keys/openai"]);
@@ -67,7 +67,7 @@ async fn no_kill_of_a_restore_leaves_half_a_state() {
     for first in 0.. {
         let world = copy_of(&template);
         let ended = until(first, |point| {
-            restore(&world.state(), &snapshot(&world), None, point).unwrap();
+            restore(&world.state(), &snapshot(&world), Some("words"), point).unwrap();
         });
         if ended {
             assert_eq!(live(&world), new);

@@ -64,7 +64,7 @@ impl World {
             reason: SnapshotReason::Asked,
             created_at: NOW,
             note: Some("of a test".to_owned()),
-            passphrase: passphrase.map(Passphrase::new),
+            passphrase: passphrase.map(Passphrase::cheap),
             target: shelf.join(format!("{id}.tar")),
             state_dir: self.state(),
             config: Some("[limits]\nsteps = 9\n".to_owned()),
