@@ -13,7 +13,7 @@ use crate::reload::{self, Hands};
 use crate::run::{Options, StartError};
 use crate::signals::{Asked, Signals};
 use crate::upgrade::{self, Ask, Asks, Estate, Heir, Successor, UpgradeError};
-use crate::{log, notify, retention, schedule, snapshots};
+use crate::{carry, log, notify, retention, schedule, snapshots};
 use std::ffi::OsString;
 use std::future::{Future, pending};
 use std::os::fd::{AsFd, OwnedFd};
@@ -114,6 +114,7 @@ async fn live(
                 let report = upgrade::report(UpgradeOutcome::TakenOver, at, started_from.clone(), version, None);
                 house.upgrades.report(Some(report));
                 heir.serves().await;
+                ground.socket.borrow().is_ours_alone();
             }
             None => notify::ready(),
         }
@@ -212,6 +213,9 @@ fn start_log(places: &Places, config: &Config) -> Result<LogLevel, StartError> {
 /// Wakes what has work left and opens the doors.
 async fn begin(registry: &Arc<Registry>, ground: &Ground, places: &Places) -> Result<(), StartError> {
     let house = registry.house().clone();
+    if let Err(error) = carry::sweep(&places.state_dir) {
+        tracing::warn!(%error, "what is left of sessions that were being imported cannot be taken away");
+    }
     let waking = house.store.waking().await.map_err(AssembleError::Read)?;
     tracing::info!(version = crate::VERSION, socket = %ground.path().display(), waking = waking.len(), "ready");
     for session in waking {

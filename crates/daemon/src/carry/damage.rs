@@ -41,7 +41,7 @@ impl Damage {
                 Code::StorageFull
             }
             Damage::Disk(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => Code::ReadOnly,
-            Damage::Disk(_) => Code::Internal,
+            Damage::Disk(_) => Code::Conflict,
         };
         let remedy = match &self {
             Damage::Line { .. } => {

@@ -27,6 +27,9 @@ const SILENCE: Duration = Duration::from_secs(30);
 /// Pieces of the file that wait for the disk; a piece is what the connection gave at once.
 const WAITING: usize = 16;
 
+/// How the name ends that a file has until it has none.
+const ENDING: &str = "import";
+
 /// How a session shall be taken in.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Wanted {
@@ -116,7 +119,7 @@ async fn receive<E>(
     file: impl Stream<Item = Result<Bytes, E>> + Unpin,
 ) -> Result<(File, Checked), Problem> {
     let (sender, receiver) = mpsc::channel(WAITING);
-    let path = house.state_dir.join(format!("{}.import", house.clock.session_id()));
+    let path = house.state_dir.join(format!("{}.{ENDING}", house.clock.session_id()));
     let limits = *house.store.limits();
     let secrets = house.catalog.current().secrets.clone();
     let read = house.tasks.carry(move || read(receiver, &path, &limits, &secrets));
@@ -175,6 +178,17 @@ fn read(
         }
     }
     Err(Damage::Disk(io::ErrorKind::UnexpectedEof.into()))
+}
+
+/// Takes away what a kill left of files that had a name for a moment. Each start does it before anybody is served.
+pub(crate) fn sweep(state_dir: &Path) -> io::Result<()> {
+    for entry in std::fs::read_dir(state_dir)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == ENDING) {
+            std::fs::remove_file(path)?;
+        }
+    }
+    Ok(())
 }
 
 /// A file that goes when it is closed, however that comes about.

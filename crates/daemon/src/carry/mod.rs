@@ -15,4 +15,4 @@ mod lines;
 mod pieces;
 
 pub(crate) use export::export;
-pub(crate) use import::{Wanted, import};
+pub(crate) use import::{Wanted, import, sweep};

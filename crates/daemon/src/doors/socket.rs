@@ -46,8 +46,10 @@ pub(crate) struct Socket {
     listener: UnixListener,
     path: PathBuf,
     inode: u64,
-    /// Whether the file goes with it: not where somebody else made it, nor once another process has the socket.
+    /// Whether the file goes with it: not where somebody else made it, nor while another process has the socket.
     ours: AtomicBool,
+    /// Whether the file is to go with it once the process that gave it away is gone.
+    given: bool,
 }
 
 /// Connections that wait in the kernel until they are accepted, as many as it allows: a hand-over lasts a moment.
@@ -93,10 +95,11 @@ impl Socket {
         remove_stale(path)?;
         let listener = bind(path).map_err(failed)?;
         let inode = std::fs::symlink_metadata(path).map_err(failed)?.ino();
-        Ok(Socket { listener, path: path.to_owned(), inode, ours: AtomicBool::new(true) })
+        Ok(Socket { listener, path: path.to_owned(), inode, ours: AtomicBool::new(true), given: false })
     }
 
-    /// Takes over a socket that listens already, by its descriptor. What waits in it is not lost.
+    /// Takes over a socket that listens already, by its descriptor. What waits in it is not lost. Its file stays that of
+    /// whoever gave it, who goes on where we fail, until [`Socket::is_ours_alone`].
     pub(crate) fn adopt(descriptor: OwnedFd, given: GivenSocket) -> Result<Socket, SocketError> {
         let GivenSocket { path, ours } = given;
         let failed = |error| SocketError::Io { path: path.clone(), error };
@@ -119,7 +122,7 @@ impl Socket {
         }
         let inode = std::fs::symlink_metadata(&path).map_or(0, |metadata| metadata.ino());
         let listener = UnixListener::from_std(listener).map_err(failed)?;
-        Ok(Socket { listener, path, inode, ours: AtomicBool::new(ours) })
+        Ok(Socket { listener, path, inode, ours: AtomicBool::new(false), given: ours })
     }
 
     /// Takes a socket that a service manager opened for us. Its file is the manager's.
@@ -143,6 +146,11 @@ impl Socket {
     /// Another process has it: its file stays when we leave.
     pub(crate) fn was_given_away(&self) {
         self.ours.store(false, Ordering::Relaxed);
+    }
+
+    /// Whoever gave it to us needs it no more.
+    pub(crate) fn is_ours_alone(&self) {
+        self.ours.fetch_or(self.given, Ordering::Relaxed);
     }
 
     /// Where it lies.

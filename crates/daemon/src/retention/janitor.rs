@@ -3,6 +3,7 @@
 use super::measure::measure;
 use super::pictures;
 use crate::registry::Registry;
+use crate::session::refused;
 use crate::status::internal;
 use agent::Micros;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -168,7 +169,8 @@ async fn tidy(registry: &Arc<Registry>, dry_run: bool) -> Result<Tidied, Problem
             if house.stop.is_cancelled() {
                 break;
             }
-            let slice = house.store.tidy(Tidy { now, keep_free_bytes: config.free_bytes }).await.map_err(internal)?;
+            let slice = house.store.tidy(Tidy { now, keep_free_bytes: config.free_bytes }).await;
+            let slice = slice.map_err(|error| refused(error).remedy("nothing that was said is lost; ask again"))?;
             tidied.answers += slice.answers;
             tidied.partials += slice.partials;
             tidied.freed_bytes += slice.freed_bytes;

@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::config::{Config, KeySource};
 use crate::journal::DaemonJournal;
 use crate::keys::KeyStore;
-use crate::lock::private_directory;
+use crate::lock::{LockError, private_directory};
 use crate::status::internal;
 use crate::tasks::Tasks;
 use agent::{Event, Micros, Seq, SessionId, SnapshotId};
@@ -131,7 +131,10 @@ impl Snapshots {
         let stop = if reason == SnapshotReason::Stop { CancellationToken::new() } else { self.stop.clone() };
         let job = move || {
             if own_shelf {
-                private_directory(&directory).map_err(|error| bad(error.to_string()))?;
+                private_directory(&directory).map_err(|error| match error {
+                    LockError::Io { path, error } => problem(MakeError::Io { path, error }),
+                    error => bad(error.to_string()),
+                })?;
             }
             let text = match std::fs::read_to_string(&config.file) {
                 Ok(text) => Some(secrets.masked(text)),

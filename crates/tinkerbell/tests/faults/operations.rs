@@ -2,6 +2,7 @@
 //! done. A new operation is one more entry.
 
 use crate::scene::{Came, Scene};
+use crate::{carried, standing, states};
 use serde_json::{Value, json};
 
 /// An operation that leaves something on the disk.
@@ -11,6 +12,8 @@ pub(crate) struct Operation {
     pub(crate) repository: bool,
     /// Whether the daemon does it, and not the command line.
     pub(crate) by_daemon: bool,
+    /// Whether several processes do it, of which each may die alone.
+    pub(crate) by_several: bool,
     /// Makes what it needs, with nothing hurt.
     pub(crate) prepare: fn(&mut Scene),
     /// Asks for it, under an idempotency key where it takes one.
@@ -19,6 +22,8 @@ pub(crate) struct Operation {
     pub(crate) done: fn(&Scene, &Value) -> Result<(), String>,
     /// What must be so at any time between, before anything is healed.
     pub(crate) between: fn(&Scene) -> Result<(), String>,
+    /// What must be so once all is well again, before it is asked for again: all of it is done, or nothing.
+    pub(crate) healed: fn(&Scene) -> Result<(), String>,
 }
 
 /// All of them.
@@ -30,11 +35,11 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     Operation {
         name: "accept --commit",
         repository: true,
-        by_daemon: true,
         prepare: edited_beside_the_users,
         act: commit,
         done: committed,
         between: whole,
+        ..NOTHING
     },
     Operation { name: "the picture and its log", prepare: edited, act: log, done: logged, ..NOTHING },
     Operation {
@@ -51,6 +56,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     Operation { name: "keys set", act: set_key, done: key_is_set, ..NOTHING },
     Operation {
         name: "config set",
+        by_daemon: false,
         prepare: configured,
         act: set_value,
         done: value_is_set,
@@ -60,16 +66,87 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     Operation { name: "a stop in good order", prepare: edited, act: stop, done: kept, ..NOTHING },
     Operation { name: "a start", prepare: stopped, act: start, done: kept, ..NOTHING },
     Operation { name: "a start after a kill", prepare: killed, act: start, done: kept, ..NOTHING },
+    Operation {
+        name: "config reload",
+        prepare: standing::configured,
+        act: standing::reload,
+        done: standing::is_in_force,
+        between: standing::whole,
+        healed: standing::one_of_both,
+        ..NOTHING
+    },
+    Operation {
+        name: "schedule add",
+        act: standing::add,
+        done: standing::is_added,
+        healed: standing::one_at_most,
+        ..NOTHING
+    },
+    Operation {
+        name: "schedule rm",
+        prepare: standing::added,
+        act: standing::remove,
+        done: standing::is_removed,
+        healed: standing::one_at_most,
+        ..NOTHING
+    },
+    Operation {
+        name: "daemon upgrade",
+        by_daemon: false,
+        by_several: true,
+        prepare: standing::drawn,
+        act: standing::upgrade,
+        done: kept,
+        healed: standing::serves,
+        ..NOTHING
+    },
+    Operation {
+        name: "snapshot create",
+        prepare: edited,
+        act: states::create,
+        done: states::is_good,
+        healed: states::all_are_good,
+        ..NOTHING
+    },
+    Operation {
+        name: "snapshot restore",
+        by_daemon: false,
+        prepare: states::changed_since,
+        act: states::restore,
+        done: states::is_back,
+        between: states::one_is_there,
+        healed: states::one_of_both,
+        ..NOTHING
+    },
+    Operation { name: "daemon gc", prepare: states::littered, act: states::tidy, done: states::is_tidy, ..NOTHING },
+    Operation {
+        name: "sessions import",
+        prepare: carried::written_out,
+        act: carried::import,
+        done: carried::is_in,
+        healed: carried::whole_or_not_there,
+        ..NOTHING
+    },
+    Operation {
+        name: "sessions redact",
+        prepare: carried::said,
+        act: carried::redact,
+        done: carried::is_forgotten,
+        healed: carried::all_or_nothing,
+        ..NOTHING
+    },
 ];
 
 const NOTHING: Operation = Operation {
     name: "nothing",
     repository: false,
     by_daemon: true,
+    by_several: false,
     prepare: |_| {},
     act: |_, _| Came::Done(Value::Null),
     done: |_, _| Ok(()),
     between: |_| Ok(()),
+    healed: |_| Ok(()),
 };
 
 /// What is asked for, and what must come of it.
@@ -114,7 +191,7 @@ fn created(scene: &Scene, answer: &Value) -> Result<(), String> {
 }
 
 /// Two files on the canvas.
-fn edited(scene: &mut Scene) {
+pub(crate) fn edited(scene: &mut Scene) {
     assert!(matches!(scene.ask(WRITING, "prepare"), Came::Done(_)));
 }
 
@@ -237,7 +314,7 @@ fn committed(scene: &Scene, answer: &Value) -> Result<(), String> {
     if fsck.is_empty() { Ok(()) } else { Err(format!("fsck: {fsck}")) }
 }
 
-fn log(scene: &mut Scene, _: &str) -> Came {
+pub(crate) fn log(scene: &mut Scene, _: &str) -> Came {
     scene.send("GET", "/canvas/log", None, &Value::Null)
 }
 
@@ -365,7 +442,7 @@ fn value_is_set(scene: &Scene, _: &Value) -> Result<(), String> {
     }
 }
 
-fn stop(scene: &mut Scene, _: &str) -> Came {
+pub(crate) fn stop(scene: &mut Scene, _: &str) -> Came {
     if scene.is_dead() {
         return Came::Done(Value::Null);
     }
@@ -378,7 +455,7 @@ fn stop(scene: &mut Scene, _: &str) -> Came {
     }
 }
 
-fn stopped(scene: &mut Scene) {
+pub(crate) fn stopped(scene: &mut Scene) {
     edited(scene);
     assert!(matches!(stop(scene, ""), Came::Done(_)));
 }
@@ -405,7 +482,7 @@ fn start(scene: &mut Scene, _: &str) -> Came {
 }
 
 /// The session with its canvas is as it was.
-fn kept(scene: &Scene, _: &Value) -> Result<(), String> {
+pub(crate) fn kept(scene: &Scene, _: &Value) -> Result<(), String> {
     match scene.view() {
         view if view["pending"] == 2 && view["status"] == "idle" => Ok(()),
         _ if scene.is_dead() => Ok(()),

@@ -80,9 +80,9 @@ impl Scene {
         wait("the killed daemon is gone", || self.is_dead()).expect("a killed process ends");
     }
 
-    /// Whether the daemon is gone.
+    /// Whether the daemon is gone, and none that took over from it has the state.
     pub(crate) fn is_dead(&self) -> bool {
-        self.daemon.as_ref().is_none_or(|daemon| has_ended(process(daemon.pid())))
+        self.daemon.as_ref().is_none_or(|daemon| has_ended(process(daemon.pid()))) && !self.world.is_held()
     }
 
     /// Sends a request below the session.
@@ -95,7 +95,7 @@ impl Scene {
         let mut headers = vec![("content-type", "application/json")];
         headers.extend(key.map(|key| ("idempotency-key", key)));
         match self.client().send(method, path, &headers, body.to_string().as_bytes()) {
-            Ok(answer) if [200, 202].contains(&answer.status) => Came::Done(answer.json()),
+            Ok(answer) if [200, 201, 202, 204].contains(&answer.status) => Came::Done(answer.json()),
             Ok(answer) => Came::Refused(answer.status, answer.json()),
             Err(_) => Came::Cut,
         }
@@ -117,6 +117,11 @@ impl Scene {
         came
     }
 
+    /// What was told so far may go: it is forgotten on purpose.
+    pub(crate) fn untell(&self) {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     fn tell(&self, update: Value) {
         if let Some(seq) = update["seq"].as_u64() {
             self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(seq, update);
@@ -134,7 +139,8 @@ impl Scene {
             match self.client().get(path) {
                 Ok(answer) if answer.status == 200 => {}
                 Ok(answer) => return Err(format!("GET {path} while it is hurt: {} {}", answer.status, answer.json())),
-                Err(_) if self.is_dead() => return Ok(()),
+                // It may have been killed just now, and takes a moment to be gone.
+                Err(_) if wait("the daemon is gone", || self.is_dead()).is_ok() => return Ok(()),
                 Err(error) => return Err(format!("GET {path} while it is hurt: {error}")),
             }
         }
@@ -157,6 +163,13 @@ impl Scene {
 
     pub(crate) fn status(&self) -> Result<Value, String> {
         self.client().get("/v1/daemon").map(|answer| answer.json()).map_err(|error| error.to_string())
+    }
+
+    /// The last words of the daemon's log, for whoever looks into a failure.
+    pub(crate) fn log(&self) -> String {
+        let text = std::fs::read_to_string(self.world.home.state().join("log/daemon.log")).unwrap_or_default();
+        let lines: Vec<&str> = text.lines().collect();
+        lines[lines.len().saturating_sub(12)..].join("\n")
     }
 
     /// The session as it is; null where there is none.
@@ -212,9 +225,15 @@ impl Scene {
 
     /// Stops the daemon in good order and looks at what lies on the disk.
     pub(crate) fn rest(mut self) -> Result<(), String> {
-        match self.daemon.take().map(Daemon::stop) {
+        let serving = self.status()?["pid"].as_u64();
+        match self.daemon.take().filter(|daemon| serving == Some(daemon.pid().into())).map(Daemon::stop) {
             Some(Ok(true)) => {}
-            other => return Err(format!("it did not stop in good order: {other:?}")),
+            Some(other) => return Err(format!("it did not stop in good order: {other:?}")),
+            // One that took over is nobody's child here.
+            None => {
+                self.client().post("/v1/daemon/stop", &json!({})).map_err(|error| error.to_string())?;
+                wait("the one that took over stops", || self.is_dead())?;
+            }
         }
         testkit::verify_chains(&self.world.home);
         let pictures = self.world.home.state().join("canvas");

@@ -115,6 +115,16 @@ impl World {
         }
     }
 
+    /// Whether some process holds the lock on the state, or listens: one that is killed lets go of the two one after the
+    /// other.
+    pub(crate) fn is_held(&self) -> bool {
+        if std::os::unix::net::UnixStream::connect(self.home.tinkerbell().join("tinkerbell.sock")).is_ok() {
+            return true;
+        }
+        let Ok(file) = std::fs::File::open(self.home.state().join("daemon.lock")) else { return false };
+        rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockShared).is_err()
+    }
+
     /// The process of the daemon that last began here, as the lock file names it.
     pub(crate) fn announced(&self) -> Option<u32> {
         let text = std::fs::read_to_string(self.home.state().join("daemon.lock")).ok()?;
