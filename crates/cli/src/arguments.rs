@@ -125,6 +125,8 @@ pub(crate) enum Sessions {
     Redact(sessions_redact::Redact),
     Export(sessions_export::Export),
     Import(sessions_import::Import),
+    Archive(sessions_archive::Archive),
+    Unarchive(sessions_unarchive::Unarchive),
     Replay(sessions_replay::Replay),
     #[command(name = "rm")]
     Remove(sessions_rm::Remove),

@@ -173,7 +173,7 @@ pub(crate) fn by_part(client: &mut Client, part: &str) -> Result<SessionRow, Err
     let mut found: Vec<SessionRow> = Vec::new();
     let (mut searched, mut before) = (0, None::<String>);
     loop {
-        let mut request = Request::new(&operation::SESSION_LIST)?.query("limit", PAGE);
+        let mut request = Request::new(&operation::SESSION_LIST)?.query("limit", PAGE).query("archived", "any");
         if let Some(before) = &before {
             request = request.query("before", before);
         }

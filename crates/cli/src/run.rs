@@ -124,6 +124,8 @@ pub(crate) fn dispatch(verb: Verb, context: &mut Context) -> Result<Exit, Error>
         Verb::Sessions(Sessions::Redact(command)) => command.run(context),
         Verb::Sessions(Sessions::Export(command)) => command.run(context),
         Verb::Sessions(Sessions::Import(command)) => command.run(context),
+        Verb::Sessions(Sessions::Archive(command)) => command.run(context),
+        Verb::Sessions(Sessions::Unarchive(command)) => command.run(context),
         Verb::Sessions(Sessions::Replay(command)) => command.run(context),
         Verb::Sessions(Sessions::Remove(command)) => command.run(context),
         Verb::Audit(Audit::Verify(command)) => command.run(context),

@@ -1,5 +1,6 @@
 //! The one place where everything is wired, in order: tools, models, store, house, registry.
 
+use crate::archive::{self, Shelf};
 use crate::audit::{self, Auditor};
 use crate::catalog::Catalog;
 use crate::clock::{Clock, Steady};
@@ -125,9 +126,11 @@ pub async fn assemble_in(surroundings: Surroundings, parts: Parts) -> Result<Arc
     let auditor = Auditor::begin(&state_dir, &store, &journal, clock.clone()).await;
     let stop = CancellationToken::new();
     let own = Surroundings { clock: clock.clone(), tasks: tasks.clone() };
-    let snapshots = Snapshots::new(store.clone(), own, catalog.clone(), state_dir.clone(), stop.clone());
+    let shelf = Shelf::new(&state_dir);
+    let snapshots = Snapshots::new(store.clone(), own, catalog.clone(), shelf.clone(), state_dir.clone(), stop.clone());
     let house = House {
         snapshots,
+        shelf,
         store,
         tasks,
         generation: journal.generation(),
@@ -150,5 +153,6 @@ pub async fn assemble_in(surroundings: Surroundings, parts: Parts) -> Result<Arc
     };
     let house = Arc::new(house);
     house.tasks.spawn("audit", audit::watch(house.clone()));
+    house.tasks.spawn("archive", archive::settle(house.clone()));
     Ok(Registry::new(house))
 }

@@ -74,10 +74,12 @@ pub(crate) async fn redact(
     }
     let mut originals = Vec::new();
     for (session, upto) in store.originals(id).await.map_err(unreadable)? {
+        let archived = store.archived(session).await.map_err(unreadable)?.is_some();
         for seq in shared(&seqs, upto) {
             // An original that was removed, or has forgotten the words itself, holds nothing.
             let record = store.event(JournalId::Session(session), seq).await.map_err(unreadable)?;
-            if record.is_some_and(|record| record.body.is_some()) {
+            // What lies in a file may hold them.
+            if archived || record.is_some_and(|record| record.body.is_some()) {
                 originals.push(EventPlace { session, seq });
             }
         }

@@ -1,5 +1,6 @@
 //! What all sessions of a daemon share. Immutable once assembled, apart from what its parts guard themselves.
 
+use crate::archive::Shelf;
 use crate::audit::Auditor;
 use crate::catalog::Catalog;
 use crate::clock::{Clock, Steady};
@@ -49,6 +50,8 @@ pub struct House {
     pub schedules: Schedules,
     /// Copies of the whole state.
     pub snapshots: Snapshots,
+    /// The files of archived sessions.
+    pub(crate) shelf: Shelf,
     /// Where the daemon listens.
     pub socket: watch::Sender<PathBuf>,
     /// Where all state lies.

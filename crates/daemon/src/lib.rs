@@ -7,6 +7,7 @@
 //! Deliberately absent: global mutable state, a lock around a session, logic in a door, a second way to do anything.
 
 mod activation;
+mod archive;
 mod assemble;
 mod audit;
 mod cache;

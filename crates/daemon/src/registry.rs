@@ -3,22 +3,27 @@
 //! Sending and letting go happen under one lock, so a command does not reach an owner that is idle and has decided to
 //! leave. One that leaves for another reason refuses what it finds in its inbox.
 
+mod leaving;
+
+use crate::archive;
 use crate::cache::{Cache, Seat};
 use crate::carry::{self, Wanted};
 use crate::house::House;
 use crate::replay;
 use crate::session::{self, Change, Chosen, Command, Once, Owner, Prompt, Reply, Said, Terms, Watch};
+use crate::status;
 use agent::{EffectId, Scheduled, Seq, SessionId};
 use bytes::Bytes;
-use futures_util::Stream;
-use std::collections::{BTreeMap, BTreeSet};
+use futures_util::{Stream, StreamExt};
+use leaving::Leaving;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use store::ReadError;
 use tokio::sync::{mpsc, oneshot};
 use wire::rest::{
     Accepted, Acknowledged, CacheStatus, Cancelled, CanvasLog, CanvasView, ContextView, Diff, ForkRequest, Forked,
-    HunkList, Imported, Moved, Removed, ReplayRequest, Replayed, SessionView,
+    HunkList, Imported, Moved, ReplayRequest, Replayed, SessionView,
 };
 use wire::{Code, Contents, Problem, RelPath};
 
@@ -32,23 +37,11 @@ pub struct Registry {
     awake: Mutex<Awake>,
 }
 
-/// Who is awake, and who is being removed and gets no new owner.
+/// Who is awake, and who is leaving the journal and gets no new owner.
 #[derive(Default)]
 struct Awake {
     guests: BTreeMap<SessionId, Guest>,
-    removing: BTreeSet<SessionId>,
-}
-
-/// While it lives, nobody wakes a session; also when whoever asked for the removal has left.
-struct Removing<'a> {
-    registry: &'a Registry,
-    id: SessionId,
-}
-
-impl Drop for Removing<'_> {
-    fn drop(&mut self) {
-        self.registry.lock().removing.remove(&self.id);
-    }
+    leaving: BTreeMap<SessionId, Leaving>,
 }
 
 /// An awake session.
@@ -165,6 +158,7 @@ impl Registry {
 
     /// Opens a session that begins as a copy of another one.
     pub async fn fork(self: &Arc<Registry>, id: SessionId, request: ForkRequest) -> Result<Forked, Problem> {
+        self.present(id).await?;
         session::fork(&self.house, id, request).await
     }
 
@@ -173,7 +167,10 @@ impl Registry {
         &self,
         id: SessionId,
     ) -> Result<impl Stream<Item = Result<Bytes, ReadError>> + Send + use<>, Problem> {
-        carry::export(&self.house, id).await
+        match self.house.store.archived(id).await.map_err(session::unreadable)? {
+            Some(archived) => Ok(archive::exported(&self.house, &archived).left_stream()),
+            None => Ok(carry::export(&self.house, id).await?.right_stream()),
+        }
     }
 
     /// Takes a session in from a file, and goes on with what it has to do.
@@ -187,41 +184,20 @@ impl Registry {
         Ok(imported)
     }
 
-    /// Runs a recorded session again, and says where it would go another way. Wakes nobody, and writes nothing.
-    pub async fn replay(&self, id: SessionId, request: ReplayRequest) -> Result<Replayed, Problem> {
+    /// Runs a recorded session again, and says where it would go another way. Wakes nobody, and writes nothing, but that an
+    /// archived session comes back.
+    pub async fn replay(self: &Arc<Registry>, id: SessionId, request: ReplayRequest) -> Result<Replayed, Problem> {
+        self.present(id).await?;
         replay::replay(&self.house, id, request).await
     }
 
-    /// Removes a session with all its words. Meanwhile nobody wakes it.
-    pub async fn remove(self: &Arc<Registry>, id: SessionId, force: bool) -> Result<Removed, Problem> {
-        let inbox = {
-            let mut awake = self.lock();
-            let inbox = self.awake_or_woken(&mut awake, id)?.clone();
-            awake.removing.insert(id);
-            inbox
-        };
-        let removing = Removing { registry: self, id };
-        let (reply, answer) = oneshot::channel();
-        inbox.send(Command::Leave { force, reply }).await.map_err(|_| handed_over())?;
-        match answer.await.unwrap_or_else(|_| Err(handed_over())) {
-            // Such a session cannot be woken any more, and removing it must be possible all the same.
-            Err(problem) if force && problem.code == Code::Internal => {}
-            Err(problem) => return Err(problem),
-            Ok(_) => {}
-        }
-        inbox.closed().await;
-        let removed = session::remove(&self.house, id).await;
-        drop(removing);
-        if removed.is_err() {
-            // Its turn was let go of; it goes on.
-            self.wake(id);
-        }
-        removed
-    }
-
-    /// What a session is.
+    /// What a session is. One that is archived stays so.
     pub async fn view(self: &Arc<Registry>, id: SessionId) -> Result<SessionView, Problem> {
-        self.ask(id, |reply| Command::View { reply }).await
+        let listed = self.house.store.session(id).await.map_err(session::unreadable)?;
+        match listed.filter(|listed| listed.archived.is_some()) {
+            Some(listed) => Ok(status::at_rest(listed)),
+            None => self.ask(id, |reply| Command::View { reply }).await,
+        }
     }
 
     /// Begins to watch a session.
@@ -354,8 +330,8 @@ impl Registry {
         awake: &'a mut Awake,
         id: SessionId,
     ) -> Result<&'a mpsc::Sender<Command>, Problem> {
-        if awake.removing.contains(&id) {
-            return Err(session::no_such_session(id));
+        if let Some(leaving) = awake.leaving.get(&id) {
+            return Err(leaving.problem(id));
         }
         let guest = awake.guests.entry(id).or_insert_with(|| self.spawn(id));
         if guest.inbox.is_closed() {
@@ -394,7 +370,15 @@ impl Registry {
         let (registry, seat) = (self.clone(), self.cache.seat());
         let guest = Guest { inbox: sender, seat: seat.clone() };
         self.house.tasks.spawn("session owner", async move {
-            match Owner::load(registry.house.clone(), id).await {
+            let loaded = match Owner::load(registry.house.clone(), id).await {
+                Ok(None) => match archive::bring_back(&registry.house, id).await {
+                    Ok(true) => Owner::load(registry.house.clone(), id).await,
+                    Ok(false) => Ok(None),
+                    Err(problem) => Err(problem),
+                },
+                loaded => loaded,
+            };
+            match loaded {
                 Ok(Some(owner)) => owner.run(inbox, registry, seat).await,
                 Ok(None) => {
                     refuse_all(&mut inbox, || session::no_such_session(id));

@@ -2,10 +2,11 @@
 
 use crate::registry::Registry;
 use crate::reload;
+use agent::Usage;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use store::{Account, ListQuery, ListRow, Mode};
-use wire::rest::{DaemonStatus, SessionList, SessionRow, SessionStatus, StoreStatus};
+use wire::rest::{Archived, DaemonStatus, SessionList, SessionRow, SessionStatus, SessionView, StoreStatus};
 use wire::{Code, Problem};
 
 /// Sessions on a page of the list, unless fewer are asked for.
@@ -62,7 +63,14 @@ pub(crate) async fn list(registry: &Registry, query: &BTreeMap<String, String>) 
     let before = query.get("before").map(|text| text.parse()).transpose();
     let before = before.map_err(|error: agent::ParseIdError| invalid(format!("before: {error}")))?;
     let (workspace, limit) = (query.get("workspace").cloned(), limit.clamp(1, MOST));
-    let rows = registry.house().store.list(ListQuery { workspace, before, limit }).await.map_err(internal)?;
+    let archived = match query.get("archived").map(String::as_str) {
+        None | Some("false") => Some(false),
+        Some("true") => Some(true),
+        Some("any") => None,
+        Some(other) => return Err(invalid(format!("archived is true, false or any, not {other:?}"))),
+    };
+    let wanted = ListQuery { workspace, before, archived, limit };
+    let rows = registry.house().store.list(wanted).await.map_err(internal)?;
     let next = rows.last().filter(|_| rows.len() == limit).map(|row| row.cursor.to_string());
     Ok(SessionList { sessions: rows.into_iter().map(row).collect(), next })
 }
@@ -78,6 +86,20 @@ pub(crate) fn row(listed: ListRow) -> SessionRow {
         cost_microusd: listed.row.cost,
         created_at: listed.row.created,
         updated_at: listed.row.updated,
+        archived: listed.archived.map(|(at, bytes)| Archived { at, bytes }),
+    }
+}
+
+/// An archived session, as far as its row tells.
+pub(crate) fn at_rest(listed: ListRow) -> SessionView {
+    SessionView {
+        row: row(listed),
+        turns: 0,
+        pending: 0,
+        turn: None,
+        queued: Vec::new(),
+        approvals: Vec::new(),
+        usage: Usage::default(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What an audit looks at beside the chains, a page at a time: which journals there are, whether events and blobs hold
 //! each other as they say, and whether every blob is what its name says.
 
+use crate::archive::IS_AWAY;
 use crate::blob;
 use crate::chain::VerifyError;
 use crate::error::ReadError;
@@ -19,6 +20,8 @@ pub struct JournalRow {
     pub name: String,
     /// Its head.
     pub head: Head,
+    /// Whether its events lie in a file.
+    pub archived: bool,
 }
 
 /// An event as an outsider needs it to compute its hash.
@@ -38,13 +41,15 @@ pub struct RawEvent {
 
 /// Journals that have events, after a row.
 pub(crate) fn journals(connection: &Connection, after: i64, limit: u64) -> Result<Vec<JournalRow>, ReadError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT id, name, seq, hash, epoch, generation FROM journals WHERE id > ? AND seq > 0 ORDER BY id LIMIT ?",
-    )?;
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT id, name, seq, hash, epoch, generation, {IS_AWAY} FROM journals j
+         WHERE id > ? AND seq > 0 ORDER BY id LIMIT ?",
+    ))?;
     let rows = statement.query_map((after, Int(limit)), |row| {
         let (seq, hash) = (row.get::<_, Int>(2)?.into(), row.get::<_, Hash>(3)?.into());
         let (epoch, generation) = (Epoch(row.get::<_, Int>(4)?.0), Generation(row.get::<_, Int>(5)?.0));
-        Ok(JournalRow { row: row.get(0)?, name: row.get(1)?, head: Head { seq, hash, epoch, generation } })
+        let head = Head { seq, hash, epoch, generation };
+        Ok(JournalRow { row: row.get(0)?, name: row.get(1)?, head, archived: row.get(6)? })
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }

@@ -1,6 +1,7 @@
 //! Blobs: bytes too large for a body, stored once under their plain SHA-256, compressed where that helps, and counted
 //! by the events that hold them.
 
+use crate::archive::IS_AWAY;
 use crate::error::{Invalid, ReadError};
 use crate::sql::{Hash, Int, Refusal};
 use agent::{Seq, SessionId};
@@ -229,10 +230,10 @@ pub(crate) fn held(connection: &Connection, journal: i64, seq: Seq) -> rusqlite:
 /// Whether an event of this session holds the blob.
 pub(crate) fn is_held(connection: &Connection, session: SessionId, hash: BlobHash) -> Result<bool, ReadError> {
     let held = connection
-        .prepare_cached(
+        .prepare_cached(&format!(
             "SELECT EXISTS (SELECT 1 FROM event_blobs e JOIN journals j ON j.id = e.journal JOIN blobs b ON b.id = e.blob
-             WHERE j.name = ? AND j.seq > 0 AND b.hash = ?)",
-        )?
+             WHERE j.name = ? AND j.seq > 0 AND NOT {IS_AWAY} AND b.hash = ?)",
+        ))?
         .query_row((session.to_string(), Hash(hash.0)), |row| row.get(0))?;
     Ok(held)
 }

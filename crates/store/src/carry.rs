@@ -2,6 +2,7 @@
 //! blobs as they are packed. What of it becomes a file is `wire`'s and the daemon's business.
 
 use crate::append::JournalId;
+use crate::archive::IS_AWAY;
 use crate::blob;
 use crate::error::ReadError;
 use crate::sql::{Hash, Int};
@@ -72,7 +73,7 @@ pub(crate) fn events(
 ) -> Result<Vec<Stored>, ReadError> {
     let moment = connection.unchecked_transaction()?;
     let journal: Option<i64> = moment
-        .prepare_cached("SELECT id FROM journals WHERE name = ? AND seq > 0")?
+        .prepare_cached(&format!("SELECT id FROM journals j WHERE name = ? AND seq > 0 AND NOT {IS_AWAY}"))?
         .query_row([session.to_string()], |row| row.get(0))
         .optional()?;
     let missing = || ReadError::Missing { journal: JournalId::Session(session).to_string(), seq: after.next() };

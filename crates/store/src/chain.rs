@@ -4,6 +4,7 @@
 //! append, so that a journal that was removed, or whose end was cut off, shows too.
 
 use crate::append::JournalId;
+use crate::archive::IS_AWAY;
 use crate::error::ReadError;
 use crate::query::Head;
 use crate::sql::{Hash, Int};
@@ -180,27 +181,27 @@ impl HeadsProgress {
 
 /// Verifies the next page of links: each follows from the one before, and names an event that has the hash it gives.
 /// The events of a removed session are gone; that the removal was meant is what its last link says, which
-/// [`compare_heads`] demands.
+/// [`compare_heads`] demands. Those of an archived one are in its file, whose chain must end with the head that is here.
 pub(crate) fn verify_links(connection: &Connection, mut at: HeadsProgress) -> Result<HeadsProgress, VerifyError> {
     let wrong = |place, what| VerifyError::Link { place, what };
     let mut statement = connection
-        .prepare_cached(
-            "SELECT h.place, j.name, h.seq, h.head, h.hash, e.hash, j.seq FROM heads h
+        .prepare_cached(&format!(
+            "SELECT h.place, j.name, h.seq, h.head, h.hash, e.hash, j.seq = 0 OR {IS_AWAY} FROM heads h
              LEFT JOIN journals j ON j.id = h.journal
              LEFT JOIN events e ON e.journal = h.journal AND e.seq = h.seq
              WHERE h.place > ? ORDER BY h.place LIMIT ?",
-        )
+        ))
         .map_err(ReadError::from)?;
     let mut rows = statement.query((Int(at.place), Int(PAGE))).map_err(ReadError::from)?;
     at.ended = true;
     while let Some(row) = rows.next().map_err(ReadError::from)? {
         at.ended = false;
-        let Link { place, name, seq, head, hash, event, removed } = columns(row).map_err(ReadError::from)?;
+        let Link { place, name, seq, head, hash, event, elsewhere } = columns(row).map_err(ReadError::from)?;
         if place != at.place + 1 {
             return Err(wrong(at.place + 1, "it is missing"));
         }
         let name = name.ok_or_else(|| wrong(place, "its journal is gone"))?;
-        if event != Some(head) && !removed {
+        if event != Some(head) && !elsewhere {
             return Err(wrong(place, "its event is gone or has another hash"));
         }
         (at.place, at.hash) = (place, link(at.hash, &name, seq, head));
@@ -218,7 +219,8 @@ struct Link {
     head: ChainHash,
     hash: ChainHash,
     event: Option<ChainHash>,
-    removed: bool,
+    /// Its journal was removed, or is archived.
+    elsewhere: bool,
 }
 
 fn columns(row: &Row<'_>) -> rusqlite::Result<Link> {
@@ -230,7 +232,7 @@ fn columns(row: &Row<'_>) -> rusqlite::Result<Link> {
         head: hash(3)?,
         hash: hash(4)?,
         event: row.get::<_, Option<Hash>>(5)?.map(ChainHash::from),
-        removed: row.get::<_, Option<Int>>(6)? == Some(Int(0)),
+        elsewhere: row.get::<_, Option<bool>>(6)? == Some(true),
     })
 }
 

@@ -1,7 +1,7 @@
 //! What can really go wrong, with what to do about it.
 
 use crate::query::Answer;
-use agent::{EffectId, Epoch, Generation, Seq};
+use agent::{EffectId, Epoch, Generation, Seq, SessionId};
 use std::path::PathBuf;
 use wire::BlobHash;
 
@@ -176,11 +176,17 @@ pub enum Invalid {
         /// What.
         what: &'static str,
     },
+    /// A session that has work left.
+    #[error("{session} has work left, so it stays in the journal")]
+    AtWork {
+        /// Which.
+        session: SessionId,
+    },
     /// A journal that does not exist and gets no events by this.
     #[error("there is no such journal")]
     NoJournal,
     /// A session that was removed, or is still being made by a fork or an import.
-    #[error("{journal} was removed or is still being made; nothing can be added to it")]
+    #[error("{journal} was removed, is archived, or is still being made; nothing can be added to it")]
     Unusable {
         /// Whose journal.
         journal: String,

@@ -1,5 +1,6 @@
 //! Forgetting: the words of an event go, the event stays.
 
+use crate::archive::IS_AWAY;
 use crate::blob;
 use crate::error::{Invalid, ReadError};
 use crate::query;
@@ -128,10 +129,10 @@ pub(crate) fn also_held(
     if blobs.is_empty() {
         return Ok(Vec::new());
     }
-    let mut statement = connection.prepare_cached(
+    let mut statement = connection.prepare_cached(&format!(
         "SELECT h.journal, h.seq, h.blob, j.name FROM event_blobs h JOIN journals j ON j.id = h.journal
-         WHERE j.seq > 0 AND j.name <> 'daemon'",
-    )?;
+         WHERE j.seq > 0 AND j.name <> 'daemon' AND NOT {IS_AWAY}",
+    ))?;
     let mut rows = statement.query(())?;
     let mut found = BTreeSet::new();
     while found.len() < limit

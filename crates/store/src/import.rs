@@ -7,10 +7,13 @@
 //! Under its own name a session keeps its chain to the byte. Under another name its headers say so, which makes a chain
 //! of its own under fresh salts, as forks have.
 //!
+//! A session that comes back from the archive is imported into the journal that it has, and nothing is added.
+//!
 //! Whoever imports has read the source before and found it right; here only the chain is computed once more, since it is
 //! the chain that is promised afterwards.
 
 use crate::append::{Append, Appended, JournalId};
+use crate::archive;
 use crate::blob::{self, Blob};
 use crate::carry::{Stored, StoredBody};
 use crate::error::Invalid;
@@ -22,7 +25,7 @@ use crate::query::Head;
 use crate::removal::SLICE_BYTES;
 use crate::sql::{Hash, Int, Refusal};
 use crate::transact::{self, Salts};
-use agent::{EffectId, Money, Seq, SessionId};
+use agent::{EffectId, Generation, Micros, Money, Seq, SessionId};
 use rusqlite::Connection;
 use std::fmt;
 use wire::ChainHash;
@@ -64,10 +67,30 @@ impl fmt::Debug for Import {
 /// Events copied in one transaction.
 const SLICE_EVENTS: usize = 512;
 
+/// A session that shall come back from its file.
+pub struct Unarchive {
+    /// The session.
+    pub session: SessionId,
+    /// The daemon's generation.
+    pub generation: Generation,
+    /// When.
+    pub at: Micros,
+    /// The events in order, each after the blobs that it is the first to hold.
+    pub pieces: Pieces,
+}
+
+impl fmt::Debug for Unarchive {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unarchive").field("session", &self.session).finish_non_exhaustive()
+    }
+}
+
 /// How far an import has come.
 #[derive(Debug)]
 pub(crate) struct Importing {
     import: Box<Import>,
+    /// For a session that comes back: the head that it must have, and when.
+    back: Option<(Head, Micros)>,
     row: i64,
     seq: Seq,
     hash: ChainHash,
@@ -83,13 +106,26 @@ pub(crate) fn begin(connection: &Connection, import: Box<Import>, limits: &Limit
     }
     Int::checked(import.settled.0, "what was spent")?;
     let row = hidden(connection, &import.append, limits)?;
-    Ok(Importing { import, row, seq: Seq(0), hash: ChainHash::START })
+    Ok(Importing { import, back: None, row, seq: Seq(0), hash: ChainHash::START })
+}
+
+/// Begins to copy a session back into the journal that it has: under its own name, so its chain is the same.
+pub(crate) fn begin_return(connection: &Connection, unarchive: Unarchive) -> Result<Importing, Refusal> {
+    let Unarchive { session, generation, at, pieces } = unarchive;
+    transact::check_generation(connection, generation)?;
+    let (row, head) = archive::returning(connection, session)?;
+    let append = Append::new(JournalId::Session(session), head.epoch, generation, head.seq);
+    let import = Box::new(Import { from: session, append, pieces, partials: Vec::new(), settled: Money(0) });
+    Ok(Importing { import, back: Some((head, at)), row, seq: Seq(0), hash: ChainHash::START })
 }
 
 impl Importing {
     /// Copies the next slice. The last one adds the import's own append, and the session is there.
     pub(crate) fn slice(&mut self, connection: &Connection, salts: &mut Salts) -> Result<Option<Appended>, Refusal> {
         let (mut events, mut bytes) = (0, 0);
+        if self.back.is_some() && !archive::is_moving(connection, self.row)? {
+            return Err(Invalid::NoJournal.into());
+        }
         // A slice ends at an event's border: blobs whose event is not there would not be found by sweeping.
         while events < SLICE_EVENTS && bytes <= SLICE_BYTES {
             loop {
@@ -153,6 +189,14 @@ impl Importing {
         let append = &self.import.append;
         if self.seq != append.after {
             return Err(Invalid::NotImported { seq: self.seq.next(), detail: "it is missing".to_owned() }.into());
+        }
+        if let Some((head, at)) = self.back {
+            if self.hash != head.hash {
+                let detail = "the file does not end with the head that the journal has".to_owned();
+                return Err(Invalid::NotImported { seq: self.seq, detail }.into());
+            }
+            archive::returned(connection, (self.import.from, self.row), head, at)?;
+            return Ok(Appended { head: self.seq, hash: self.hash, refused: Vec::new() });
         }
         let head = Head { seq: self.seq, hash: self.hash, epoch: append.epoch, generation: append.generation };
         let appended = transact::append_to(connection, append, salts, (self.row, head))?;

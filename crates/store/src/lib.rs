@@ -28,6 +28,8 @@
 #![forbid(unsafe_code)]
 
 mod append;
+mod archive;
+mod archiving;
 mod audit;
 mod auditing;
 mod blob;
@@ -59,6 +61,7 @@ mod transact;
 mod writer;
 
 pub use append::{Append, Appended, Ceiling, FoldRow, JournalId, NewAnswer, NewEvent, NewStart, Reserve, Settle};
+pub use archive::{Archive, Archived, Fate, Filed};
 pub use audit::{JournalRow, RawEvent};
 pub use blob::Blob;
 pub use carry::{Stored, StoredBody};
@@ -67,7 +70,7 @@ pub use copy::{Copied, CopyError, Pace};
 pub use error::{AppendError, Invalid, OpenError, ReadError};
 pub use fork::Fork;
 pub use gauges::{Health, Mode, Sizes};
-pub use import::{Import, Piece, Pieces};
+pub use import::{Import, Piece, Pieces, Unarchive};
 pub use ledger::{Account, Spent};
 pub use list::{ListCursor, ListQuery, ListRow, SessionRow};
 pub use options::{Limits, Options, Synchronous};

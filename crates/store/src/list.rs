@@ -35,6 +35,8 @@ pub struct ListQuery {
     pub workspace: Option<String>,
     /// Those that come after this one in the list.
     pub before: Option<ListCursor>,
+    /// Those that are archived, in place of those that are not; `None` for both.
+    pub archived: Option<bool>,
     /// How many at most; [`Limits::rows_per_page`](crate::Limits::rows_per_page) holds as well.
     pub limit: usize,
 }
@@ -74,6 +76,8 @@ pub struct ListRow {
     pub head: Seq,
     /// Its place in the list, for asking for what comes after it.
     pub cursor: ListCursor,
+    /// Since when its events lie in a file, and how large that is; `None` where they are in the journal.
+    pub archived: Option<(Micros, u64)>,
 }
 
 /// Writes the row.
@@ -99,15 +103,20 @@ pub(crate) fn write(connection: &Connection, journal: i64, row: &SessionRow) -> 
 }
 
 const COLUMNS: &str =
-    "SELECT j.name, j.seq, s.workspace, s.title, s.state, s.model, s.cost, s.created, s.updated, s.journal
-     FROM sessions s JOIN journals j ON j.id = s.journal";
+    "SELECT j.name, j.seq, s.workspace, s.title, s.state, s.model, s.cost, s.created, s.updated, s.journal, a.at, a.bytes
+     FROM sessions s JOIN journals j ON j.id = s.journal
+     LEFT JOIN archives a ON a.journal = s.journal AND a.state <> 'back'";
 const ORDER: &str = "ORDER BY s.updated DESC, s.journal DESC LIMIT ?3";
 
 /// A page of the list, newest first.
 pub(crate) fn read(connection: &Connection, query: &ListQuery, most: usize) -> Result<Vec<ListRow>, ReadError> {
     let before = query.before.unwrap_or(ListCursor { updated: Micros(i64::MAX), journal: i64::MAX });
     let limit = Int(query.limit.min(most) as u64);
-    let place = "(s.updated, s.journal) < (?1, ?2)";
+    let place = match query.archived {
+        None => "(s.updated, s.journal) < (?1, ?2)",
+        Some(false) => "(s.updated, s.journal) < (?1, ?2) AND a.journal IS NULL",
+        Some(true) => "(s.updated, s.journal) < (?1, ?2) AND a.journal IS NOT NULL",
+    };
     let rows: Vec<_> = match &query.workspace {
         None => connection
             .prepare_cached(&format!("{COLUMNS} WHERE {place} {ORDER}"))?
@@ -118,9 +127,27 @@ pub(crate) fn read(connection: &Connection, query: &ListQuery, most: usize) -> R
             .query_map(params![Time(before.updated), before.journal, limit, workspace], columns)?
             .collect::<rusqlite::Result<_>>()?,
     };
-    rows.into_iter()
-        .map(|(name, head, row, cursor)| Ok(ListRow { session: session_of(&name)?, row, head, cursor }))
-        .collect()
+    rows.into_iter().map(listed).collect()
+}
+
+/// Sessions without work in which nothing happened since a moment, the longest idle first, after a place in the list.
+pub(crate) fn idle(
+    connection: &Connection,
+    since: Micros,
+    after: Option<ListCursor>,
+    limit: usize,
+) -> Result<Vec<ListRow>, ReadError> {
+    let after = after.unwrap_or(ListCursor { updated: Micros(i64::MIN), journal: i64::MIN });
+    let rows: Vec<_> = connection
+        .prepare_cached(&format!(
+            "{COLUMNS} LEFT JOIN archives b ON b.journal = s.journal AND b.state = 'back'
+             WHERE s.updated < ?1 AND (s.updated, s.journal) > (?2, ?3) AND a.journal IS NULL
+                 AND coalesce(b.at, ?2) < ?1 AND s.journal NOT IN (SELECT journal FROM waking)
+             ORDER BY s.updated, s.journal LIMIT ?4"
+        ))?
+        .query_map(params![Time(since), Time(after.updated), after.journal, Int(limit as u64)], columns)?
+        .collect::<rusqlite::Result<_>>()?;
+    rows.into_iter().map(listed).collect()
 }
 
 /// What lists show of one session.
@@ -129,7 +156,7 @@ pub(crate) fn session(connection: &Connection, session: SessionId) -> Result<Opt
         .prepare_cached(&format!("{COLUMNS} WHERE j.name = ?1"))?
         .query_row([session.to_string()], columns)
         .optional()?;
-    Ok(found.map(|(_, head, row, cursor)| ListRow { session, row, head, cursor }))
+    found.map(listed).transpose()
 }
 
 /// What lists show of each of these journals, by their rows; nothing of those that were removed.
@@ -138,7 +165,7 @@ pub(crate) fn rows(connection: &Connection, journals: &[i64]) -> Result<Vec<Opti
     let mut rows = Vec::with_capacity(journals.len());
     for journal in journals {
         rows.push(match statement.query_row([journal], columns).optional()? {
-            Some((name, head, row, cursor)) => Some(ListRow { session: session_of(&name)?, row, head, cursor }),
+            Some(found) => Some(listed(found)?),
             None => None,
         });
     }
@@ -150,14 +177,24 @@ pub(crate) fn count(connection: &Connection) -> Result<u64, ReadError> {
     Ok(connection.prepare_cached("SELECT count(*) FROM sessions")?.query_row((), |row| row.get::<_, Int>(0))?.0)
 }
 
-/// How many sessions there are in each state.
+/// How many sessions there are in each state; archived ones are in none.
 pub(crate) fn states(connection: &Connection) -> Result<BTreeMap<String, u64>, ReadError> {
-    let mut statement = connection.prepare_cached("SELECT state, count(*) FROM sessions GROUP BY state")?;
+    let mut statement = connection.prepare_cached(
+        "SELECT s.state, count(*) FROM sessions s
+         WHERE s.journal NOT IN (SELECT journal FROM archives WHERE state <> 'back') GROUP BY s.state",
+    )?;
     let rows = statement.query_map((), |row| Ok((row.get(0)?, row.get::<_, Int>(1)?.0)))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-fn columns(row: &Row<'_>) -> rusqlite::Result<(String, Seq, SessionRow, ListCursor)> {
+/// What is read of a session: its name, and the rest of what is listed.
+type Columns = (String, Seq, SessionRow, ListCursor, Option<(Micros, u64)>);
+
+fn listed((name, head, row, cursor, archived): Columns) -> Result<ListRow, ReadError> {
+    Ok(ListRow { session: session_of(&name)?, row, head, cursor, archived })
+}
+
+fn columns(row: &Row<'_>) -> rusqlite::Result<Columns> {
     let updated = row.get::<_, Time>(8)?.0;
     let shown = SessionRow {
         workspace: row.get(2)?,
@@ -168,5 +205,7 @@ fn columns(row: &Row<'_>) -> rusqlite::Result<(String, Seq, SessionRow, ListCurs
         created: row.get::<_, Time>(7)?.0,
         updated,
     };
-    Ok((row.get(0)?, row.get::<_, Int>(1)?.into(), shown, ListCursor { updated, journal: row.get(9)? }))
+    let archived =
+        row.get::<_, Option<Time>>(10)?.map(|at| at.0).zip(row.get::<_, Option<Int>>(11)?.map(|bytes| bytes.0));
+    Ok((row.get(0)?, row.get::<_, Int>(1)?.into(), shown, ListCursor { updated, journal: row.get(9)? }, archived))
 }

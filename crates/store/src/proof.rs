@@ -1,6 +1,7 @@
 //! What a journal that nobody has open says of itself: whose it is, how far it goes, and the hash that vouches for all
 //! of it. Looked at without a lock, a log or any other file beside it, so only for files that nobody writes.
 
+use crate::archive::{self, Archived};
 use crate::error::{OpenError, ReadError};
 use crate::file;
 use crate::signature;
@@ -45,6 +46,15 @@ pub(crate) fn check(path: &Path) -> Result<(), OpenError> {
     let connection = open_still(path).map_err(wrong)?;
     let said: String = connection.query_row("PRAGMA quick_check(1)", (), |row| row.get(0)).map_err(wrong)?;
     if said == "ok" { Ok(()) } else { Err(OpenError::Damaged { path: path.to_owned(), detail: said }) }
+}
+
+/// The archived sessions of a file that nobody writes.
+pub(crate) fn archived(path: &Path) -> Result<Vec<Archived>, OpenError> {
+    let wrong = |error| file::error_at(path, error);
+    let connection = open_still(path).map_err(wrong)?;
+    let all = archive::page(&connection, 0, i64::MAX as u64);
+    let all = all.map_err(|error| OpenError::Damaged { path: path.to_owned(), detail: error.to_string() })?;
+    Ok(all.into_iter().map(|(_, archived)| archived).collect())
 }
 
 /// A connection that neither locks nor writes anything.

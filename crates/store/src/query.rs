@@ -1,6 +1,7 @@
 //! What can be read, apart from lists, blobs and money. Each function is one short read transaction.
 
 use crate::append::{FoldRow, JournalId};
+use crate::archive::IS_AWAY;
 use crate::error::ReadError;
 use crate::sql::{Hash, Int, Time};
 use agent::{EffectId, Epoch, Generation, Micros, Seq, SessionId};
@@ -29,10 +30,22 @@ pub struct Answer {
     pub answer: String,
 }
 
-/// A journal's row and head; `None` as well for one that was removed or is not whole yet, whose head is 0.
+/// A journal's row and head; `None` as well for one that was removed or is not whole yet, whose head is 0, and for one
+/// whose events are archived.
 pub(crate) fn head(connection: &Connection, journal: JournalId) -> rusqlite::Result<Option<(i64, Head)>> {
+    head_where(connection, journal, &format!("AND NOT {IS_AWAY}"))
+}
+
+/// The same also of one whose events are archived.
+pub(crate) fn any_head(connection: &Connection, journal: JournalId) -> rusqlite::Result<Option<(i64, Head)>> {
+    head_where(connection, journal, "")
+}
+
+fn head_where(connection: &Connection, journal: JournalId, and: &str) -> rusqlite::Result<Option<(i64, Head)>> {
     connection
-        .prepare_cached("SELECT id, seq, hash, epoch, generation FROM journals WHERE name = ? AND seq > 0")?
+        .prepare_cached(&format!(
+            "SELECT id, seq, hash, epoch, generation FROM journals j WHERE name = ? AND seq > 0 {and}"
+        ))?
         .query_row([journal.to_string()], |row| {
             let (seq, hash) = (row.get::<_, Int>(1)?.into(), row.get::<_, Hash>(2)?.into());
             let (epoch, generation) = (Epoch(row.get::<_, Int>(3)?.0), Generation(row.get::<_, Int>(4)?.0));
@@ -70,7 +83,8 @@ pub(crate) fn span(connection: &Connection, session: SessionId, seq: Seq) -> rus
 }
 
 const EVENTS: &str =
-    "SELECT e.seq, e.header, e.body FROM events e JOIN journals j ON j.id = e.journal WHERE j.name = ?1 AND j.seq > 0";
+    "SELECT e.seq, e.header, e.body FROM events e JOIN journals j ON j.id = e.journal WHERE j.name = ?1 AND j.seq > 0
+     AND NOT EXISTS (SELECT 1 FROM archives a WHERE a.journal = j.id AND a.state <> 'back')";
 
 fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
     Ok(Record { seq: row.get::<_, Int>(0)?.into(), header: row.get(1)?, body: row.get(2)? })

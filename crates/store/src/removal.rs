@@ -11,7 +11,7 @@
 use crate::append::JournalId;
 use crate::error::{AppendError, Invalid};
 use crate::sql::{Hash, Int, Refusal};
-use crate::{blob, chain, ledger, query, transact};
+use crate::{archive, blob, chain, ledger, query, transact};
 use agent::{Epoch, Generation, Seq, SessionId};
 use rusqlite::{Connection, OptionalExtension};
 use wire::ChainHash;
@@ -54,12 +54,12 @@ pub(crate) fn mark(connection: &Connection, remove: &Remove) -> Result<(i64, u64
     Int::checked(remove.epoch.0, "the epoch")?;
     Int::checked(remove.generation.0, "the generation")?;
     transact::check_generation(connection, remove.generation)?;
-    let (row, head) = query::head(connection, journal)?.ok_or(Invalid::NoJournal)?;
+    let (row, head) = query::any_head(connection, journal)?.ok_or(Invalid::NoJournal)?;
     if remove.epoch < head.epoch {
         return Err(AppendError::Epoch { current: head.epoch }.into());
     }
     ledger::close(connection, (journal, row))?;
-    for table in ["sessions", "folds", "partials"] {
+    for table in ["sessions", "folds", "partials", "archives"] {
         connection.prepare_cached(&format!("DELETE FROM {table} WHERE journal = ?"))?.execute([row])?;
     }
     let name = remove.session.to_string();
@@ -76,10 +76,13 @@ pub(crate) fn mark(connection: &Connection, remove: &Remove) -> Result<(i64, u64
     Ok((row, head.seq.0))
 }
 
-/// A journal that is to be swept: removed, or the beginning of a fork that was given up.
+/// A journal that is to be swept: removed, archived, or the beginning of a fork or of a return that was given up.
 pub(crate) fn unswept(connection: &Connection) -> rusqlite::Result<Option<i64>> {
     connection
-        .prepare_cached("SELECT w.journal FROM waking w JOIN journals j ON j.id = w.journal WHERE j.seq = 0 LIMIT 1")?
+        .prepare_cached(
+            "SELECT w.journal FROM waking w JOIN journals j ON j.id = w.journal WHERE j.seq = 0
+             UNION ALL SELECT journal FROM archives WHERE state = 'moving' LIMIT 1",
+        )?
         .query_row((), |row| row.get(0))
         .optional()
 }
@@ -98,7 +101,9 @@ pub(crate) fn sweep(connection: &Connection, journal: i64) -> rusqlite::Result<b
         bytes += row.get::<_, Int>(1)?.0;
     }
     let Some(last) = seqs.last() else {
-        forget_journal(connection, journal)?;
+        if !archive::swept(connection, journal)? {
+            forget_journal(connection, journal)?;
+        }
         return Ok(true);
     };
     for seq in &seqs {

@@ -1,6 +1,7 @@
 //! The handle that everybody holds.
 
 use crate::append::{Append, Appended, FoldRow, JournalId};
+use crate::archive::Archived;
 use crate::blob::{self, Blob};
 use crate::carry::{self, Stored};
 use crate::copy::{self, Copied, CopyError, Pace};
@@ -287,6 +288,11 @@ impl Store {
         &self.shared.limits
     }
 
+    /// The archived sessions of a copy that nobody writes.
+    pub fn archived_in_copy(path: &Path) -> Result<Vec<Archived>, OpenError> {
+        proof::archived(path)
+    }
+
     /// The bytes of a blob, checked against its name; `None` if there is none, or none any more.
     pub async fn blob(&self, hash: BlobHash) -> Result<Option<Vec<u8>>, ReadError> {
         let limit = self.shared.limits.blob_bytes;
@@ -404,7 +410,9 @@ impl Store {
     }
 
     /// A place in the line of chores, and where the answer comes.
-    async fn ticket<T>(&self) -> Result<(Ticket<T>, oneshot::Receiver<Result<T, AppendError>>), AppendError> {
+    pub(crate) async fn ticket<T>(
+        &self,
+    ) -> Result<(Ticket<T>, oneshot::Receiver<Result<T, AppendError>>), AppendError> {
         let permit: OwnedSemaphorePermit =
             self.shared.chores.clone().acquire_owned().await.map_err(|_| AppendError::Closed)?;
         let (answer, waiting) = oneshot::channel();

@@ -8,6 +8,7 @@ mod tidying;
 pub(crate) use chores::{New, Ticket};
 
 use crate::append::{Append, Appended};
+use crate::archive::Archive;
 use crate::error::AppendError;
 use crate::file::{self, File};
 use crate::gauges::{Gauges, count};
@@ -57,6 +58,8 @@ pub(crate) enum Write {
     Sign(Box<Signature>, oneshot::Sender<Result<(), AppendError>>),
     /// Answered when all is swept, which is done in slices.
     Remove(Remove, Ticket<Removed>),
+    /// The same.
+    Archive(Archive, Ticket<Removed>),
 }
 
 /// What a running model call has said so far.

@@ -12,7 +12,7 @@ pub fn verify_chains(home: &Home) -> (u64, u64) {
         store.verify(JournalId::Daemon).await.expect("the daemon's chain verifies");
         let (mut sessions, mut events, mut before) = (0, 0, None);
         loop {
-            let page = store.list(ListQuery { workspace: None, before, limit: 500 }).await.expect("a list");
+            let page = store.list(ListQuery { before, limit: 500, ..ListQuery::default() }).await.expect("a list");
             let Some(last) = page.last() else { break };
             before = Some(last.cursor);
             for listed in page {

@@ -74,6 +74,8 @@ operations! {
     SESSION_FORK "sessions.fork" "POST" "/v1/sessions/{session}/fork" Some("sessions fork"), Write, "Opens a session that begins as a copy of another one.";
     SESSION_EXPORT "sessions.export" "GET" "/v1/sessions/{session}/export" Some("sessions export"), Read, "A session as a file: journal, blobs, open questions.";
     SESSION_IMPORT "sessions.import" "POST" "/v1/sessions/import" Some("sessions import"), Write, "Takes a session in from the file that another daemon made of it.";
+    SESSION_ARCHIVE "sessions.archive" "POST" "/v1/sessions/{session}/archive" Some("sessions archive"), Write, "Puts a session away: its events leave the journal for a file of their own.";
+    SESSION_UNARCHIVE "sessions.unarchive" "POST" "/v1/sessions/{session}/unarchive" Some("sessions unarchive"), Write, "Brings an archived session back into the journal, with the same id, events and hashes.";
     SESSION_REPLAY "sessions.replay" "POST" "/v1/sessions/{session}/replay" Some("sessions replay"), Write, "Runs a recorded session again, offline, and says where it would go another way.";
     SESSION_CONTEXT "sessions.context" "GET" "/v1/sessions/{session}/context" Some("context show"), Read, "What the next model call would be given.";
     SESSION_PROMPT "sessions.prompt" "POST" "/v1/sessions/{session}/prompts" Some("ask"), Write, "Says something to a session.";

@@ -22,6 +22,8 @@ pub const JOURNAL: &str = "journal.db";
 pub const CONFIG: &str = "config.toml";
 /// Before the names of kept keys. They stand in snapshots with a passphrase alone.
 pub const KEYS: &str = "keys/";
+/// Before the names of archived sessions' files.
+pub const ARCHIVE: &str = "archive/";
 /// How the name of a snapshot's file ends.
 pub const SUFFIX: &str = ".tar";
 
@@ -131,6 +133,8 @@ pub enum Why {
     Rebuilt,
     /// It is a secret, and this snapshot has no passphrase.
     Secret,
+    /// It is damaged or gone, and could not be copied.
+    Damaged,
 }
 
 /// Whether a name may stand in a snapshot: one part, or two with one slash, of small letters, digits, `-`, `_`, `.` and

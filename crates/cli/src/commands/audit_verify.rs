@@ -85,6 +85,10 @@ fn print(screen: &mut Screen, report: &AuditReport) -> Result<(), Error> {
         "{verdict}: {events} in {journals}, {links}, {}, {blobs}",
         words::count(report.signatures, "signature")
     ))?;
+    if report.archived > 0 {
+        let files = words::count(report.archived, "archived session");
+        screen.remark(FAINT, &format!("{files} among them, read from their files"))?;
+    }
     if report.forgotten + report.removed > 0 {
         let removed = words::count(report.removed, "session");
         screen.remark(FAINT, &format!("{} forgotten, {removed} removed, as the chains say", report.forgotten))?;

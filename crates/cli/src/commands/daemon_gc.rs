@@ -11,7 +11,8 @@ use wire::rest::Tidied;
 /// Tidies up now what the daemon tidies up by itself when nothing runs, and says what went
 ///
 /// Pages of the journal that nothing uses are given back to the disk, answers under idempotency keys that have expired go,
-/// and pictures of canvases that nobody looks at (they are drawn anew when somebody does). Nothing that was said goes:
+/// and pictures of canvases that nobody looks at (they are drawn anew when somebody does). Sessions in which nothing happened
+/// for long leave the journal for files of their own, and come back when somebody speaks to them. Nothing that was said goes:
 /// that is `tinkerbell sessions rm`. What is kept is said in `[retention]` of the configuration.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  tinkerbell daemon gc --dry-run\n  tinkerbell daemon gc")]
@@ -52,6 +53,7 @@ fn print(out: &mut Sink, tidied: &Tidied) -> Result<(), Error> {
         ("journal", format!("{} of free pages {would} ({journal})", words::bytes(tidied.freed_bytes))),
         ("answers", format!("{} {would} that had expired", words::number(tidied.answers))),
         ("partials", format!("{} {would} that nobody goes on with", words::number(tidied.partials))),
+        ("archived", format!("{} {would}, into files of their own", words::count(tidied.archived, "idle session"))),
         ("pictures", format!("{} {would}, {}", words::number(tidied.pictures), words::bytes(tidied.pictures_bytes))),
     ];
     lines.iter().try_for_each(|(name, value)| out.line(&format!("{name:9} {value}")))

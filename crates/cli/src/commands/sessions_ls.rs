@@ -34,6 +34,10 @@ pub(crate) struct Ls {
     #[arg(short, long)]
     all: bool,
 
+    /// Those that are archived, in place of the others
+    #[arg(long)]
+    archived: bool,
+
     /// How many
     #[arg(short = 'n', long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=500))]
     limit: u32,
@@ -83,6 +87,9 @@ impl Ls {
         if !self.all {
             request = request.query("workspace", standing.workspace_name()?);
         }
+        if self.archived {
+            request = request.query("archived", true);
+        }
         if let Some(status) = self.status {
             request = request.query("status", status.word());
         }
@@ -114,6 +121,7 @@ impl Ls {
         let place = if self.all { "anywhere".to_owned() } else { format!("in {}", standing.workspace.display()) };
         match (self.status.is_some() || self.title.is_some(), self.all) {
             (true, _) => format!("no session {place} fits"),
+            (false, _) if self.archived => format!("no session {place} is archived"),
             (false, true) => "there is no session yet".to_owned(),
             (false, false) => current::none(standing).detail,
         }
@@ -121,16 +129,19 @@ impl Ls {
 
     fn print(&self, context: &mut Context, list: &SessionList) -> Result<Exit, Error> {
         let now = words::now();
-        let mut table =
-            Table::new(["SESSION", "STATUS", "MODEL", "COST", "CHANGED", "TITLE", self.workspace_heading()])
-                .flexible(5)
-                .flexible(6);
+        let status = if self.archived { "ARCHIVED" } else { "STATUS" };
+        let mut table = Table::new(["SESSION", status, "MODEL", "COST", "CHANGED", "TITLE", self.workspace_heading()])
+            .flexible(5)
+            .flexible(6);
         for row in &list.sessions {
             let model = row.model.as_ref().map_or_else(|| "-".to_owned(), |model| plain::name(model.as_str()));
             let workspace = if self.all { plain::name(&row.workspace) } else { String::new() };
             table.row([
                 Cell::styled(NAME, row.id.to_string()),
-                Cell::styled(style(row.status), row.status.word()),
+                match &row.archived {
+                    Some(archived) => Cell::styled(FAINT, words::bytes(archived.bytes)),
+                    None => Cell::styled(style(row.status), row.status.word()),
+                },
                 model.into(),
                 words::dollars(row.cost_microusd).into(),
                 words::ago(row.updated_at, now).into(),
@@ -171,6 +182,16 @@ mod tests {
         let row = format!("{SESSION}  waiting  offline  $1.50  2025-11-23  fix it  /w\n");
         assert!(got.out.ends_with(&row), "{}", got.out);
         assert_eq!(got.aside, "there are more; --limit shows them\n");
+    }
+
+    #[test]
+    fn archived_ones_are_asked_for_and_told_with_their_size() {
+        let mut row = session_row("old", "idle");
+        row["archived"] = serde_json::json!({ "at": "2025-11-23T09:00:00.000000Z", "bytes": 2_048 });
+        let list = serde_json::json!({ "sessions": [row] }).to_string();
+        let got = run(daemon(&[&list]), &["sessions", "ls", "--all", "--archived"]);
+        assert!(got.out.contains("ARCHIVED") && got.out.contains("  2.0 KiB  offline  "), "{}", got.out);
+        assert!(got.heard[0].contains("limit=20&archived=true"), "{:?}", got.heard);
     }
 
     #[test]

@@ -71,7 +71,8 @@ fn print(out: &mut Sink, hit: &SearchHit, all: bool, now: Micros) -> Result<(), 
     let id = out.paint(NOTE, &short(session.id));
     let title = out.paint(HEAD, &plain::first_line(&session.title, usize::MAX));
     let workspace = if all { format!(", in {}", plain::name(&session.workspace)) } else { String::new() };
-    let about = format!("{}, {}{workspace}", words::ago(session.updated_at, now), session.status.word());
+    let status = if session.archived.is_some() { "archived" } else { session.status.word() };
+    let about = format!("{}, {status}{workspace}", words::ago(session.updated_at, now));
     let about = out.paint(FAINT, &about);
     out.line(&format!("{id}  {title}  {about}"))?;
     let kind = match hit.kind {

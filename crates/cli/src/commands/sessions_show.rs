@@ -64,7 +64,13 @@ impl Show {
             return context.print_json(&answer.body);
         }
         context.screen.join();
-        self.print(context, &mut client, &answer.read()?)
+        let mut view: SessionView = answer.read()?;
+        if view.row.archived.is_some() {
+            client.call(&Request::new(&operation::SESSION_UNARCHIVE)?.at("session", session))?;
+            view = current::get(&mut client, session)?;
+            context.screen.remark(FAINT, "it was archived, and is back in the journal")?;
+        }
+        self.print(context, &mut client, &view)
     }
 
     fn print(&self, context: &mut Context, client: &mut Client, view: &SessionView) -> Result<Exit, Error> {

@@ -52,6 +52,7 @@ impl Show {
         }));
         lines.extend(manifest.left_out.iter().map(|left| {
             let why = match left.why {
+                Why::Damaged => "it is damaged or gone",
                 Why::Rebuilt => "it is made anew from the journal",
                 Why::Secret => "it is a secret",
             };

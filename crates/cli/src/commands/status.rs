@@ -117,11 +117,13 @@ fn print_storage(out: &mut Sink, storage: &StorageStatus) -> Result<(), Error> {
         ("search", storage.search_bytes),
         ("pictures", storage.pictures_bytes),
         ("logs", storage.log_bytes),
+        ("archive", storage.archive_bytes),
         ("snapshots", storage.snapshot_bytes),
     ];
     let sizes: Vec<String> = sizes.iter().map(|(name, bytes)| format!("{name} {}", words::bytes(*bytes))).collect();
     let states =
         storage.sessions.iter().map(|(state, count)| format!("{} {}", words::number(*count), plain::name(state)));
+    let archived = (storage.archived > 0).then(|| format!("{} archived", words::number(storage.archived)));
     let tidied = storage.tidied.as_ref().map_or_else(
         || "not since the daemon began (`tinkerbell daemon gc` does it now)".to_owned(),
         |tidied| {
@@ -133,7 +135,11 @@ fn print_storage(out: &mut Sink, storage: &StorageStatus) -> Result<(), Error> {
             )
         },
     );
-    let lines = [("on disk", sizes.join(", ")), ("states", states.collect::<Vec<_>>().join(", ")), ("tidied", tidied)];
+    let lines = [
+        ("on disk", sizes.join(", ")),
+        ("states", states.chain(archived).collect::<Vec<_>>().join(", ")),
+        ("tidied", tidied),
+    ];
     lines.iter().try_for_each(|(name, value)| out.line(&format!("  {name:9} {value}")))
 }
 
@@ -181,11 +187,10 @@ mod tests {
         assert!(text.contains("  config    /c (not there: defaults)\n"), "{text}");
         assert!(!text.contains("on disk"), "what was not measured is not told");
         let storage = r#","storage":{"measured_at":"2025-11-23T09:00:00.000000Z","journal_free_bytes":65536,"journal_shrinks":true,
-            "search_bytes":1024,"pictures_bytes":2048,"log_bytes":10,"snapshot_bytes":0,"sessions":{"idle":9998,"running":2}}}"#;
+            "search_bytes":1024,"pictures_bytes":2048,"log_bytes":10,"snapshot_bytes":0,"archived":4,"archive_bytes":3072,"sessions":{"idle":9998,"running":2}}}"#;
         let text = run(daemon(&[&format!("{}{storage}", &STATUS[..STATUS.len() - 1])]), &["status"]).out;
-        let disk =
-            "  on disk   free in the journal 64.0 KiB, search 1.0 KiB, pictures 2.0 KiB, logs 10 B, snapshots 0 B\n";
-        assert!(text.contains(disk) && text.contains("  states    9,998 idle, 2 running\n"), "{text}");
+        let disk = "  on disk   free in the journal 64.0 KiB, search 1.0 KiB, pictures 2.0 KiB, logs 10 B, archive 3.0 KiB, snapshots 0 B\n";
+        assert!(text.contains(disk) && text.contains("  states    9,998 idle, 2 running, 4 archived\n"), "{text}");
     }
 
     #[test]

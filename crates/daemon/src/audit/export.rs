@@ -3,6 +3,7 @@
 //! It is written while it is read, a page at a time, and ends at one link: what is appended meanwhile is not in it. The
 //! last line has the hash of all lines before, and a signature over that.
 
+use crate::archive;
 use crate::house::House;
 use agent::{Seq, SessionId};
 use axum::body::Bytes;
@@ -13,7 +14,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use store::ReadError;
+use store::{Archived, Piece, RawEvent, ReadError, Stored, StoredBody};
 use tokio::sync::mpsc;
 use wire::audit::{BUNDLE_FORMAT, hex};
 use wire::{BlobHash, ChainHash, Code, Problem};
@@ -55,7 +56,7 @@ pub(crate) async fn export(
 ) -> Result<mpsc::Receiver<Result<Bytes, std::io::Error>>, Problem> {
     let internal = |error: ReadError| Problem::new(Code::Internal, error.to_string());
     for session in &wanted.sessions {
-        let head = house.store.head(store::JournalId::Session(*session)).await.map_err(internal)?;
+        let head = house.store.any_head(*session).await.map_err(internal)?;
         head.ok_or_else(|| crate::session::no_such_session(*session))?;
     }
     // So that all of the bundle is signed.
@@ -63,7 +64,8 @@ pub(crate) async fn export(
         tracing::warn!(%problem, "a bundle is made of a chain whose end is not signed");
     }
     let (sender, pieces) = mpsc::channel(PIECES);
-    let writer = Writer { house: house.clone(), sender, waiting: Vec::new(), hash: Sha256::new() };
+    let writer =
+        Writer { house: house.clone(), sender, waiting: Vec::new(), hash: Sha256::new(), blobs: BTreeSet::new() };
     house.tasks.spawn("audit export", writer.run(wanted));
     Ok(pieces)
 }
@@ -83,6 +85,8 @@ struct Writer {
     sender: mpsc::Sender<Result<Bytes, std::io::Error>>,
     waiting: Vec<u8>,
     hash: Sha256,
+    /// Blobs that were written.
+    blobs: BTreeSet<BlobHash>,
 }
 
 impl Writer {
@@ -183,6 +187,12 @@ impl Writer {
     async fn journal(&mut self, name: &str, upto: Seq, bare: bool, counts: &mut Counts) -> Result<(), Stop> {
         self.line(&json!({ "type": "journal", "name": name, "events": upto })).await?;
         counts.journals += 1;
+        if let Ok(session) = name.parse()
+            && let Some(archived) =
+                self.house.store.archived(session).await?.filter(|archived| archived.head.seq >= upto)
+        {
+            return self.archived(&archived, upto, bare, counts).await;
+        }
         let mut at = Seq(0);
         while at < upto {
             let page = self.house.store.raw_events(name.to_owned(), (at, upto)).await?;
@@ -191,26 +201,71 @@ impl Writer {
             };
             at = last.seq;
             for event in page {
-                counts.events += 1;
-                let mut line = json!({
-                    "type": "event", "journal": name, "seq": event.seq, "header": event.header, "hash": event.hash,
-                });
-                match event.body.filter(|_| !bare) {
-                    Some((body, salt)) => {
-                        line["body"] = body.into();
-                        line["salt"] = hex(&salt).into();
-                    }
-                    None => line["seal"] = hex(&event.seal).into(),
-                }
-                self.line(&line).await?;
+                self.event(name, event, bare, counts).await?;
             }
         }
         Ok(())
     }
 
+    async fn event(&mut self, name: &str, event: RawEvent, bare: bool, counts: &mut Counts) -> Result<(), Stop> {
+        counts.events += 1;
+        let mut line = json!({
+            "type": "event", "journal": name, "seq": event.seq, "header": event.header, "hash": event.hash,
+        });
+        match event.body.filter(|_| !bare) {
+            Some((body, salt)) => {
+                line["body"] = body.into();
+                line["salt"] = hex(&salt).into();
+            }
+            None => line["seal"] = hex(&event.seal).into(),
+        }
+        self.line(&line).await
+    }
+
+    /// A journal that lies in a file, with its blobs: those of the store are no more than others hold.
+    async fn archived(&mut self, of: &Archived, upto: Seq, bare: bool, counts: &mut Counts) -> Result<(), Stop> {
+        let (name, limit) = (of.session.to_string(), self.house.store.limits().blob_bytes);
+        let mut pieces = archive::told(&self.house, of);
+        let mut at = Seq(0);
+        while let Some(piece) = pieces.recv().await {
+            match piece? {
+                Piece::Blob(blob) if !bare && at < upto => {
+                    let damaged = || Stop::Changed(format!("blob {} in the file of {name} is damaged", blob.hash()));
+                    let bytes = blob.unpacked(limit).ok_or_else(damaged)?;
+                    self.blob_line(blob.hash(), bytes, counts).await?;
+                }
+                Piece::Event(event) if at < upto => {
+                    at = event.seq;
+                    let Stored { seq, header, body, hash, .. } = *event;
+                    let seal = body.seal();
+                    let body = match body {
+                        StoredBody::Whole { text, salt } => Some((text, salt)),
+                        StoredBody::Forgotten { .. } => None,
+                    };
+                    self.event(&name, RawEvent { seq, header, body, seal, hash }, bare, counts).await?;
+                }
+                Piece::Blob(_) | Piece::Event(_) => {}
+            }
+        }
+        match at == upto {
+            true => Ok(()),
+            false => Err(Stop::Changed(format!("the file of {name} ends too early"))),
+        }
+    }
+
     async fn blob(&mut self, hash: BlobHash, counts: &mut Counts) -> Result<(), Stop> {
         // One that was forgotten meanwhile is left out.
-        let Some(bytes) = self.house.store.blob(hash).await? else { return Ok(()) };
+        match self.house.store.blob(hash).await? {
+            Some(bytes) => self.blob_line(hash, bytes, counts).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn blob_line(&mut self, hash: BlobHash, bytes: Vec<u8>, counts: &mut Counts) -> Result<(), Stop> {
+        // The same bytes may lie in the store and in files.
+        if !self.blobs.insert(hash) {
+            return Ok(());
+        }
         counts.blobs += 1;
         self.line(&json!({ "type": "blob", "hash": hash, "bytes": bytes.len(), "data": BASE64.encode(bytes) })).await
     }

@@ -3,8 +3,9 @@
 //! All parts are looked at though an earlier one is damaged, and of each journal the first damage is told. The daemon goes
 //! on meanwhile: what is appended during an audit is left to the next one.
 
+use crate::archive;
 use crate::house::House;
-use agent::{Event, PublicKey, Seq};
+use agent::{Event, PublicKey, Seq, SessionId};
 use ed25519_dalek::VerifyingKey;
 use store::{JournalId, JournalRow, ReadError, Signature, VerifyError};
 use tokio::sync::mpsc;
@@ -38,6 +39,7 @@ pub(crate) async fn verify(house: &House, told: Option<Told>) -> Result<AuditRep
         events: 0,
         forgotten: 0,
         links: 0,
+        archived: 0,
         removed: 0,
         signatures: 0,
         blobs: 0,
@@ -193,6 +195,9 @@ impl Audit<'_> {
                 }
             },
         };
+        if let (JournalId::Session(session), true) = (id, row.archived) {
+            return self.archived(session).await;
+        }
         let store = &self.house.store;
         let (told, last, before) = (self.told.clone(), &mut self.last_told, self.report.events);
         let each_page = |seq: Seq| tell(&told, last, AuditPart::Journals, before + seq.0);
@@ -216,6 +221,30 @@ impl Audit<'_> {
         if let Some(verified) = self.found(AuditPart::Journals, verified)? {
             self.report.events += verified.events;
             self.report.forgotten += verified.forgotten;
+        }
+        Ok(())
+    }
+
+    /// A session whose events lie in a file: its chain must end with the head that the chain of heads vouches for.
+    async fn archived(&mut self, session: SessionId) -> Result<(), ReadError> {
+        // One that came back meanwhile, or was removed, is not of this audit any more.
+        let Some(archived) = self.house.store.archived(session).await? else { return Ok(()) };
+        let verified = archive::verified(self.house, &archived).await;
+        if verified.is_err() && self.house.store.archived(session).await? != Some(archived) {
+            return Ok(());
+        }
+        self.report.journals += 1;
+        self.report.archived += 1;
+        match verified {
+            Ok(counted) => {
+                self.report.events += counted.events;
+                self.report.forgotten += counted.forgotten;
+                self.tell(AuditPart::Journals, self.report.events);
+            }
+            Err(what) => {
+                let (part, journal) = (AuditPart::Journals, Some(session.to_string()));
+                self.damaged(Damage { part, journal, seq: None, link: None, what });
+            }
         }
         Ok(())
     }

@@ -20,13 +20,15 @@ const EVENTS: u64 = 4_000_000;
 
 /// A file that was found right.
 #[derive(Debug)]
-pub(super) struct Checked {
+pub(crate) struct Checked {
     /// Whose it is.
-    pub(super) head: ExportHead,
+    pub(crate) head: ExportHead,
+    /// How many of its events were forgotten.
+    pub(crate) forgotten: u64,
     /// What its events add up to.
-    pub(super) state: State,
+    pub(crate) state: State,
     /// What open model calls had said.
-    pub(super) partials: Vec<(EffectId, String)>,
+    pub(crate) partials: Vec<(EffectId, String)>,
 }
 
 struct Check<'a, R> {
@@ -35,6 +37,7 @@ struct Check<'a, R> {
     secrets: &'a Secrets,
     head: ExportHead,
     state: State,
+    forgotten: u64,
     hash: ChainHash,
     /// Blobs that have come.
     known: BTreeSet<BlobHash>,
@@ -44,7 +47,7 @@ struct Check<'a, R> {
 }
 
 /// Reads the file to its end.
-pub(super) fn check<R: Read>(file: R, limits: &Limits, secrets: &Secrets) -> Result<Checked, Damage> {
+pub(crate) fn check<R: Read>(file: R, limits: &Limits, secrets: &Secrets) -> Result<Checked, Damage> {
     let mut lines = Lines::new(file);
     let Line::TinkerbellSession(head) = lines.next()? else {
         return Err(lines.wrong("it is not the beginning of a session's file"));
@@ -58,7 +61,8 @@ pub(super) fn check<R: Read>(file: R, limits: &Limits, secrets: &Secrets) -> Res
     }
     let (state, hash) = (State::default(), ChainHash::START);
     let (known, waiting) = Default::default();
-    let mut check = Check { lines, limits, secrets, head, state, hash, known, waiting, partials: Vec::new() };
+    let mut check =
+        Check { lines, limits, secrets, head, state, forgotten: 0, hash, known, waiting, partials: Vec::new() };
     check.without_keys(check.head.workspace.as_bytes())?;
     check.without_keys(check.head.title.as_deref().unwrap_or_default().as_bytes())?;
     loop {
@@ -133,6 +137,7 @@ impl<R: Read> Check<'_, R> {
         self.without_keys(event.header.as_bytes())?;
         self.held(event)?;
         self.state.apply(event.seq, &header.event);
+        self.forgotten += u64::from(body.is_none());
         Ok(())
     }
 
@@ -181,7 +186,7 @@ impl<R: Read> Check<'_, R> {
         if self.state.accept_open() {
             return Err(self.lines.wrong("an accept is under way, which can only be ended where it began"));
         }
-        Ok(Checked { head: self.head, state: self.state, partials: self.partials })
+        Ok(Checked { head: self.head, forgotten: self.forgotten, state: self.state, partials: self.partials })
     }
 
     /// What this daemon keeps secret is not written down, whoever brings it.

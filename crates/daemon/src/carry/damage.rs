@@ -5,7 +5,7 @@ use wire::{Code, Problem};
 
 /// Why a file is not taken.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Damage {
+pub(crate) enum Damage {
     /// The file is not what was written.
     #[error("line {line} of the file: {what}")]
     Line {

@@ -47,7 +47,7 @@ pub(crate) async fn import<E>(
 ) -> Result<Imported, Problem> {
     let (file, checked) = receive(house, file).await?;
     let id = checked.head.session;
-    let known = house.store.head(JournalId::Session(id)).await.map_err(unreadable)?;
+    let known = house.store.any_head(id).await.map_err(unreadable)?;
     if known.is_some() && !wanted.as_new {
         let detail = format!("there is a session {id} here already");
         return Err(Problem::new(Code::Conflict, detail).remedy("--as-new takes it in under another id"));

@@ -14,7 +14,7 @@ const READ_BYTES: usize = 256 << 10;
 
 /// The lines.
 #[derive(Debug)]
-pub(super) struct Lines<R> {
+pub(crate) struct Lines<R> {
     input: BufReader<R>,
     voucher: Voucher,
     /// The line that was read last, from 1.
@@ -24,7 +24,7 @@ pub(super) struct Lines<R> {
 
 impl<R: Read> Lines<R> {
     /// Lines from the beginning of a file.
-    pub(super) fn new(input: R) -> Lines<R> {
+    pub(crate) fn new(input: R) -> Lines<R> {
         let input = BufReader::with_capacity(READ_BYTES, input);
         Lines { input, voucher: Voucher::default(), number: 0, buffer: Vec::new() }
     }

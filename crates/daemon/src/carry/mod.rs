@@ -14,5 +14,8 @@ mod import;
 mod lines;
 mod pieces;
 
+pub(crate) use check::{Checked, check};
 pub(crate) use export::export;
 pub(crate) use import::{Wanted, import, sweep};
+pub(crate) use lines::Lines;
+pub(crate) use pieces::Pieces;

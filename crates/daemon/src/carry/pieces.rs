@@ -7,10 +7,10 @@ use store::{Piece, Stored, StoredBody};
 use wire::export::{ExportEvent, Line};
 
 /// The pieces, in order. Reading comes to its end only where the file's last line vouches for all others once more.
-pub(super) struct Pieces<R> {
-    pub(super) lines: Lines<R>,
-    pub(super) blob_bytes: usize,
-    pub(super) seq: agent::Seq,
+pub(crate) struct Pieces<R> {
+    pub(crate) lines: Lines<R>,
+    pub(crate) blob_bytes: usize,
+    pub(crate) seq: agent::Seq,
 }
 
 impl<R: Read> Iterator for Pieces<R> {

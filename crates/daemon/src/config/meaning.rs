@@ -61,6 +61,8 @@ pub struct Config {
 /// What goes, and when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention {
+    /// How long nothing happens in a session before it is archived; 0 for never.
+    pub archive_idle_ms: u64,
     /// How often it is tidied up.
     pub every_ms: u64,
     /// What the journal's file may hold that nothing uses.
@@ -74,6 +76,7 @@ pub struct Retention {
 impl Default for Retention {
     fn default() -> Retention {
         Retention {
+            archive_idle_ms: table::ARCHIVE_IDLE_MS,
             every_ms: table::TIDY_MS,
             free_bytes: table::FREE_BYTES,
             pictures_bytes: table::PICTURES_BYTES,

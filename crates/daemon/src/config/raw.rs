@@ -101,6 +101,7 @@ pub(super) struct RawInstructions {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawRetention {
+    pub(super) archive_idle_ms: Option<u64>,
     pub(super) every_ms: Option<u64>,
     pub(super) free_bytes: Option<u64>,
     pub(super) pictures_bytes: Option<u64>,

@@ -204,6 +204,7 @@ fn limits(raw: RawLimits, turn_cost_microusd: Option<Money>, wrongs: &mut Vec<Wr
 fn retention(raw: &RawRetention) -> Retention {
     let default = Retention::default();
     Retention {
+        archive_idle_ms: raw.archive_idle_ms.unwrap_or(default.archive_idle_ms),
         every_ms: raw.every_ms.unwrap_or(default.every_ms),
         free_bytes: raw.free_bytes.unwrap_or(default.free_bytes),
         pictures_bytes: raw.pictures_bytes.unwrap_or(default.pictures_bytes),

@@ -21,6 +21,8 @@ pub(super) const FREE_BYTES: u64 = 16 * MEBIBYTE;
 pub(super) const PICTURES_BYTES: u64 = GIBIBYTE;
 /// How long a picture stays that nobody looks at.
 pub(super) const PICTURES_IDLE_MS: u64 = 14 * 24 * 60 * 60 * 1000;
+/// How long nothing happens in a session before it is archived: half a year.
+pub(super) const ARCHIVE_IDLE_MS: u64 = 180 * 24 * 60 * 60 * 1000;
 /// How often a snapshot is made.
 pub(super) const SNAPSHOT_EVERY_MS: u64 = 24 * 60 * 60 * 1000;
 /// How many snapshots are kept.
@@ -132,7 +134,9 @@ variable in the daemon's environment.", entries: &[
         entry("max_bytes", Kind::Whole { least: 1, most: MEBIBYTE }, Value("32768"), "bytes", "the most that is read of each", "65536"),
     ]},
     Section { path: &["retention"], about: ", so that nothing grows without end", notes: "\
-Logs are bounded by themselves: two files of 8 MiB. Sessions stay until they are removed.", entries: &[
+Logs are bounded by themselves: two files of 8 MiB. Sessions stay until they are removed. An archived one comes back by itself when somebody says something to it.", entries: &[
+        entry("archive_idle_ms", Kind::Whole { least: 0, most: 1000 * THIRTY_DAYS_MS }, Value("15552000000"), "ms",
+            "how long nothing happens in a session before it leaves the journal for a file of its own; 0 for never", "2592000000"),
         entry("every_ms", milliseconds(60_000), Value("3600000"), "ms", "how often it is tidied up, when nothing runs", "86400000"),
         entry("free_bytes", Kind::Whole { least: 0, most: 1024 * GIBIBYTE }, Value("16777216"), "bytes",
             "what the journal's file may hold that nothing uses; more is given back to the disk", "67108864"),

@@ -44,8 +44,16 @@ pub(super) const PAGE: usize = 500;
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// A page of updates: `{"events": […], "next": 57}`; `next` is missing at the end.
-pub(super) async fn page(registry: &Registry, journal: Journal, after: Seq, limit: usize) -> Result<String, Problem> {
+pub(super) async fn page(
+    registry: &Arc<Registry>,
+    journal: Journal,
+    after: Seq,
+    limit: usize,
+) -> Result<String, Problem> {
     let limit = limit.clamp(1, PAGE);
+    if let Journal::Session(id) = journal {
+        registry.present(id).await?;
+    }
     let store = &registry.house().store;
     let records = store.events(journal.id(), after, limit).await.map_err(unreadable)?;
     let updates: Vec<String> = records.iter().map(Record::update).collect();

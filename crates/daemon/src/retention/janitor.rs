@@ -1,7 +1,7 @@
 //! The janitor: one task that tidies when nothing runs, or when it is asked.
 
 use super::measure::measure;
-use super::pictures;
+use super::{pictures, sessions};
 use crate::registry::Registry;
 use crate::session::refused;
 use crate::status::internal;
@@ -164,7 +164,10 @@ async fn tidy(registry: &Arc<Registry>, dry_run: bool) -> Result<Tidied, Problem
         let freed = waste.free_bytes.saturating_sub(config.free_bytes);
         (tidied.answers, tidied.partials) = (waste.answers, waste.partials);
         tidied.freed_bytes = if waste.shrinks { freed } else { 0 };
+        tidied.archived = sessions::archive(registry, config, dry_run).await?;
     } else {
+        // First, so that the pages are given back that this sets free.
+        tidied.archived = sessions::archive(registry, config, dry_run).await?;
         for _ in 0..SLICES {
             if house.stop.is_cancelled() {
                 break;
@@ -201,6 +204,7 @@ fn nothing(journal_bytes: u64) -> Tidied {
         journal_bytes_after: journal_bytes,
         pictures: 0,
         pictures_bytes: 0,
+        archived: 0,
         lasted_ms: 0,
     }
 }

@@ -14,15 +14,18 @@ pub(super) async fn measure(house: &House) -> Result<StorageStatus, ReadError> {
     let now = house.clock.now();
     let waste = house.store.waste(now).await?;
     let sessions = house.store.states().await?;
+    let (archived, _) = house.store.archive_sum().await?;
+    let shelf = house.shelf.directory().to_owned();
     let state = house.state_dir.clone();
     let snapshots = crate::snapshots::directory(&house.config(), &house.state_dir);
     let pictures = house.pictures.directory().to_owned();
     let walked = house.tasks.chore(move || {
         let of = |name: &str| tree_bytes(&state.join(name)).unwrap_or(0);
         let search: u64 = ["search.db", "search.db-wal"].into_iter().map(of).sum();
-        [search, tree_bytes(&pictures).unwrap_or(0), of("log"), tree_bytes(&snapshots).unwrap_or(0)]
+        let [pictures, snapshots, archive] = [pictures, snapshots, shelf].map(|path| tree_bytes(&path).unwrap_or(0));
+        [search, pictures, of("log"), snapshots, archive]
     });
-    let [search_bytes, pictures_bytes, log_bytes, snapshot_bytes] = walked.await.unwrap_or_default();
+    let [search_bytes, pictures_bytes, log_bytes, snapshot_bytes, archive_bytes] = walked.await.unwrap_or_default();
     Ok(StorageStatus {
         measured_at: now,
         journal_free_bytes: waste.free_bytes,
@@ -31,6 +34,8 @@ pub(super) async fn measure(house: &House) -> Result<StorageStatus, ReadError> {
         pictures_bytes,
         log_bytes,
         snapshot_bytes,
+        archived,
+        archive_bytes,
         sessions,
         tidied: None,
     })

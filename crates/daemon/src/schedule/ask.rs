@@ -45,6 +45,14 @@ impl Schedules {
         Schedules { asks, inbox: Mutex::new(Some(inbox)), ended: Notify::new(), watched: Mutex::default() }
     }
 
+    /// The sessions that schedules speak to; none where nobody keeps schedules.
+    pub(crate) async fn sessions(&self) -> Result<BTreeSet<SessionId>, Problem> {
+        if self.inbox.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
+            return Ok(BTreeSet::new());
+        }
+        Ok(self.list().await?.schedules.into_iter().filter_map(|schedule| schedule.session).collect())
+    }
+
     /// Makes a schedule.
     pub async fn add(&self, request: CreateSchedule) -> Result<ScheduleView, Problem> {
         self.ask(|reply| Ask::Add(Box::new(request), reply)).await

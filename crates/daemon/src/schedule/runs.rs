@@ -57,7 +57,7 @@ impl Looked {
 /// the run may have cost is what it was given.
 async fn end_of(store: &Store, run: &Running, after: Seq) -> Result<Result<Ended, Seq>, ReadError> {
     let journal = JournalId::Session(run.session);
-    if store.head(journal).await?.is_none() {
+    if store.any_head(run.session).await?.is_none() {
         return Ok(Ok((None, run.claim.most.unwrap_or_default())));
     }
     let mut seen = after;

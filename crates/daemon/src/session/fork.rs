@@ -4,6 +4,7 @@
 use super::load::no_such_session;
 use super::perform::unreadable;
 use super::saying::titled;
+use crate::archive;
 use crate::forgetting::snapshots;
 use crate::house::House;
 use agent::{Epoch, Event, Money, Seq, SessionId};
@@ -38,8 +39,9 @@ pub(crate) async fn fork(house: &House, parent: SessionId, request: ForkRequest)
 pub(crate) async fn remove(house: &Arc<House>, session: SessionId) -> Result<Removed, Problem> {
     let listed = house.store.session(session).await.map_err(unreadable)?;
     let forks = house.store.copies(session).await.map_err(unreadable)?;
-    let head = house.store.head(JournalId::Session(session)).await.map_err(unreadable)?;
-    let epoch = head.ok_or_else(|| no_such_session(session))?.epoch;
+    let head = house.store.any_head(session).await.map_err(unreadable)?;
+    let (head, epoch) = head.map(|head| (head.seq, head.epoch)).ok_or_else(|| no_such_session(session))?;
+    let archived = house.store.archived(session).await.map_err(unreadable)?.is_some();
     let generation = house.generation;
     let removed = house.store.remove(Remove { session, epoch, generation }).await.map_err(refused)?;
     if !removed.cleared {
@@ -49,7 +51,8 @@ pub(crate) async fn remove(house: &Arc<House>, session: SessionId) -> Result<Rem
         Some(listed) => erase_picture(house, listed.row.workspace).await,
         None => true,
     };
-    let (events, cleared) = (removed.events, removed.cleared && erased);
+    let taken_away = !archived || archive::discard(&house.shelf, house, session, head).await;
+    let (events, cleared) = (removed.events, removed.cleared && erased && taken_away);
     let forks = forks.into_iter().map(|(fork, _)| fork).collect();
     let snapshots = snapshots(house, session, Seq(1)).await;
     Ok(Removed { session, events, cleared, forks, snapshots })

@@ -6,6 +6,7 @@ use super::live::Live;
 use super::owner::{Owner, Profile};
 use super::perform::{PreparedCall, unreadable};
 use super::tool::prepared;
+use super::view::status;
 use super::words::Words;
 use crate::house::House;
 use agent::{Epoch, Phase, Seq, SessionId, State};
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use store::{JournalId, ReadError};
 use tokio::sync::mpsc;
 use wire::body::{self, Text};
+use wire::rest::SessionStatus;
 use wire::{Code, Header, Problem, Record};
 
 /// Ends that may wait for the owner; more effects than this at once wait to say that they have ended.
@@ -210,6 +212,12 @@ pub(super) async fn load(house: &House, id: SessionId) -> Result<Loaded, ReadErr
 /// The state of a session as it stands on disk. Wakes nobody.
 pub(crate) async fn state_of(house: &House, id: SessionId) -> Result<State, ReadError> {
     Ok(load(house, id).await?.state)
+}
+
+/// What a session is doing as it stands on disk, and how many paths of its canvas are not accepted. Wakes nobody.
+pub(crate) async fn at_rest(house: &House, id: SessionId) -> Result<(SessionStatus, usize), ReadError> {
+    let loaded = load(house, id).await?;
+    Ok((status(&loaded.state), loaded.canvas.pending().len()))
 }
 
 /// The canvas with all its steps, from the journal's beginning.

@@ -36,7 +36,7 @@ pub(crate) use command::{Change, Chosen, Command, Reply, Said, Terms};
 pub use command::{Once, Prompt};
 pub(crate) use fork::{fork, refused, remove};
 pub use live::{Frame, Watch};
-pub(crate) use load::{no_such_session, state_of};
+pub(crate) use load::{at_rest, no_such_session, state_of};
 pub(crate) use owner::Owner;
 pub(crate) use perform::unreadable;
 pub(crate) use redact::{Gone, MOST_EVENTS, Wish};

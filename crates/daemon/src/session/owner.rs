@@ -363,6 +363,7 @@ impl Owner {
                 cost_microusd: state.cost,
                 created_at: self.profile.created,
                 updated_at: self.profile.updated,
+                archived: None,
             },
             turns: state.last_turn.0,
             pending: self.canvas.pending().len() as u32,

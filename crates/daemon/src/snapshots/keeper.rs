@@ -5,6 +5,7 @@ use super::make::{self, Made, MakeError, Order};
 use super::notes::{Note, Notes};
 use super::retain::{self, Bounds};
 use super::shelf::{self, Found};
+use crate::archive::Shelf;
 use crate::assemble::Surroundings;
 use crate::catalog::Catalog;
 use crate::clock::Clock;
@@ -35,6 +36,8 @@ pub struct Snapshots {
     clock: Clock,
     catalog: Arc<Catalog>,
     keys: KeyStore,
+    /// The files of archived sessions, which belong to the state.
+    shelf: Shelf,
     state_dir: PathBuf,
     notes: Notes,
     /// One is made at a time, and nothing is taken away meanwhile.
@@ -59,11 +62,12 @@ impl Snapshots {
         store: Store,
         Surroundings { clock, tasks }: Surroundings,
         catalog: Arc<Catalog>,
+        shelf: Shelf,
         state_dir: PathBuf,
         stop: CancellationToken,
     ) -> Snapshots {
         let (keys, notes, line) = (KeyStore::new(&state_dir), Notes::default(), Arc::new(Semaphore::new(1)));
-        Snapshots { store, tasks, clock, catalog, keys, state_dir, notes, line, failure: Mutex::default(), stop }
+        Snapshots { store, tasks, clock, catalog, keys, shelf, state_dir, notes, line, failure: Mutex::default(), stop }
     }
 
     /// Makes one because somebody asks for it. Refused while another one is being made.
@@ -126,6 +130,7 @@ impl Snapshots {
             None => self.configured(&config).await?,
         };
         let (state_dir, created_at, store) = (self.state_dir.clone(), self.clock.now(), self.store.clone());
+        let shelf = self.shelf.clone();
         let (reason, note) = (wish.reason, wish.note);
         // The last one is made when all else has stopped.
         let stop = if reason == SnapshotReason::Stop { CancellationToken::new() } else { self.stop.clone() };
@@ -141,7 +146,8 @@ impl Snapshots {
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
                 Err(error) => return Err(internal(format!("{}: {error}", config.file.display()))),
             };
-            let order = Order { id, reason, created_at, note, passphrase, target, state_dir, config: text, stop };
+            let order =
+                Order { id, reason, created_at, note, passphrase, target, state_dir, shelf, config: text, stop };
             make::make(&store, &order, &Pace::default()).map(|made| (made, order.target)).map_err(problem)
         };
         let (made, file) = self.tasks.chore(job).await.ok_or_else(panicked)??;

@@ -4,16 +4,17 @@
 //! is a whole snapshot or none. What a kill leaves of that directory is swept at the next start.
 
 use super::container::{Nowhere, Passphrase, Piece, UnpackError, pack, pack_sealed, store_piece, unpack};
+use crate::archive::{self, Shelf};
 use agent::{Micros, SnapshotId};
 use rustix::fs::{CWD, RenameFlags};
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use store::{CopyError, OpenError, Pace, Proof, Store};
+use store::{Archived, CopyError, OpenError, Pace, Proof, Store};
 use tokio_util::sync::CancellationToken;
 use wire::BlobHash;
-use wire::snapshot::{CONFIG, Coding, FORMAT, JOURNAL, KEYS, LeftOut, Manifest, SnapshotReason, Why, is_name};
+use wire::snapshot::{ARCHIVE, CONFIG, Coding, FORMAT, JOURNAL, KEYS, LeftOut, Manifest, SnapshotReason, Why, is_name};
 
 /// Bytes of the disk that a snapshot leaves free, so that the journal can go on.
 const SPARE_BYTES: u64 = 16 << 20;
@@ -37,6 +38,8 @@ pub(super) struct Order {
     /// Where it goes; nothing may be there.
     pub(super) target: PathBuf,
     pub(super) state_dir: PathBuf,
+    /// The files of archived sessions.
+    pub(super) shelf: Shelf,
     /// The configuration file's text, masked, if there is one.
     pub(super) config: Option<String>,
     /// Once it is cancelled, the snapshot is given up.
@@ -92,7 +95,7 @@ pub(super) fn make(store: &Store, order: &Order, pace: &Pace) -> Result<Made, Ma
     if order.target.symlink_metadata().is_ok() {
         return Err(MakeError::Exists(order.target.clone()));
     }
-    check_room(store, parent)?;
+    check_room(store, &order.shelf, parent)?;
     std::fs::DirBuilder::new().mode(0o700).create(&work).map_err(failed(&work))?;
     let made = make_in(&work, store, order, pace);
     // What counts is how it ended; what cannot be taken away now is swept at the next start.
@@ -101,8 +104,9 @@ pub(super) fn make(store: &Store, order: &Order, pace: &Pace) -> Result<Made, Ma
 }
 
 /// The copy and what is packed of it stand there at the same time.
-fn check_room(store: &Store, parent: &Path) -> Result<(), MakeError> {
-    let needed = store.sizes().map_err(failed(parent))?.database_bytes.saturating_mul(2).saturating_add(SPARE_BYTES);
+fn check_room(store: &Store, shelf: &Shelf, parent: &Path) -> Result<(), MakeError> {
+    let needed = store.sizes().map_err(failed(parent))?.database_bytes.saturating_mul(2);
+    let needed = needed.saturating_add(shelf.bytes()).saturating_add(SPARE_BYTES);
     let available = available_bytes(parent).map_err(failed(parent))?;
     if available < needed {
         return Err(MakeError::NoRoom { path: parent.to_owned(), needed, available });
@@ -118,8 +122,11 @@ pub(super) fn available_bytes(path: &Path) -> io::Result<u64> {
 
 fn make_in(work: &Path, store: &Store, order: &Order, pace: &Pace) -> Result<Made, MakeError> {
     let copy = work.join(JOURNAL);
+    // What the copy says is archived is still there when it is packed.
+    let _hold = order.shelf.hold();
     let copied = copy_journal(store, &copy, order, pace)?;
     Store::check_copy(&copy).map_err(MakeError::Damaged)?;
+    let archived = Store::archived_in_copy(&copy).map_err(MakeError::Damaged)?;
     let mut pieces = vec![stored(work, JOURNAL, File::open(&copy).map_err(failed(&copy))?, Coding::Gzip, order)?];
     std::fs::remove_file(&copy).map_err(failed(&copy))?;
     if let Some(text) = &order.config {
@@ -139,9 +146,34 @@ fn make_in(work: &Path, store: &Store, order: &Order, pace: &Pace) -> Result<Mad
             left_out.push(LeftOut { name, why: Why::Secret });
         }
     }
+    add_archived(order, &archived, &mut pieces, &mut left_out)?;
     let manifest = manifest(order, &copied.proof, &pieces, left_out);
     let (manifest, sha256, bytes) = packed(work, order, manifest, &mut pieces)?;
     Ok(Made { manifest, sha256, bytes, log_bytes: copied.log_bytes })
+}
+
+/// Takes the files of archived sessions along as they lie. One that is damaged or gone is told, and keeps nobody from a
+/// snapshot of the rest.
+fn add_archived(
+    order: &Order,
+    archived: &[Archived],
+    pieces: &mut Vec<Piece>,
+    left_out: &mut Vec<LeftOut>,
+) -> Result<(), MakeError> {
+    for one in archived {
+        let name = format!("{ARCHIVE}{}", archive::name(one.session, one.head.seq));
+        let path = order.shelf.path(one.session, one.head.seq);
+        let wanted = Piece::of_file(&name, &path, one.file.bytes, one.file.sha256);
+        match wanted {
+            _ if order.stop.is_cancelled() => return Err(MakeError::Stopped),
+            Ok(piece) => pieces.push(piece),
+            Err(error) => {
+                tracing::error!(session = %one.session, %error, "an archived session is not in the snapshot");
+                left_out.push(LeftOut { name, why: Why::Damaged });
+            }
+        }
+    }
+    Ok(())
 }
 
 fn copy_journal(store: &Store, to: &Path, order: &Order, pace: &Pace) -> Result<store::Copied, MakeError> {

@@ -82,16 +82,23 @@ impl Source<'_> {
 
     /// Deletes the words that were forgotten in these journals.
     fn forget(&self, index: &Index, mut state: State, journals: Vec<i64>) -> Result<(), Stop> {
-        let mut gone = Vec::new();
+        let (mut gone, mut away) = (Vec::new(), Vec::new());
         for journal in journals {
             let known = index.of_journal(journal)?;
             let seqs: Vec<Seq> = known.iter().map(|known| known.seq).collect();
             let wordless = self.readers.ask_blocking(move |c| words::wordless(c, journal, &seqs))?;
-            gone.extend(known.into_iter().filter(|known| wordless.binary_search(&known.seq).is_ok()));
+            match wordless {
+                Some(wordless) => {
+                    gone.extend(known.into_iter().filter(|known| wordless.binary_search(&known.seq).is_ok()))
+                }
+                // It was archived before the index had heard of it: all goes, and is taken in when it comes back.
+                None => away.push(journal),
+            }
         }
-        state.unscrubbed |= !gone.is_empty();
+        state.unscrubbed |= !gone.is_empty() || !away.is_empty();
         index.together(|index| {
             index.delete(&gone)?;
+            away.iter().try_for_each(|journal| index.delete_journal(*journal))?;
             index.set_state(state)
         })?;
         Ok(())
@@ -122,15 +129,15 @@ impl Source<'_> {
         while !wants.is_empty() {
             self.check_ending()?;
             let (vocabulary, limits, mut rest) = (self.vocabulary, self.limits, wants.clone());
-            let (docs, rest) = self.readers.ask_blocking(move |c| {
-                let docs = words::read(c, &mut rest, vocabulary, &limits)?;
-                Ok((docs, rest))
+            let (docs, away, rest) = self.readers.ask_blocking(move |c| {
+                let (docs, away) = words::read(c, &mut rest, vocabulary, &limits)?;
+                Ok((docs, away, rest))
             })?;
             index.together(|index| {
                 docs.iter().try_for_each(|doc| index.insert(doc))?;
                 for (place, want) in wants.iter().enumerate() {
                     let came = rest.get(place).map_or(want.upto, |rest| rest.after);
-                    if came > want.after {
+                    if came > want.after && !away.contains(&want.journal) {
                         index.set_indexed(want.journal, came)?;
                     }
                 }

@@ -105,23 +105,35 @@ pub(super) struct Want {
     pub(super) upto: Seq,
 }
 
-/// Reads the words of what is wanted until the page is full, and takes from `wants` what it has read.
+/// Whether a journal's events lie in a file, so that nothing can be read of it here.
+pub(super) fn is_away(connection: &Connection, journal: i64) -> Result<bool, ReadError> {
+    let away = "SELECT EXISTS (SELECT 1 FROM archives WHERE journal = ? AND state <> 'back')";
+    Ok(connection.prepare_cached(away)?.query_row([journal], |row| row.get(0))?)
+}
+
+/// Reads the words of what is wanted until the page is full, and takes from `wants` what it has read. What was archived
+/// meanwhile is given beside: it counts as not taken in, so that it is when it comes back.
 pub(super) fn read(
     connection: &Connection,
     wants: &mut Vec<Want>,
     vocabulary: Vocabulary,
     limits: &Limits,
-) -> Result<Vec<Doc>, ReadError> {
+) -> Result<(Vec<Doc>, Vec<i64>), ReadError> {
     let moment = connection.unchecked_transaction()?;
     let mut statement = moment.prepare_cached(
         "SELECT seq, header, body FROM events WHERE journal = ? AND seq > ? AND seq <= ? ORDER BY seq",
     )?;
-    let (mut docs, mut events, mut bytes) = (Vec::new(), 0, 0);
+    let (mut docs, mut away, mut events, mut bytes) = (Vec::new(), Vec::new(), 0, 0);
     while let Some(want) = wants.last_mut() {
+        if is_away(&moment, want.journal)? {
+            away.push(want.journal);
+            wants.pop();
+            continue;
+        }
         let mut rows = statement.query((want.journal, Int(want.after.0), Int(want.upto.0)))?;
         while let Some(row) = rows.next()? {
             if events == PAGE_EVENTS || bytes >= PAGE_BYTES {
-                return Ok(docs);
+                return Ok((docs, away));
             }
             events += 1;
             want.after = row.get::<_, Int>(0)?.into();
@@ -135,7 +147,7 @@ pub(super) fn read(
         }
         wants.pop();
     }
-    Ok(docs)
+    Ok((docs, away))
 }
 
 /// The beginning of a text, without control characters. A blob that cannot be read is left out: it shows where it
@@ -160,8 +172,12 @@ fn made_at(header: &str) -> Micros {
     text.and_then(|(text, _)| time::read(text)).unwrap_or(Micros(0))
 }
 
-/// Those of these events that have their words no more.
-pub(super) fn wordless(connection: &Connection, journal: i64, seqs: &[Seq]) -> Result<Vec<Seq>, ReadError> {
+/// Those of these events that have their words no more; `None` of a journal that is archived, where nobody can tell.
+pub(super) fn wordless(connection: &Connection, journal: i64, seqs: &[Seq]) -> Result<Option<Vec<Seq>>, ReadError> {
+    let connection = connection.unchecked_transaction()?;
+    if is_away(&connection, journal)? {
+        return Ok(None);
+    }
     let mut statement = connection
         .prepare_cached("SELECT EXISTS (SELECT 1 FROM events WHERE journal = ? AND seq = ? AND body IS NOT NULL)")?;
     let mut gone = Vec::new();
@@ -170,5 +186,5 @@ pub(super) fn wordless(connection: &Connection, journal: i64, seqs: &[Seq]) -> R
             gone.push(*seq);
         }
     }
-    Ok(gone)
+    Ok(Some(gone))
 }

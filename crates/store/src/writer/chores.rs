@@ -1,4 +1,4 @@
-//! Long work in slices: forks, imports, and sweeping what was removed. A slice is a transaction of its own, done when
+//! Long work in slices: forks, imports, returns from the archive, and sweeping what was removed or archived. A slice is a transaction of its own, done when
 //! nothing is queued and after each group otherwise, so that no append waits for more than one slice.
 
 use super::Writer;
@@ -6,7 +6,7 @@ use crate::append::Appended;
 use crate::error::AppendError;
 use crate::fork::{self, Copying, Fork};
 use crate::gauges::count;
-use crate::import::{self, Import, Importing};
+use crate::import::{self, Import, Importing, Unarchive};
 use crate::options::Limits;
 use crate::removal::{self, Removed};
 use crate::sql::{GroupFailure, Refusal};
@@ -33,7 +33,7 @@ impl<T> Ticket<T> {
     }
 }
 
-/// A removal that is true, and who waits until it is swept.
+/// A removal or an archiving that is true, and who waits until it is swept.
 pub(super) struct Removal {
     pub(super) journal: i64,
     pub(super) events: u64,
@@ -50,6 +50,7 @@ impl Removal {
 pub(crate) enum New {
     Fork(Box<Fork>),
     Import(Box<Import>),
+    Return(Box<Unarchive>),
 }
 
 /// A journal that is being made.
@@ -63,6 +64,7 @@ impl New {
         match self {
             New::Fork(fork) => fork::begin(connection, fork, limits).map(Making::Fork),
             New::Import(import) => import::begin(connection, import, limits).map(Making::Import),
+            New::Return(unarchive) => import::begin_return(connection, *unarchive).map(Making::Import),
         }
     }
 }

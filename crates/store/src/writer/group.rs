@@ -7,14 +7,14 @@ use crate::error::AppendError;
 use crate::options::Options;
 use crate::sql::{GroupFailure, Refusal};
 use crate::transact::{self, Salts};
-use crate::{removal, signature};
+use crate::{archive, removal, signature};
 use rusqlite::Connection;
 
 /// What was done, before the commit made it true.
 pub(super) enum Done {
     Appended(Appended),
     Saved,
-    /// The journal's row, and how many events it had.
+    /// It was removed or archived: the journal's row, and how many events it had.
     Removed(i64, u64),
 }
 
@@ -29,7 +29,7 @@ impl Write {
                     Done::Saved | Done::Removed(..) => unreachable!("an append is answered as an append"),
                 }));
             }
-            Write::Remove(_, ticket) => match outcome {
+            Write::Remove(_, ticket) | Write::Archive(_, ticket) => match outcome {
                 Ok(Done::Removed(journal, events)) => return Some(Removal { journal, events, ticket }),
                 Ok(Done::Appended(_) | Done::Saved) => unreachable!("a removal is answered as a removal"),
                 Err(error) => ticket.answer(Err(error)),
@@ -113,6 +113,9 @@ fn write_one(connection: &Connection, write: &Write, options: &Options, salts: &
         Write::Sign(new, _) => signature::keep(connection, new).map(|()| Done::Saved),
         Write::Remove(remove, _) => {
             removal::mark(connection, remove).map(|(journal, events)| Done::Removed(journal, events))
+        }
+        Write::Archive(archive, _) => {
+            archive::mark(connection, archive).map(|(journal, events)| Done::Removed(journal, events))
         }
     }
 }

@@ -75,7 +75,7 @@ fn what_is_not_a_journal_is_refused_and_left_as_it_is() {
 fn a_newer_version_is_refused_with_both_numbers() {
     let newer = journal_with("PRAGMA user_version = 99");
     let error = refused(&newer);
-    assert!(matches!(error, OpenError::Newer { found: 99, known: 2, .. }), "{error}");
+    assert!(matches!(error, OpenError::Newer { found: 99, known: 3, .. }), "{error}");
     assert!(matches!(refused(&journal_with("PRAGMA user_version = 0")), OpenError::Foreign { .. }));
 }
 
@@ -141,8 +141,23 @@ async fn the_golden_journal_of_version_2_says_what_it_always_said() {
     assert_eq!(summary(&store).await + &summary_of_version_2(&store).await, read_golden("v2.txt"));
 }
 
+/// The same of version 3, which knows archived sessions.
+#[tokio::test]
+async fn the_golden_journal_of_version_3_says_what_it_always_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let connection = Connection::open(dir.path().join("journal.db")).unwrap();
+    connection.execute_batch(&format!("PRAGMA foreign_keys = OFF; {}", read_golden("v3.sql"))).unwrap();
+    connection.close().unwrap();
+    let store = Store::open(dir.path(), Options::default()).unwrap();
+    assert_eq!(summary_of_version_3(&store).await, read_golden("v3.txt"));
+}
+
 /// The migrations, as they were released.
-const MIGRATIONS: [&str; 2] = [include_str!("../../src/schema/0001.sql"), include_str!("../../src/schema/0002.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("../../src/schema/0001.sql"),
+    include_str!("../../src/schema/0002.sql"),
+    include_str!("../../src/schema/0003.sql"),
+];
 
 /// Whoever edits the tables of a released version, instead of adding a version, is told.
 #[test]
@@ -169,8 +184,8 @@ async fn write_the_golden_journal() {
     let world = World::new();
     furnish(&world).await;
     furnish_version_2(&world).await;
-    let text = summary(&world.store).await + &summary_of_version_2(&world.store).await;
-    std::fs::write(golden("v2.txt"), text).unwrap();
+    furnish_version_3(&world).await;
+    std::fs::write(golden("v3.txt"), summary_of_version_3(&world.store).await).unwrap();
     let file = world.file();
     world.store.close().await;
     let connection = Connection::open(file).unwrap();
@@ -181,7 +196,7 @@ async fn write_the_golden_journal() {
     for table in tables {
         rows(&connection, &table, &mut dump);
     }
-    std::fs::write(golden("v2.sql"), dump).unwrap();
+    std::fs::write(golden("v3.sql"), dump).unwrap();
 }
 
 fn schema(connection: &Connection) -> String {
@@ -290,6 +305,20 @@ async fn summary_of_version_2(store: &Store) -> String {
     text
 }
 
+async fn furnish_version_3(world: &World) {
+    let archive = crate::archives::archive(&world.store, 2).await;
+    assert!(world.store.archive(archive).await.unwrap());
+}
+
+async fn summary_of_version_3(store: &Store) -> String {
+    let mut text = summary(store).await + &summary_of_version_2(store).await;
+    for store::Archived { session, head, file } in store.all_archived().await.unwrap() {
+        writeln!(text, "archived {session} {} {} {} {} {}", head.seq, head.hash, file.at.0, file.bytes, file.sha256)
+            .unwrap();
+    }
+    text
+}
+
 /// Everything that can be read of a furnished store, as text that depends on no derived `Debug` of other rooms.
 async fn summary(store: &Store) -> String {
     let mut text = String::new();
@@ -308,7 +337,7 @@ async fn summary(store: &Store) -> String {
     for hash in [long, BlobHash::of(b"x")] {
         writeln!(text, "blob {hash}: {:?}", store.blob(hash).await.unwrap().map(|bytes| bytes.len())).unwrap();
     }
-    for ListRow { session, row, head, cursor } in
+    for ListRow { session, row, head, cursor, archived: _ } in
         store.list(ListQuery { limit: 9, ..ListQuery::default() }).await.unwrap()
     {
         let SessionRow { workspace, title, state, model, cost, created, updated } = row;

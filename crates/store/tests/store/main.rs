@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands")]
 
 mod appends;
+mod archives;
 mod audits;
 mod blobs;
 mod budgets;

@@ -30,7 +30,7 @@ async fn a_list_is_newest_first_and_pages_do_not_overlap() {
 
     let (mut before, mut seen) = (None, Vec::new());
     loop {
-        let page = world.store.list(ListQuery { workspace: None, before, limit: 7 }).await.unwrap();
+        let page = world.store.list(ListQuery { before, limit: 7, ..ListQuery::default() }).await.unwrap();
         let Some(last) = page.last() else { break };
         // A cursor travels as text.
         before = Some(last.cursor.to_string().parse::<ListCursor>().unwrap());
@@ -40,7 +40,7 @@ async fn a_list_is_newest_first_and_pages_do_not_overlap() {
     assert_eq!(order, (0..25).rev().map(session).collect::<Vec<_>>());
     assert_eq!((seen[0].row.clone(), seen[0].head), (row("/home/u/often", 12), Seq(1)));
 
-    let rare = ListQuery { workspace: Some("/home/u/rare".into()), before: None, limit: 3 };
+    let rare = ListQuery { workspace: Some("/home/u/rare".into()), limit: 3, ..ListQuery::default() };
     let page = world.store.list(rare.clone()).await.unwrap();
     assert_eq!(page.iter().map(|row| row.session).collect::<Vec<_>>(), [session(20), session(15), session(10)]);
     let rest = world.store.list(ListQuery { before: Some(page[2].cursor), ..rare }).await.unwrap();

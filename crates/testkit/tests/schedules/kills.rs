@@ -65,7 +65,7 @@ async fn told(store: &Store) -> Told {
     }
     let mut before = None;
     loop {
-        let page = store.list(ListQuery { workspace: None, before, limit: 200 }).await.unwrap();
+        let page = store.list(ListQuery { before, limit: 200, ..ListQuery::default() }).await.unwrap();
         let Some(last) = page.last() else { return told };
         before = Some(last.cursor);
         for listed in page {

@@ -7,6 +7,7 @@
 #![allow(clippy::print_stdout, reason = "a test of reliability says what it counted")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by ending")]
 
+mod archives;
 mod carried;
 mod commits;
 mod operations;

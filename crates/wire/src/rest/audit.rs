@@ -11,6 +11,9 @@ pub struct AuditReport {
     pub sound: bool,
     /// Journals whose chains were computed anew: those of the sessions and the daemon's own.
     pub journals: u64,
+    /// How many of these are archived: their files were read.
+    #[serde(default)]
+    pub archived: u64,
     /// Events in them.
     pub events: u64,
     /// How many of these were forgotten; their hashes are there.

@@ -22,7 +22,13 @@ pub struct StorageStatus {
     pub log_bytes: u64,
     /// The snapshots.
     pub snapshot_bytes: u64,
-    /// Sessions by what they do.
+    /// Archived sessions.
+    #[serde(default)]
+    pub archived: u64,
+    /// Their files.
+    #[serde(default)]
+    pub archive_bytes: u64,
+    /// Sessions by what they do, but for the archived ones.
     pub sessions: BTreeMap<String, u64>,
     /// What the janitor last did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -51,6 +57,9 @@ pub struct Tidied {
     pub pictures: u64,
     /// Their bytes.
     pub pictures_bytes: u64,
+    /// Sessions that were archived, since nothing happened in them for long.
+    #[serde(default)]
+    pub archived: u64,
     /// How long it took.
     pub lasted_ms: u64,
 }

@@ -54,6 +54,48 @@ pub struct SessionRow {
     /// When something last happened in it.
     #[serde(with = "crate::time::text")]
     pub updated_at: Micros,
+    /// Set where its events lie in a file of their own. It comes back when somebody says something to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub archived: Option<Archived>,
+}
+
+/// An archived session's file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Archived {
+    /// Since when the session is there.
+    #[serde(with = "crate::time::text")]
+    pub at: Micros,
+    /// The file's size.
+    pub bytes: u64,
+}
+
+/// Answer of `sessions.archive`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionArchived {
+    /// The session.
+    pub session: SessionId,
+    /// How many events its file holds.
+    pub events: u64,
+    /// The file's size.
+    pub bytes: u64,
+    /// Since when it is archived.
+    #[serde(with = "crate::time::text")]
+    pub archived_at: Micros,
+    /// Whether it was archived before, so that there was nothing to do.
+    pub was_archived: bool,
+    /// Whether its rows are gone from the journal already; if not, they go with later writes or at the next start.
+    pub cleared: bool,
+}
+
+/// Answer of `sessions.unarchive`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionUnarchived {
+    /// The session.
+    pub session: SessionId,
+    /// How many events it has.
+    pub events: u64,
+    /// Whether it was archived; if not, there was nothing to do.
+    pub was_archived: bool,
 }
 
 /// What a session is doing.

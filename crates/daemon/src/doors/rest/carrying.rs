@@ -27,6 +27,14 @@ pub(super) async fn import(State(registry): House, Query(query): QueryMap, file:
     Ok(json(&registry.import(wanted, file.into_data_stream()).await?))
 }
 
+pub(super) async fn archive(State(registry): House, Path(session): Path<String>) -> Answer {
+    Ok(json(&registry.archive(id(&session)?).await?))
+}
+
+pub(super) async fn unarchive(State(registry): House, Path(session): Path<String>) -> Answer {
+    Ok(json(&registry.unarchive(id(&session)?).await?))
+}
+
 pub(super) async fn replay(State(registry): House, Path(session): Path<String>, body: Bytes) -> Answer {
     Ok(json(&registry.replay(id(&session)?, read_or_default(&body)?).await?))
 }

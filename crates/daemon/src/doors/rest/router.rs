@@ -76,6 +76,8 @@ fn handler(operation: &Operation) -> MethodRouter<Arc<Registry>> {
         "sessions.fork" => post(sessions::fork),
         "sessions.export" => get(carrying::export),
         "sessions.import" => post(carrying::import),
+        "sessions.archive" => post(carrying::archive),
+        "sessions.unarchive" => post(carrying::unarchive),
         "sessions.replay" => post(carrying::replay),
         "sessions.context" => get(sessions::context),
         "sessions.prompt" => post(sessions::prompt),

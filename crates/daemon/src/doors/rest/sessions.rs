@@ -97,6 +97,7 @@ pub(super) async fn session_events(
 pub(super) async fn blob(State(registry): House, Path((session, blob)): Path<(String, String)>) -> Answer {
     let id = id(&session)?;
     let hash: BlobHash = blob.parse().map_err(|error: agent::ParseIdError| bad(error.to_string()))?;
+    registry.present(id).await?;
     let bytes = registry.house().store.blob_of(id, hash).await;
     match bytes.map_err(|error| Problem::new(Code::Internal, error.to_string()))? {
         Some(bytes) => Ok(octets(bytes)),

@@ -7,6 +7,7 @@ use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
+use std::path::{Path, PathBuf};
 use wire::BlobHash;
 use wire::snapshot::{Coding, KEYS, MANIFEST, Manifest, SEALED, StoredFile};
 
@@ -16,7 +17,49 @@ pub(crate) struct Piece {
     /// What the manifest says of it.
     pub(crate) file: StoredFile,
     /// The bytes, at their beginning.
-    pub(crate) stored: File,
+    pub(crate) stored: Stored,
+}
+
+/// Where the bytes of a piece lie.
+#[derive(Debug)]
+pub(crate) enum Stored {
+    /// In a file that is open.
+    Open(File),
+    /// In one that is opened when it is packed, since there may be more of them than a process may open; and that one,
+    /// while so many bytes are left of it.
+    Lazy(PathBuf, Option<File>, u64),
+}
+
+impl Read for Stored {
+    fn read(&mut self, piece: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Stored::Open(file) => file.read(piece),
+            Stored::Lazy(path, open, left) => {
+                let file = match open.take() {
+                    Some(file) => open.insert(file),
+                    None => open.insert(File::open(path)?),
+                };
+                let length = file.read(piece)?;
+                *left = left.saturating_sub(length as u64);
+                if *left == 0 {
+                    *open = None;
+                }
+                Ok(length)
+            }
+        }
+    }
+}
+
+impl Piece {
+    /// A file that is packed as it lies, provided that it is what is known of it.
+    pub(crate) fn of_file(name: &str, path: &Path, bytes: u64, sha256: BlobHash) -> io::Result<Piece> {
+        let (hash, found) = transfer(&mut File::open(path)?, &mut io::sink())?;
+        if (hash, found) != (sha256, bytes) {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "it is not what was written"));
+        }
+        let file = StoredFile { name: name.to_owned(), bytes, sha256, coding: Coding::Plain, stored_bytes: bytes };
+        Ok(Piece { file, stored: Stored::Lazy(path.to_owned(), None, bytes) })
+    }
 }
 
 /// Reads a file to its end and stores it, compressed or not, in `stored`, a new and empty file.
@@ -33,7 +76,7 @@ pub(crate) fn store_piece(name: &str, mut from: impl Read, coding: Coding, mut s
     let stored_bytes = stored.stream_position()?;
     stored.rewind()?;
     let file = StoredFile { name: name.to_owned(), bytes, sha256: hash, coding, stored_bytes };
-    Ok(Piece { file, stored })
+    Ok(Piece { file, stored: Stored::Open(stored) })
 }
 
 fn transfer(from: &mut dyn Read, to: &mut dyn Write) -> io::Result<(BlobHash, u64)> {

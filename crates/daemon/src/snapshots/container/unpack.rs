@@ -12,9 +12,9 @@ use wire::BlobHash;
 use wire::snapshot::{Coding, FORMAT, MANIFEST, Manifest, SEALED, SUM, StoredFile, is_name};
 
 /// The largest manifest.
-const MAX_MANIFEST_BYTES: u64 = 4 << 20;
+const MAX_MANIFEST_BYTES: u64 = 32 << 20;
 /// The most files that a snapshot has.
-const MAX_FILES: usize = 4096;
+const MAX_FILES: usize = 65_536;
 /// Bytes of the hash's member.
 const SUM_BYTES: u64 = 65;
 

@@ -9,7 +9,7 @@ use crate::snapshots::container::Passphrase;
 use crate::snapshots::restore::Chosen;
 use std::io;
 use std::path::{Path, PathBuf};
-use wire::snapshot::{CONFIG, JOURNAL, KEYS, Manifest};
+use wire::snapshot::{ARCHIVE, CONFIG, JOURNAL, KEYS, Manifest};
 
 /// Where a snapshot is unpacked, in the state directory.
 const STAGED: &str = "restore.new";
@@ -19,7 +19,7 @@ const ASIDE: &str = "before-restore-";
 const KEPT: usize = 3;
 /// What makes up a state in its directory, kept keys apart: the journal first, then all that belongs to it or is made
 /// from it.
-const STATE: [&str; 9] = [
+const STATE: [&str; 10] = [
     JOURNAL,
     "journal.db-wal",
     "journal.db-shm",
@@ -29,7 +29,10 @@ const STATE: [&str; 9] = [
     "search.db-shm",
     "search.db-journal",
     "canvas",
+    ARCHIVED,
 ];
+/// The directory of archived sessions.
+const ARCHIVED: &str = "archive";
 
 /// A state that is in place.
 #[derive(Debug)]
@@ -100,7 +103,12 @@ pub fn restore(
     };
     // The configuration is in it for reference; the one that is there stays.
     let files = unpacked.manifest.files.iter().map(|file| file.name.clone());
-    let mut entries: Vec<String> = files.filter(|name| name != CONFIG && name != JOURNAL).collect();
+    let mut entries: Vec<String> =
+        files.filter(|name| name != CONFIG && name != JOURNAL && !name.starts_with(ARCHIVE)).collect();
+    // Archived sessions belong to their journal, all of them.
+    if unpacked.manifest.files.iter().any(|file| file.name.starts_with(ARCHIVE)) {
+        entries.push(ARCHIVED.to_owned());
+    }
     entries.push(JOURNAL.to_owned());
     exchange(state_dir, STAGED, entries, Some(unpacked.manifest), disk)
 }

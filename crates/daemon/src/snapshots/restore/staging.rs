@@ -13,7 +13,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use store::Store;
 use wire::BlobHash;
-use wire::snapshot::{CONFIG, JOURNAL, KEYS, Manifest, StoredFile};
+use wire::snapshot::{ARCHIVE, CONFIG, JOURNAL, KEYS, Manifest, StoredFile};
 
 /// Bytes of the disk that a restore leaves free.
 const SPARE_BYTES: u64 = 16 << 20;
@@ -46,7 +46,7 @@ pub(super) fn stage(source: &Source<'_>, staged: &Path, disk: Disk<'_>) -> Resul
             refused(UnpackError::Refused("its journal is not the one that its manifest speaks of".into()))
         }
     })?;
-    for directory in [staged.join("keys"), staged.to_owned()] {
+    for directory in [staged.join("keys"), staged.join("archive"), staged.to_owned()] {
         if directory.exists() {
             disk.sync_directory(&directory)?;
         }
@@ -98,6 +98,9 @@ impl Place for Staging<'_> {
         if file.name.starts_with(KEYS) {
             std::fs::DirBuilder::new().mode(0o700).recursive(true).create(self.directory.join("keys"))?;
         }
+        if file.name.starts_with(ARCHIVE) {
+            std::fs::DirBuilder::new().mode(0o700).recursive(true).create(self.directory.join("archive"))?;
+        }
         let path = self.directory.join(&file.name);
         self.disk.at("unpack");
         let open = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
@@ -111,5 +114,6 @@ impl Place for Staging<'_> {
 }
 
 fn is_known(name: &str) -> bool {
-    name == JOURNAL || name == CONFIG || name.strip_prefix(KEYS).is_some_and(|key| !key.contains('/'))
+    let below = |directory| name.strip_prefix(directory).is_some_and(|name| !name.contains('/'));
+    name == JOURNAL || name == CONFIG || below(KEYS) || below(ARCHIVE)
 }

@@ -60,6 +60,7 @@ impl World {
         let shelf = self.state().join("snapshots");
         std::fs::create_dir_all(&shelf).unwrap();
         let order = Order {
+            shelf: crate::archive::Shelf::new(&self.state()),
             id,
             reason: SnapshotReason::Asked,
             created_at: NOW,

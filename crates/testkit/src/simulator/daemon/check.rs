@@ -117,7 +117,7 @@ impl Machine {
     }
 
     async fn read_all(&mut self, store: &Store) -> Result<Checked, ReadError> {
-        let listed = store.list(ListQuery { workspace: None, before: None, limit: 200 }).await?;
+        let listed = store.list(ListQuery { limit: 200, ..ListQuery::default() }).await?;
         let ids: BTreeMap<SessionId, Seq> = listed.iter().map(|row| (row.session, row.head)).collect();
         let mut removed = false;
         for book in self.books.values_mut().filter(|book| !book.removed && !ids.contains_key(&book.id)) {

@@ -29,6 +29,7 @@ fn of_audits() -> Vec<Written> {
     let sound = AuditReport {
         sound: true,
         journals: 3,
+        archived: 1,
         events: 120,
         forgotten: 2,
         links: 57,

@@ -44,6 +44,8 @@ fn storage(tidied: Option<Tidied>) -> StorageStatus {
         pictures_bytes: 1_450_000,
         log_bytes: 4_096,
         snapshot_bytes: 0,
+        archived: 4,
+        archive_bytes: 16_384,
         sessions: [("idle".to_owned(), 39), ("running".to_owned(), 1)].into(),
         tidied,
     }
@@ -60,6 +62,7 @@ fn tidied() -> Tidied {
         journal_bytes_after: 8_388_608,
         pictures: 1,
         pictures_bytes: 1_450_000,
+        archived: 2,
         lasted_ms: 42,
     }
 }

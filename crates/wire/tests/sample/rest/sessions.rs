@@ -28,6 +28,7 @@ fn of_requests() -> Vec<Written> {
 fn of_views() -> Vec<Written> {
     let (idle, running, waiting) =
         (row(SessionStatus::Idle, None), row(SessionStatus::Running, Some(model())), row(SessionStatus::Waiting, None));
+    let away = SessionRow { archived: Some(Archived { at: MORNING, bytes: 4_096 }), ..row(SessionStatus::Idle, None) };
     let turn = TurnView { id: TurnId(3), step: 2, ending: false, running: vec![effect(EffectKind::Tool)] };
     let approval = ApprovalView {
         id: effect(EffectKind::Ask),
@@ -45,7 +46,8 @@ fn of_views() -> Vec<Written> {
         usage: Usage { input_tokens: Tokens(1_200), output_tokens: Tokens(80), ..Usage::default() },
     };
     written![
-        SessionRow: [idle.clone(), running.clone(), waiting.clone()],
+        SessionRow: [idle.clone(), running.clone(), waiting.clone(), away.clone()],
+        Archived: [Archived { at: MORNING, bytes: 4_096 }],
         SessionList: [
             SessionList { sessions: vec![], next: None },
             SessionList { sessions: vec![running.clone(), idle.clone()], next: Some(session().to_string()) },
@@ -64,6 +66,15 @@ fn of_moves() -> Vec<Written> {
     written![
         Cancelled: [Cancelled { turn: TurnId(3), seq: Seq(57) }],
         Forked: [Forked { session: fork, seq: Seq(42), parent: session(), at_seq: Seq(41) }],
+        SessionArchived: [SessionArchived {
+            session: session(),
+            events: 57,
+            bytes: 4_096,
+            archived_at: MORNING,
+            was_archived: false,
+            cleared: true,
+        }],
+        SessionUnarchived: [SessionUnarchived { session: session(), events: 57, was_archived: true }],
         Removed: [
             Removed { session: session(), events: 57, cleared: true, forks: vec![], snapshots: vec![] },
             Removed {
@@ -106,5 +117,6 @@ fn row(status: SessionStatus, model: Option<ModelName>) -> SessionRow {
         cost_microusd: Money(4_800),
         created_at: MORNING,
         updated_at: Micros(MORNING.0 + 61_000_001),
+        archived: None,
     }
 }
