@@ -25,7 +25,7 @@ const WAITING: usize = 4;
 
 /// Lets a session leave the journal for a file. At each moment it is wholly in the one or wholly in the other.
 pub(crate) async fn put_away(house: &Arc<House>, session: SessionId) -> Result<SessionArchived, Problem> {
-    let _line = house.shelf.line.lock().await;
+    let _line = house.shelf.line.acquire().await.expect("it is never closed");
     let head = house.store.head(JournalId::Session(session)).await.map_err(unreadable)?;
     let head = head.ok_or_else(|| no_such_session(session))?;
     if house.store.archive_sum().await.map_err(unreadable)?.0 >= MOST_ARCHIVED {
@@ -101,7 +101,7 @@ pub(crate) async fn discard(shelf: &Shelf, house: &House, session: SessionId, he
 /// Takes away what a kill, or a disk that failed, left on the shelf: files that were never finished, those of sessions that
 /// are in the journal, and of sessions that were removed. What belongs to no session of this journal stays.
 pub(crate) async fn settle(house: Arc<House>) {
-    let _line = house.shelf.line.lock().await;
+    let _line = house.shelf.line.acquire().await.expect("it is never closed");
     let shelf = house.shelf.clone();
     let found = house.tasks.chore(move || shelf.found()).await;
     let found = match found {

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::Semaphore;
 use wire::snapshot::ARCHIVE;
 
 /// How the name of a file ends.
@@ -18,7 +19,7 @@ pub(crate) struct Shelf {
     directory: PathBuf,
     held: Arc<Mutex<Held>>,
     /// Held by whoever writes a file that the journal does not name yet, and by whoever takes strangers away.
-    pub(super) line: Arc<tokio::sync::Mutex<()>>,
+    pub(super) line: Arc<Semaphore>,
 }
 
 /// What stays because somebody reads it.
@@ -44,7 +45,8 @@ pub(super) struct Found {
 impl Shelf {
     /// The one of this state directory; it need not be there.
     pub(crate) fn new(state_dir: &Path) -> Shelf {
-        Shelf { directory: state_dir.join(ARCHIVE.trim_end_matches('/')), held: Arc::default(), line: Arc::default() }
+        let (directory, line) = (state_dir.join(ARCHIVE.trim_end_matches('/')), Arc::new(Semaphore::new(1)));
+        Shelf { directory, held: Arc::default(), line }
     }
 
     /// The directory.
