@@ -19,6 +19,17 @@ pub(crate) fn archived(scene: &Scene, _: &Value) -> Result<(), String> {
     }
 }
 
+/// Wholly in the journal, or wholly in its file: it is listed once, and an audit finds all of it.
+pub(crate) fn in_one_place(scene: &Scene) -> Result<(), String> {
+    let get = |path| scene.client().get(path).map(|answer| answer.json()).map_err(|error| error.to_string());
+    let (listed, audit) = (get("/v1/sessions?archived=any")?, get("/v1/audit/verify")?);
+    let rows = listed["sessions"].as_array().map_or(0, Vec::len);
+    match rows == 1 && audit["sound"] == true {
+        true => Ok(()),
+        false => Err(format!("{rows} sessions are listed; {audit}")),
+    }
+}
+
 pub(crate) fn put_away(scene: &mut Scene) {
     edited(scene);
     assert!(matches!(archive(scene, ""), Came::Done(_)));

@@ -1,7 +1,7 @@
 //! What is hurt: each durable operation once, with what makes it ready, how it is asked for, and how it is seen to be
 //! done. A new operation is one more entry.
 
-use crate::archives::{archive, archived, kept_in_journal, put_away, removed_with_file, unarchive};
+use crate::archives::{archive, archived, in_one_place, kept_in_journal, put_away, removed_with_file, unarchive};
 use crate::scene::{Came, Scene};
 use crate::{carried, standing, states};
 use serde_json::{Value, json};
@@ -53,8 +53,15 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     Operation { name: "reject", prepare: edited, act: reject, done: rejected, ..NOTHING },
     Operation { name: "fork", prepare: edited, act: fork, done: forked, ..NOTHING },
     Operation { name: "remove", prepare: edited, act: remove, done: removed, ..NOTHING },
-    Operation { name: "archive", prepare: edited, act: archive, done: archived, ..NOTHING },
-    Operation { name: "unarchive", prepare: put_away, act: unarchive, done: kept_in_journal, ..NOTHING },
+    Operation { name: "archive", prepare: edited, act: archive, done: archived, healed: in_one_place, ..NOTHING },
+    Operation {
+        name: "unarchive",
+        prepare: put_away,
+        act: unarchive,
+        done: kept_in_journal,
+        healed: in_one_place,
+        ..NOTHING
+    },
     Operation {
         name: "remove an archived session",
         prepare: put_away,
