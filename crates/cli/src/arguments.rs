@@ -278,6 +278,8 @@ pub enum SnapshotJob {
         what: String,
         /// The new directory, if not in the place of the state.
         to: Option<PathBuf>,
+        /// Where its sessions work now, as `OLD=NEW`.
+        roots: Vec<String>,
         /// Whether the answer to what would be asked is yes.
         yes: bool,
         /// Where its passphrase is, if it has one.
@@ -343,7 +345,10 @@ fn snapshot_job(verb: Snapshot) -> Result<SnapshotJob, Snapshot> {
             None => Err(Snapshot::Verify(verify)),
         },
         Snapshot::Restore(restore) => Ok(match restore.what {
-            Some(what) => SnapshotJob::Restore { what, to: restore.to, yes: restore.yes, passphrase: restore.from },
+            Some(what) => {
+                let (to, roots, yes) = (restore.to, restore.roots, restore.yes);
+                SnapshotJob::Restore { what, to, roots, yes, passphrase: restore.from }
+            }
             None => SnapshotJob::Undo { yes: restore.yes },
         }),
         other => Err(other),

@@ -11,6 +11,7 @@ use crate::keys::KeyStore;
 use crate::pictures::Pictures;
 use crate::registry::Registry;
 use crate::reload::Reloads;
+use crate::reroot::{self, RerootError};
 use crate::retention::Janitor;
 use crate::schedule::Schedules;
 use crate::search::VOCABULARY;
@@ -89,6 +90,9 @@ pub enum AssembleError {
          restore it from a snapshot, or move it away to begin with an empty one"
     )]
     FirstWrite(PathBuf),
+    /// The state is from another machine, and its sessions are not where they work here.
+    #[error(transparent)]
+    Reroot(#[from] RerootError),
 }
 
 /// What a daemon takes from the machine, and a simulation gives it.
@@ -100,7 +104,7 @@ pub struct Surroundings {
     pub tasks: Tasks,
 }
 
-/// Wires a daemon, and writes down that it began. Nothing runs yet but the store's threads.
+/// Wires a daemon, and writes down that it began; and where sessions of another machine work, if a restore brought some. Nothing runs yet but the store's threads.
 pub async fn assemble(parts: Parts) -> Result<Arc<Registry>, AssembleError> {
     assemble_in(Surroundings::default(), parts).await
 }
@@ -152,6 +156,7 @@ pub async fn assemble_in(surroundings: Surroundings, parts: Parts) -> Result<Arc
         leaving: OnceLock::new(),
     };
     let house = Arc::new(house);
+    reroot::follow(&house).await?;
     house.tasks.spawn("audit", audit::watch(house.clone()));
     house.tasks.spawn("archive", archive::settle(house.clone()));
     Ok(Registry::new(house))

@@ -57,6 +57,23 @@ pub(crate) fn archived(path: &Path) -> Result<Vec<Archived>, OpenError> {
     Ok(all.into_iter().map(|(_, archived)| archived).collect())
 }
 
+/// The workspaces of a file that nobody writes, with how many sessions each has, the busiest first; and how many there
+/// are in all.
+pub(crate) fn workspaces(path: &Path, most: u64) -> Result<(Vec<(String, u64)>, u64), OpenError> {
+    let wrong = |error| file::error_at(path, error);
+    let connection = open_still(path).map_err(wrong)?;
+    let read = || -> rusqlite::Result<_> {
+        let sql = "SELECT workspace, count(*) FROM sessions GROUP BY workspace ORDER BY 2 DESC, 1 LIMIT ?";
+        let mut statement = connection.prepare(sql)?;
+        let rows = statement.query_map([Int(most)], |row| Ok((row.get(0)?, row.get::<_, Int>(1)?.0)))?;
+        let named = rows.collect::<rusqlite::Result<_>>()?;
+        let all =
+            connection.query_row("SELECT count(DISTINCT workspace) FROM sessions", (), |row| row.get::<_, Int>(0))?;
+        Ok((named, all.0))
+    };
+    read().map_err(wrong)
+}
+
 /// A connection that neither locks nor writes anything.
 fn open_still(path: &Path) -> rusqlite::Result<Connection> {
     let mut uri = String::from("file:");

@@ -376,6 +376,12 @@ impl Store {
         proof::check(path)
     }
 
+    /// The workspaces that a copy's sessions work in, with how many do, the busiest first and at most so many; and how many
+    /// workspaces there are in all. For files that nobody has open.
+    pub fn workspaces_of_copy(path: &Path, most: u64) -> Result<(Vec<(String, u64)>, u64), OpenError> {
+        proof::workspaces(path, most)
+    }
+
     /// Bodies of the daemon's own events whose headers hold these words, oldest first; of a journal that this process
     /// does not have open, for whoever works without a daemon.
     pub fn peek_daemon_bodies(dir: &Path, words: &str) -> Result<Vec<String>, OpenError> {

@@ -1,5 +1,6 @@
 //! The one binary: a command line, and the daemon that it speaks to.
 
+mod carried;
 mod config;
 mod snapshot;
 

@@ -1,8 +1,10 @@
 //! `snapshot verify FILE` and `snapshot restore`: done by the daemon's own code without a daemon. One that runs on the
 //! state is stopped first, and started again afterwards.
 
+use crate::carried;
 use cli::{Hand, PassphraseFrom, SnapshotJob};
-use daemon::snapshots::restore::{self, Chosen, RestoreError, Restored};
+use daemon::snapshots::home;
+use daemon::snapshots::restore::{self, Chosen, RestoreError, Restored, Root, RootError, Roots};
 use daemon::{Config, Lock, LockError};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -22,8 +24,12 @@ struct Told {
 pub(crate) fn run(job: SnapshotJob, mut hand: Hand) -> ExitCode {
     let done = match job {
         SnapshotJob::Verify { file, passphrase } => verify(&mut hand, &file, &passphrase),
-        SnapshotJob::Restore { what, to: Some(to), passphrase, .. } => elsewhere(&mut hand, &what, &to, &passphrase),
-        SnapshotJob::Restore { what, to: None, yes, passphrase } => in_place(&mut hand, &what, yes, &passphrase),
+        SnapshotJob::Restore { what, to: Some(to), roots, passphrase, .. } => {
+            elsewhere(&mut hand, &what, &to, &roots, &passphrase)
+        }
+        SnapshotJob::Restore { what, to: None, roots, yes, passphrase } => {
+            in_place(&mut hand, &what, &roots, yes, &passphrase)
+        }
         SnapshotJob::Undo { yes } => undo(&mut hand, yes),
     };
     match done {
@@ -48,22 +54,40 @@ fn verify(hand: &mut Hand, file: &str, from: &PassphraseFrom) -> Result<Option<T
     Ok(Some(Told { document: json!(good), words, remarks: Vec::new() }))
 }
 
-fn elsewhere(hand: &mut Hand, what: &str, to: &Path, from: &PassphraseFrom) -> Result<Option<Told>, Problem> {
-    let chosen = choose(&hand.places()?, what)?;
+fn elsewhere(
+    hand: &mut Hand,
+    what: &str,
+    to: &Path,
+    typed_roots: &[String],
+    from: &PassphraseFrom,
+) -> Result<Option<Told>, Problem> {
+    let mut chosen = choose(&hand.places()?, what)?;
+    chosen.roots = roots(typed_roots, &restore::look(&chosen.path)?.manifest)?;
     let passphrase = passphrase(hand, &chosen, from)?;
     hand.progress(&format!("reading {}…", chosen.path.display()));
     let done = restore::restore_to(to, &chosen, passphrase.as_deref(), &|_| {}).map_err(problem)?;
     let home = done.home.display().to_string();
     let words = format!("restored {} to {home}: {}", done.manifest.id, held(&done.manifest));
     let mut remarks = vec![format!("use it with TINKERBELL_HOME={home}")];
-    remarks.extend(secrets(&done.manifest));
-    Ok(Some(Told { document: json!({ "home": home, "manifest": done.manifest }), words, remarks }))
+    let news = carried::news(&done.manifest, &chosen, Some(&done.home), &done.home.join("state"));
+    remarks.extend(news.remarks);
+    let document = json!({
+        "home": home, "manifest": done.manifest, "missing_workspaces": news.missing, "to_set": news.to_set,
+    });
+    Ok(Some(Told { document, words, remarks }))
 }
 
-fn in_place(hand: &mut Hand, what: &str, yes: bool, from: &PassphraseFrom) -> Result<Option<Told>, Problem> {
+fn in_place(
+    hand: &mut Hand,
+    what: &str,
+    typed_roots: &[String],
+    yes: bool,
+    from: &PassphraseFrom,
+) -> Result<Option<Told>, Problem> {
     let places = hand.places()?;
-    let chosen = choose(&places, what)?;
+    let mut chosen = choose(&places, what)?;
     let view = restore::look(&chosen.path)?;
+    chosen.roots = roots(typed_roots, &view.manifest)?;
     let passphrase = passphrase(hand, &chosen, from)?;
     // Before a daemon is stopped for it.
     hand.progress(&format!("reading {}…", chosen.path.display()));
@@ -77,7 +101,11 @@ fn in_place(hand: &mut Hand, what: &str, yes: bool, from: &PassphraseFrom) -> Re
     let Some((restored, started)) = done else { return Ok(None) };
     let manifest = restored.manifest.as_ref().unwrap_or(&view.manifest);
     let words = format!("restored {id} of {made}: {}", held(manifest));
-    Ok(Some(told(&restored, words, started, secrets(manifest))))
+    let news = carried::news(manifest, &chosen, None, &places.state_dir);
+    let mut told = told(&restored, words, started);
+    told.remarks.extend(news.remarks);
+    (told.document["missing_workspaces"], told.document["to_set"]) = (json!(news.missing), json!(news.to_set));
+    Ok(Some(told))
 }
 
 fn undo(hand: &mut Hand, yes: bool) -> Result<Option<Told>, Problem> {
@@ -85,7 +113,7 @@ fn undo(hand: &mut Hand, yes: bool) -> Result<Option<Told>, Problem> {
     let question = format!("Put the state back that the last restore in {} replaced?", places.state_dir.display());
     let done = exchanged(hand, &places, &question, yes, |_| restore::undo(&places.state_dir, &|_| {}))?;
     let Some((restored, started)) = done else { return Ok(None) };
-    Ok(Some(told(&restored, "the replaced state is back".to_owned(), started, None)))
+    Ok(Some(told(&restored, "the replaced state is back".to_owned(), started)))
 }
 
 /// Stops a daemon that runs, exchanges the state under its lock, and starts the daemon again. What comes back says also
@@ -116,7 +144,7 @@ fn exchanged(
     }
 }
 
-fn told(restored: &Restored, words: String, started: bool, secrets: Option<String>) -> Told {
+fn told(restored: &Restored, words: String, started: bool) -> Told {
     let mut remarks = Vec::new();
     match &restored.aside {
         Some(aside) => remarks.push(format!(
@@ -126,7 +154,6 @@ fn told(restored: &Restored, words: String, started: bool, secrets: Option<Strin
         None => remarks.push("there was no state before".to_owned()),
     }
     remarks.extend(restored.dropped.iter().map(|path| format!("removed the oldest that was kept, {}", path.display())));
-    remarks.extend(secrets);
     if started {
         remarks.push("the daemon runs again".to_owned());
     }
@@ -160,11 +187,12 @@ fn held(manifest: &Manifest) -> String {
     }
 }
 
-/// What has to be put there again by hand.
-fn secrets(manifest: &Manifest) -> Option<String> {
-    let secret = manifest.left_out.iter().filter(|left| left.why == wire::snapshot::Why::Secret);
-    let names: Vec<&str> = secret.map(|left| left.name.as_str()).collect();
-    (!names.is_empty()).then(|| format!("not in it, because they are secrets: {}", names.join(", ")))
+/// Where sessions work here: as it was typed, and what follows from another home directory.
+fn roots(typed: &[String], manifest: &Manifest) -> Result<Roots, Problem> {
+    let wrong = |error: RootError| Problem::new(Code::InvalidRequest, format!("{error}; nothing was touched"));
+    let named = typed.iter().map(|typed| Root::parse(typed)).collect::<Result<_, _>>().map_err(wrong)?;
+    let old = manifest.portable.as_ref().and_then(|portable| portable.home.as_deref());
+    Roots::new(named, old, home().as_deref()).map_err(wrong)
 }
 
 fn locked(error: LockError) -> Problem {

@@ -177,3 +177,51 @@ fn the_daemons_own_are_made_when_it_stops_and_go_by_the_rules() {
     assert_eq!(snapshots[2]["id"], asked["id"]);
     assert!(world.good(&["snapshot", "verify", "--all"]).contains("as the journal says"));
 }
+
+#[test]
+fn a_portable_one_opens_in_another_home_and_says_what_is_missing() {
+    let (there, here) = (World::new(), World::new());
+    there.good(&["ask", "say one"]);
+    there.run_with_input(&["keys", "set", "openai"], "sk-canary-of-a-portable").good();
+    let file = there.home.path("bell.tar");
+    let file = file.to_str().unwrap();
+    let told = there.run(&["snapshot", "create", "--portable", "-o", file]);
+    assert!(told.err.contains("to be set again there: tinkerbell keys set openai"), "{told:?}");
+    let shelved = made(&there, &["--portable"]);
+    let shown = there.good(&["snapshot", "show", shelved["id"].as_str().unwrap()]);
+    for words in ["portable", "works in", "set again  tinkerbell keys set openai"] {
+        assert!(shown.contains(words), "{words}: {shown}");
+    }
+
+    // What cannot be a root is refused before anything is touched.
+    let refused = |roots: &[&str], words: &str| {
+        let roots = roots.iter().flat_map(|root| ["--root", root]);
+        let ran = here.run(&["snapshot", "restore", "--yes", file].into_iter().chain(roots).collect::<Vec<_>>());
+        ran.refused(2, &[words, "nothing was touched"]);
+        assert!(!here.home.state().join("journal.db").exists());
+    };
+    refused(&["/a=/a/b"], "lie one in the other");
+    refused(&["/a=b"], "two absolute paths");
+    refused(&["/a=/b", "/a=/c"], "two places");
+
+    // By itself the old home directory is the new one, which has a workspace of the same name.
+    let ran = here.run(&["snapshot", "restore", "--yes", file]);
+    assert!(ran.err.contains("sessions moved from") && ran.err.contains("tinkerbell keys set openai"), "{ran:?}");
+    ran.good();
+    let listed = here.json(&["sessions", "ls", "--all"]);
+    let workspace = here.home.workspace().canonicalize().unwrap();
+    assert_eq!(listed["sessions"][0]["workspace"].as_str(), workspace.to_str(), "{listed}");
+    let session = listed["sessions"][0]["id"].as_str().unwrap();
+    here.good(&["ask", "-s", session, "say two"]);
+    assert!(here.good(&["audit", "verify"]).contains("good"));
+
+    // In a directory of its own, with a workspace that is not there. The keys are named with their home.
+    let elsewhere = here.home.path("elsewhere");
+    let root = format!("{}=/not/there", there.home.workspace().canonicalize().unwrap().display());
+    let told = here.json(&["snapshot", "restore", file, "--to", elsewhere.to_str().unwrap(), "--root", &root]);
+    assert_eq!(told["missing_workspaces"][0], "/not/there");
+    let set = format!("TINKERBELL_HOME={} tinkerbell keys set openai", elsewhere.display());
+    assert_eq!(told["to_set"][0].as_str(), Some(set.as_str()));
+    here.good(&["daemon", "stop"]);
+    testkit::verify_chains(&here.home);
+}

@@ -64,6 +64,9 @@ pub struct Manifest {
     /// What belongs to the state and is not in it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<LeftOut>,
+    /// Set where it is to carry the agent to another machine: then no secret is in it, whether it is encrypted or not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub portable: Option<Portable>,
     /// Set where the files stand in [`SEALED`]: how many bytes that has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sealed_bytes: Option<u64>,
@@ -135,6 +138,72 @@ pub enum Why {
     Secret,
     /// It is damaged or gone, and could not be copied.
     Damaged,
+}
+
+/// What a portable snapshot says of the machine that it comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Portable {
+    /// The user's home directory there, a real path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub home: Option<String>,
+    /// Where sessions work, the busiest first; at most [`MAX_WORKSPACES`].
+    pub workspaces: Vec<Workspace>,
+    /// How many more there are than are named.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub more_workspaces: u64,
+    /// The secrets that were in use there, and are to be set again.
+    pub secrets: Vec<Secret>,
+}
+
+/// The most workspaces that a portable snapshot names.
+pub const MAX_WORKSPACES: u64 = 1_000;
+
+/// A directory in which sessions work.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Workspace {
+    /// Its real path.
+    pub path: String,
+    /// How many sessions work there.
+    pub sessions: u64,
+}
+
+/// A secret that a portable snapshot names and does not hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Secret {
+    /// Where it was.
+    pub place: SecretPlace,
+    /// Its name there: of the key, the variable, the file, or the key of the configuration.
+    pub name: String,
+}
+
+/// Where a secret was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SecretPlace {
+    /// tinkerbell kept it.
+    Kept,
+    /// In the desktop's keyring.
+    Keyring,
+    /// In a variable of the daemon's environment.
+    Environment,
+    /// In a file of the user's.
+    File,
+    /// In the configuration itself, where a mask stands now.
+    Config,
+}
+
+impl Secret {
+    /// What has to be done to set it again, in words with the exact command where there is one.
+    pub fn how(&self) -> String {
+        let name = &self.name;
+        match self.place {
+            SecretPlace::Kept => format!("tinkerbell keys set {name}"),
+            SecretPlace::Keyring => format!("tinkerbell keys set {name} --keyring"),
+            SecretPlace::Environment => format!("export {name}=… where the daemon is started from"),
+            SecretPlace::File => format!("put the key into the file {name}, readable by you alone"),
+            SecretPlace::Config => format!("tinkerbell config set {name} VALUE"),
+        }
+    }
 }
 
 /// Whether a name may stand in a snapshot: one part, or two with one slash, of small letters, digits, `-`, `_`, `.` and

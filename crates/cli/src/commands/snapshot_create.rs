@@ -22,10 +22,15 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(3_600);
 /// Turns go on meanwhile. The file proves itself by hashes and is any tar archive. Kept keys stay out of it
 /// unless it is encrypted with a passphrase. The daemon makes snapshots of its own as well: see `snapshots` in the
 /// configuration.
+///
+/// --portable makes one that carries the agent to another machine: no secret is in it, encrypted or not, and it names those
+/// that are to be set again there, with the home directory and the workspaces. `snapshot restore` there says what is missing. Stop the
+/// daemon here when the other one takes over: schedules would run on both.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   tinkerbell snapshot create --note \"before the move\"
-  tinkerbell snapshot create -o /mnt/usb/bell.tar")]
+  tinkerbell snapshot create -o /mnt/usb/bell.tar
+  tinkerbell snapshot create --portable -o bell.tar")]
 pub(crate) struct Create {
     /// What is to be said about it
     #[arg(long, value_name = "TEXT")]
@@ -34,6 +39,10 @@ pub(crate) struct Create {
     /// Write it to this file; else it goes to the other snapshots
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+
+    /// Make it to carry the agent to another machine: without secrets, which it names
+    #[arg(long)]
+    portable: bool,
 
     /// Encrypt it with a passphrase that is asked for
     #[arg(long, conflicts_with_all = ["passphrase_file", "passphrase_env"])]
@@ -58,7 +67,7 @@ impl Create {
         })?;
         let mut client = context.client(Starting::IfNeeded)?;
         client.wait_for("making a snapshot".to_owned(), LIMIT);
-        let body = CreateSnapshot { note: self.note, passphrase, file };
+        let body = CreateSnapshot { note: self.note, passphrase, file, portable: self.portable };
         let answer = client.call(&Request::new(&operation::SNAPSHOT_CREATE)?.json(&body))?;
         if context.globals.json {
             return context.print_json(&answer.body);
@@ -69,6 +78,16 @@ impl Create {
         let size = format!("{} of {}", words::bytes(row.bytes), words::count(row.sessions, "session"));
         context.screen.out().line(&format!("{}  {size}{sealed}, {}", row.id, reason(row.reason)))?;
         context.screen.remark(FAINT, &plain::name(&row.file.display().to_string()))?;
+        if let Some(portable) = &manifest.portable {
+            context.screen.remark(
+                FAINT,
+                "portable: no secret is in it; on the other machine, `tinkerbell snapshot restore FILE`",
+            )?;
+            for secret in &portable.secrets {
+                context.screen.remark(FAINT, &format!("to be set again there: {}", plain::name(&secret.how())))?;
+            }
+            return Ok(Exit::GOOD);
+        }
         let secrets = manifest.left_out.iter().filter(|left| left.why == Why::Secret);
         let names: Vec<String> = secrets.map(|left| plain::name(&left.name)).collect();
         if !names.is_empty() {

@@ -9,12 +9,17 @@ use std::path::PathBuf;
 /// What was there is kept beside the new state under a name that is told, and --undo puts it back; the last three such
 /// are kept. The configuration file stays as it is. Your own files are never touched. A turn that ran when the snapshot
 /// was made goes on, as after a crash.
+///
+/// Sessions of another machine work here where --root says. Those of a portable snapshot (`snapshot create --portable`)
+/// that worked below another home directory work below yours, unless a --root says otherwise: the longest OLD counts, and
+/// one that leads to itself stays. What is not there is told, and so are the secrets that are to be set again.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   tinkerbell snapshot restore 0a1b2c3d
   tinkerbell snapshot restore --undo
   tinkerbell snapshot restore /mnt/usb/bell.tar --to ~/elsewhere
-  TINKERBELL_HOME=~/elsewhere tinkerbell sessions ls")]
+  TINKERBELL_HOME=~/elsewhere tinkerbell sessions ls
+  tinkerbell snapshot restore ./bell.tar --root /home/ada/engine=/srv/engine")]
 pub(crate) struct Restore {
     /// The snapshot: its name, the beginning or end of it, or a file (with a / in it)
     #[arg(value_name = "ID|FILE", required_unless_present = "undo", conflicts_with = "undo")]
@@ -23,6 +28,10 @@ pub(crate) struct Restore {
     /// Unpack it into this new directory, for TINKERBELL_HOME, and leave the state alone
     #[arg(long, value_name = "DIR", conflicts_with = "undo")]
     pub(crate) to: Option<PathBuf>,
+
+    /// Sessions that worked in OLD or below work in NEW from now on; both are absolute paths
+    #[arg(long = "root", value_name = "OLD=NEW", conflicts_with = "undo")]
+    pub(crate) roots: Vec<String>,
 
     /// Put the state back that the last restore replaced
     #[arg(long)]

@@ -9,7 +9,7 @@ use crate::screen::HEAD;
 use crate::words;
 use wire::operation;
 use wire::rest::SnapshotView;
-use wire::snapshot::Why;
+use wire::snapshot::{Portable, Why};
 
 /// Shows what a snapshot is and what is in it
 ///
@@ -50,6 +50,7 @@ impl Show {
         lines.extend(manifest.files.iter().map(|file| {
             ("holds", format!("{}, {}, {}", plain::name(&file.name), words::bytes(file.bytes), file.sha256))
         }));
+        lines.extend(manifest.portable.iter().flat_map(portable));
         lines.extend(manifest.left_out.iter().map(|left| {
             let why = match left.why {
                 Why::Damaged => "it is damaged or gone",
@@ -61,4 +62,18 @@ impl Show {
         lines.iter().try_for_each(|(name, value)| out.line(&format!("  {name:10} {value}")))?;
         Ok(Exit::GOOD)
     }
+}
+
+/// What a portable one says of the machine that it comes from.
+fn portable(portable: &Portable) -> Vec<(&'static str, String)> {
+    let home = portable.home.as_deref().unwrap_or("-");
+    let mut lines = vec![("portable", format!("yes, from the home directory {}", plain::name(home)))];
+    lines.extend(portable.workspaces.iter().map(|workspace| {
+        ("works in", format!("{}, {}", plain::name(&workspace.path), words::count(workspace.sessions, "session")))
+    }));
+    if portable.more_workspaces > 0 {
+        lines.push(("works in", format!("{} more", words::number(portable.more_workspaces))));
+    }
+    lines.extend(portable.secrets.iter().map(|secret| ("set again", plain::name(&secret.how()))));
+    lines
 }

@@ -39,3 +39,4 @@ pub use file::{ConfigFile, ReplaceError};
 pub use meaning::{Config, Instructions, KeySource, Model, OFFLINE, Retention, Route, Snapshots, ToolUse};
 pub use names::{UnknownProvider, named};
 pub(crate) use trust::read_own;
+pub(crate) use walk::keys_with;

@@ -68,6 +68,12 @@ pub(super) fn walk(text: &str) -> Result<Walked, Fault> {
     Ok(walked)
 }
 
+/// The paths of the keys whose values are as asked for. Of a text that is no TOML none: nobody can say what is a key there.
+pub(crate) fn keys_with(text: &str, wanted: impl Fn(&str) -> bool) -> Vec<String> {
+    let found = walk(text).map(|walked| walked.found).unwrap_or_default();
+    found.into_iter().filter(|found| wanted(&found.value)).map(|found| found.path).collect()
+}
+
 struct Walker<'t> {
     text: &'t str,
     walked: Walked,

@@ -3,6 +3,7 @@
 use super::container::{Nowhere, Passphrase, UnpackError, unpack};
 use super::make::{self, Made, MakeError, Order};
 use super::notes::{Note, Notes};
+use super::portable;
 use super::retain::{self, Bounds};
 use super::shelf::{self, Found};
 use crate::archive::Shelf;
@@ -54,6 +55,7 @@ struct Wish {
     note: Option<String>,
     passphrase: Option<Passphrase>,
     file: Option<PathBuf>,
+    portable: bool,
 }
 
 impl Snapshots {
@@ -72,7 +74,7 @@ impl Snapshots {
 
     /// Makes one because somebody asks for it. Refused while another one is being made.
     pub async fn create(&self, journal: &DaemonJournal, request: CreateSnapshot) -> Result<SnapshotView, Problem> {
-        let CreateSnapshot { note, passphrase, file } = request;
+        let CreateSnapshot { note, passphrase, file, portable } = request;
         let secrets = self.catalog.current().secrets.clone();
         let note = note.map(|note| secrets.masked(note.trim().to_owned())).filter(|note| !note.is_empty());
         if note.as_ref().is_some_and(|note| note.len() > MAX_NOTE_BYTES) {
@@ -88,7 +90,7 @@ impl Snapshots {
             Problem::new(Code::Conflict, "another snapshot is being made").remedy("try again when it is done")
         })?;
         let passphrase = passphrase.map(|words| Passphrase::new(&words));
-        self.make(journal, Wish { reason: SnapshotReason::Asked, note, passphrase, file }).await
+        self.make(journal, Wish { reason: SnapshotReason::Asked, note, passphrase, file, portable }).await
     }
 
     /// Makes one of the daemon's own accord, if a session wrote something since the last one. Retention follows.
@@ -101,7 +103,10 @@ impl Snapshots {
         let last = self.notes().await?.into_values().map(|note| note.made.links).max();
         let changed = self.store.changed_since(last.unwrap_or(0)).await.map_err(internal)?;
         let made = match changed {
-            true => Some(self.make(journal, Wish { reason, note: None, passphrase: None, file: None }).await?),
+            true => {
+                let wish = Wish { reason, note: None, passphrase: None, file: None, portable: false };
+                Some(self.make(journal, wish).await?)
+            }
             false => None,
         };
         // It was read back when it was made.
@@ -130,7 +135,7 @@ impl Snapshots {
             None => self.configured(&config).await?,
         };
         let (state_dir, created_at, store) = (self.state_dir.clone(), self.clock.now(), self.store.clone());
-        let shelf = self.shelf.clone();
+        let (shelf, keys) = (self.shelf.clone(), self.keys.clone());
         let (reason, note) = (wish.reason, wish.note);
         // The last one is made when all else has stopped.
         let stop = if reason == SnapshotReason::Stop { CancellationToken::new() } else { self.stop.clone() };
@@ -142,12 +147,15 @@ impl Snapshots {
                 })?;
             }
             let text = match std::fs::read_to_string(&config.file) {
-                Ok(text) => Some(secrets.masked(text)),
+                Ok(text) => Some(text),
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
                 Err(error) => return Err(internal(format!("{}: {error}", config.file.display()))),
             };
+            let describe = || portable::describe(&keys, &config, text.as_deref(), &secrets);
+            let portable = wish.portable.then(describe);
+            let config = text.map(|text| secrets.masked(text));
             let order =
-                Order { id, reason, created_at, note, passphrase, target, state_dir, shelf, config: text, stop };
+                Order { id, reason, created_at, note, passphrase, target, state_dir, shelf, config, portable, stop };
             make::make(&store, &order, &Pace::default()).map(|made| (made, order.target)).map_err(problem)
         };
         let (made, file) = self.tasks.chore(job).await.ok_or_else(panicked)??;

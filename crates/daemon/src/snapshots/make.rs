@@ -4,6 +4,7 @@
 //! is a whole snapshot or none. What a kill leaves of that directory is swept at the next start.
 
 use super::container::{Nowhere, Passphrase, Piece, UnpackError, pack, pack_sealed, store_piece, unpack};
+use super::portable;
 use crate::archive::{self, Shelf};
 use agent::{Micros, SnapshotId};
 use rustix::fs::{CWD, RenameFlags};
@@ -14,7 +15,9 @@ use std::path::{Path, PathBuf};
 use store::{Archived, CopyError, OpenError, Pace, Proof, Store};
 use tokio_util::sync::CancellationToken;
 use wire::BlobHash;
-use wire::snapshot::{ARCHIVE, CONFIG, Coding, FORMAT, JOURNAL, KEYS, LeftOut, Manifest, SnapshotReason, Why, is_name};
+use wire::snapshot::{
+    ARCHIVE, CONFIG, Coding, FORMAT, JOURNAL, KEYS, LeftOut, Manifest, Portable, SnapshotReason, Why, is_name,
+};
 
 /// Bytes of the disk that a snapshot leaves free, so that the journal can go on.
 const SPARE_BYTES: u64 = 16 << 20;
@@ -42,6 +45,8 @@ pub(super) struct Order {
     pub(super) shelf: Shelf,
     /// The configuration file's text, masked, if there is one.
     pub(super) config: Option<String>,
+    /// Set where it is to carry the agent to another machine. Its workspaces are found in the copy.
+    pub(super) portable: Option<Portable>,
     /// Once it is cancelled, the snapshot is given up.
     pub(super) stop: CancellationToken,
 }
@@ -128,6 +133,8 @@ fn make_in(work: &Path, store: &Store, order: &Order, pace: &Pace) -> Result<Mad
     Store::check_copy(&copy).map_err(MakeError::Damaged)?;
     let archived = Store::archived_in_copy(&copy).map_err(MakeError::Damaged)?;
     let mut pieces = vec![stored(work, JOURNAL, File::open(&copy).map_err(failed(&copy))?, Coding::Gzip, order)?];
+    let portable = order.portable.clone().map(|portable| portable::with_workspaces(portable, &copy)).transpose();
+    let portable = portable.map_err(MakeError::Damaged)?;
     std::fs::remove_file(&copy).map_err(failed(&copy))?;
     if let Some(text) = &order.config {
         pieces.push(stored(work, CONFIG, text.as_bytes(), Coding::Plain, order)?);
@@ -139,7 +146,7 @@ fn make_in(work: &Path, store: &Store, order: &Order, pace: &Pace) -> Result<Mad
     }
     for name in kept_keys(&order.state_dir).map_err(failed(&order.state_dir))? {
         let path = order.state_dir.join(&name);
-        if order.passphrase.is_some() {
+        if order.passphrase.is_some() && portable.is_none() {
             let key = io::Read::take(File::open(&path).map_err(failed(&path))?, MAX_KEY_BYTES);
             pieces.push(stored(work, &name, key, Coding::Plain, order)?);
         } else {
@@ -147,7 +154,7 @@ fn make_in(work: &Path, store: &Store, order: &Order, pace: &Pace) -> Result<Mad
         }
     }
     add_archived(order, &archived, &mut pieces, &mut left_out)?;
-    let manifest = manifest(order, &copied.proof, &pieces, left_out);
+    let manifest = Manifest { portable, ..manifest(order, &copied.proof, &pieces, left_out) };
     let (manifest, sha256, bytes) = packed(work, order, manifest, &mut pieces)?;
     Ok(Made { manifest, sha256, bytes, log_bytes: copied.log_bytes })
 }
@@ -228,6 +235,7 @@ fn manifest(order: &Order, proof: &Proof, pieces: &[Piece], left_out: Vec<LeftOu
         unswept: proof.unswept,
         files: pieces.iter().map(|piece| piece.file.clone()).collect(),
         left_out,
+        portable: None,
         sealed_bytes: None,
     }
 }

@@ -20,6 +20,9 @@ pub struct CreateSnapshot {
     /// Where it goes, an absolute path; else it goes to the others, and retention looks after it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<PathBuf>,
+    /// Whether it is to carry the agent to another machine: all secrets are left out and named, also where it is encrypted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub portable: bool,
 }
 
 impl fmt::Debug for CreateSnapshot {
@@ -29,6 +32,7 @@ impl fmt::Debug for CreateSnapshot {
             .field("note", &self.note)
             .field("passphrase", &passphrase)
             .field("file", &self.file)
+            .field("portable", &self.portable)
             .finish()
     }
 }

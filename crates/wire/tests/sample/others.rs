@@ -11,7 +11,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use wire::export::{self, ExportBlob, ExportEnd, ExportEvent, ExportHead, ExportPartial, SaltText};
 use wire::places::Running;
-use wire::snapshot::{self, Coding, LeftOut, Manifest, SnapshotReason, StoredFile, Why};
+use wire::snapshot::{
+    self, Coding, LeftOut, Manifest, Portable, Secret, SecretPlace, SnapshotReason, StoredFile, Why, Workspace,
+};
 use wire::{BlobHash, ChainHash, GivenSocket, HandOver, ToolSpec, handover};
 
 /// All of them.
@@ -153,6 +155,18 @@ pub(super) fn manifest(sealed: bool) -> Manifest {
                 left_out("archive/ses_01kav9ft000000000000000007.57.session.gz", Why::Damaged),
             ],
         },
+        portable: sealed.then(|| Portable {
+            home: Some("/home/ada".to_owned()),
+            workspaces: vec![Workspace { path: "/home/ada/engine".to_owned(), sessions: 3 }],
+            more_workspaces: 1,
+            secrets: vec![
+                Secret { place: SecretPlace::Kept, name: "openai".to_owned() },
+                Secret { place: SecretPlace::Keyring, name: "work".to_owned() },
+                Secret { place: SecretPlace::Environment, name: "ANTHROPIC_API_KEY".to_owned() },
+                Secret { place: SecretPlace::File, name: "/run/secrets/llm".to_owned() },
+                Secret { place: SecretPlace::Config, name: "models.served.base_url".to_owned() },
+            ],
+        }),
         sealed_bytes: sealed.then_some(70_000),
     }
 }

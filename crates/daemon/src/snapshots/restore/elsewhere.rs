@@ -64,6 +64,7 @@ fn fill(fresh: &Path, chosen: &Chosen, passphrase: Option<&str>, disk: Disk<'_>)
     if config.exists() {
         disk.rename(&config, &fresh.join(CONFIG))?;
     }
+    chosen.roots.leave(&state, disk)?;
     disk.sync_directory(&state)?;
     disk.sync_directory(fresh)?;
     Ok(unpacked.manifest)

@@ -3,6 +3,7 @@
 use super::RestoreError;
 use super::disk::{Disk, Point};
 use super::intent::Intent;
+use super::roots;
 use super::staging::{Source, stage};
 use crate::clock;
 use crate::snapshots::container::Passphrase;
@@ -21,6 +22,7 @@ const KEPT: usize = 3;
 /// from it.
 const STATE: [&str; 10] = [
     JOURNAL,
+    roots::FILE,
     "journal.db-wal",
     "journal.db-shm",
     "journal.db-journal",
@@ -108,6 +110,10 @@ pub fn restore(
     // Archived sessions belong to their journal, all of them.
     if unpacked.manifest.files.iter().any(|file| file.name.starts_with(ARCHIVE)) {
         entries.push(ARCHIVED.to_owned());
+    }
+    if chosen.roots.leave(&staged, disk)? {
+        disk.sync_directory(&staged)?;
+        entries.push(roots::FILE.to_owned());
     }
     entries.push(JOURNAL.to_owned());
     exchange(state_dir, STAGED, entries, Some(unpacked.manifest), disk)

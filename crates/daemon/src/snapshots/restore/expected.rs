@@ -1,6 +1,7 @@
 //! Which snapshot is meant, and what is known of it: by its name one of the shelf, which must be the one that the
 //! journal says was made; by a path any.
 
+use super::roots::Roots;
 use crate::config::Config;
 use crate::snapshots::container::{Nowhere, Passphrase, UnpackError, unpack};
 use crate::snapshots::{check_identity, directory, problem, shelf};
@@ -19,6 +20,8 @@ pub struct Chosen {
     pub id: Option<SnapshotId>,
     /// The hash that it must have, where the journal has one.
     pub expected: Option<BlobHash>,
+    /// Where on this machine its sessions work that worked elsewhere; by default where they did.
+    pub roots: Roots,
 }
 
 /// Finds the snapshot that somebody means: its name, the end or beginning of one, or a path. `journal_hash` tells which
@@ -36,7 +39,7 @@ pub fn choose(
             path.parent().is_some_and(|parent| directory.canonicalize().is_ok_and(|shelf| shelf == parent))
         });
         let id = on_shelf.as_deref().and_then(shelf::named);
-        return Ok(Chosen { path: path.to_owned(), id, expected: id.and_then(journal_hash) });
+        return Ok(Chosen { path: path.to_owned(), id, expected: id.and_then(journal_hash), roots: Roots::default() });
     }
     let names = shelf::names(&directory).map_err(|error| {
         Problem::new(
@@ -50,7 +53,10 @@ pub fn choose(
     };
     let found: Vec<SnapshotId> = names.iter().filter(wanted).copied().collect();
     match found[..] {
-        [id] => Ok(Chosen { path: shelf::path(&directory, id), id: Some(id), expected: journal_hash(id) }),
+        [id] => {
+            let (path, expected) = (shelf::path(&directory, id), journal_hash(id));
+            Ok(Chosen { path, id: Some(id), expected, roots: Roots::default() })
+        }
         [] => Err(Problem::new(Code::NotFound, format!("there is no snapshot {typed} in {}", directory.display()))
             .remedy("`tinkerbell snapshot ls` lists those that there are; a path has a / in it")),
         _ => Err(Problem::new(Code::InvalidRequest, format!("{typed} could be {} snapshots", found.len()))

@@ -8,6 +8,9 @@
 //! What was replaced is kept, with its write-ahead log, in a directory whose name is told; [`undo`] puts it back in the
 //! same way.
 //!
+//! Sessions of a state from another machine may have to work elsewhere here: a restore leaves a list of roots in the
+//! state, which the first daemon on it follows (`crate::reroot`).
+//!
 //! Deliberately absent: stopping and starting a daemon. Whoever restores in place holds the daemon's lock.
 
 mod disk;
@@ -16,6 +19,7 @@ mod error;
 mod exchange;
 mod expected;
 mod intent;
+mod roots;
 mod staging;
 
 pub use disk::Point;
@@ -25,3 +29,5 @@ pub use error::RestoreError;
 pub(super) use exchange::finish_with;
 pub use exchange::{Finished, Restored, finish, restore, undo};
 pub use expected::{Chosen, choose, journal_hash, look, verify_file};
+pub(crate) use roots::FILE as ROOTS;
+pub use roots::{Root, RootError, Roots};

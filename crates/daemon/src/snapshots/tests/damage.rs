@@ -77,7 +77,7 @@ async fn an_older_one_under_its_name_is_refused() {
     let right = verify_file(&any(&new), None).unwrap();
     let live = world.live();
     let id = |number| SnapshotId::from_parts(1_764_000_000_000, number);
-    let chosen = |path: &Path, number, expected| Chosen { path: path.to_owned(), id: Some(id(number)), expected };
+    let chosen = |path: &Path, number, expected| Chosen { id: Some(id(number)), expected, ..any(path) };
     restore_to(&world.dir.path().join("good"), &chosen(&new, 2, Some(right.sha256)), None, &|_| {}).unwrap();
     std::fs::copy(&old, &new).unwrap();
     // It lies under a name that is not its own; and were its own name changed, the journal's hash would tell.

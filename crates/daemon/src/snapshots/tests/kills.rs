@@ -5,7 +5,7 @@
 //! passes through it, so what lies there then is what a kill would have left.
 
 use super::world::{World, any};
-use crate::snapshots::restore::{Finished, finish, finish_with, restore, undo};
+use crate::snapshots::restore::{Chosen, Finished, Root, Roots, finish, finish_with, restore, undo};
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -55,12 +55,16 @@ async fn no_kill_of_a_restore_leaves_half_a_state() {
     let whole = copy_of(&template);
     let snapshot = |world: &World| {
         let mut entries = std::fs::read_dir(world.state().join("snapshots")).unwrap();
-        any(&entries.next().unwrap().unwrap().path())
+        let roots = Roots::new(vec![Root::parse("/there=/here").unwrap()], None, None).unwrap();
+        Chosen { roots, ..any(&entries.next().unwrap().unwrap().path()) }
     };
     let restored = restore(&whole.state(), &snapshot(&whole), Some("words"), &|_| {}).unwrap();
     let new = live(&whole);
     assert_ne!(old, new);
-    assert_eq!(new.keys().map(|path| path.to_str().unwrap()).collect::<Vec<_>>(), ["journal.db", "keys/openai"]);
+    assert_eq!(
+        new.keys().map(|path| path.to_str().unwrap()).collect::<Vec<_>>(),
+        ["journal.db", "keys/openai", "roots.json"]
+    );
     assert!(restored.aside.unwrap().join("canvas/a.git/HEAD").exists());
 
     let (mut kills, mut olds, mut news) = (0, 0, 0);

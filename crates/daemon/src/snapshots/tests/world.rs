@@ -2,7 +2,7 @@
 
 use crate::snapshots::container::Passphrase;
 use crate::snapshots::make::{self, Order};
-use crate::snapshots::restore::Chosen;
+use crate::snapshots::restore::{Chosen, Roots};
 use agent::{Epoch, Event, Generation, Micros, Seq, SessionId, SnapshotId, Tokens, TurnId};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -69,6 +69,7 @@ impl World {
             target: shelf.join(format!("{id}.tar")),
             state_dir: self.state(),
             config: Some("[limits]\nsteps = 9\n".to_owned()),
+            portable: None,
             stop: CancellationToken::new(),
         };
         let store = Store::open(&self.state(), Options::default()).unwrap();
@@ -87,7 +88,7 @@ impl World {
     /// All that makes up the state, byte for byte: what nobody may touch.
     pub(super) fn live(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         let mut all = BTreeMap::new();
-        for name in ["journal.db", "journal.db-wal", "search.db", "canvas", "keys"] {
+        for name in ["journal.db", "journal.db-wal", "search.db", "canvas", "keys", "roots.json"] {
             collect(&self.state().join(name), &mut all);
         }
         all
@@ -107,7 +108,7 @@ fn collect(path: &Path, all: &mut BTreeMap<PathBuf, Vec<u8>>) {
 
 /// A file, about which nothing is known.
 pub(super) fn any(path: &Path) -> Chosen {
-    Chosen { path: path.to_owned(), id: None, expected: None }
+    Chosen { path: path.to_owned(), id: None, expected: None, roots: Roots::default() }
 }
 
 /// The seed of a test: from the environment, or from the kernel.

@@ -16,6 +16,7 @@ pub(super) fn samples() -> Vec<Written> {
         note: words("before the move"),
         passphrase: words("not a passphrase"),
         file: Some(PathBuf::from("/mnt/usb/bell.tar")),
+        portable: true,
     };
     let list = |snapshots| SnapshotList { directory: PathBuf::from("/srv/snapshots"), snapshots };
     let verified =
