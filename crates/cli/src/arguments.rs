@@ -171,7 +171,7 @@ pub(crate) enum Snapshot {
     Ls(snapshot_ls::Ls),
     Show(snapshot_show::Show),
     Verify(snapshot_verify::Verify),
-    Restore(snapshot_restore::Restore),
+    Restore(Box<snapshot_restore::Restore>),
     #[command(name = "rm")]
     Remove(snapshot_rm::Remove),
 }

@@ -5,12 +5,14 @@
 //! kill in between costs nothing: what has moved is moved by no root of the list again. What ran when the snapshot was
 //! made is begun again or asked about when the session's owner begins, as after a crash.
 
+use crate::archive;
 use crate::house::House;
 use crate::snapshots::restore::{ROOTS, Roots};
 use agent::{Event, SessionId};
 use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use store::{Append, AppendError, JournalId, ListQuery, ListRow, NewEvent, ReadError, SessionRow};
 use wire::{Header, body};
 
@@ -40,7 +42,7 @@ pub enum RerootError {
 }
 
 /// Moves the sessions that the list names, if there is one, before anything of them is woken.
-pub(crate) async fn follow(house: &House) -> Result<(), RerootError> {
+pub(crate) async fn follow(house: &Arc<House>) -> Result<(), RerootError> {
     let path = house.state_dir.join(ROOTS);
     let list = |error| RerootError::List { path: path.clone(), error };
     let Some(roots) = Roots::read(&path).map_err(list)? else { return Ok(()) };
@@ -70,8 +72,13 @@ fn take_away(directory: &Path, path: &Path) -> io::Result<()> {
 }
 
 /// Writes down where one session works now. Its place in lists stays, so that no page is read twice.
-async fn shift(house: &House, listed: ListRow, workspace: String, waking: bool) -> Result<(), RerootError> {
+async fn shift(house: &Arc<House>, listed: ListRow, workspace: String, waking: bool) -> Result<(), RerootError> {
     let journal = JournalId::Session(listed.session);
+    // An archived one comes back for it; its file cannot be written to.
+    if let Err(problem) = archive::bring_back(house, listed.session).await {
+        tracing::warn!(session = %listed.session, detail = problem.detail, "an archived session stays where it worked");
+        return Ok(());
+    }
     let Some(head) = house.store.head(journal).await? else { return Ok(()) };
     let event = Event::SessionImported {};
     let header = Header { seq: head.seq.next(), at: house.clock.now(), session: Some(listed.session), event };

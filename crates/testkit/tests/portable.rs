@@ -71,6 +71,13 @@ fn portable(world: &World) -> PathBuf {
     file
 }
 
+/// Sets the key of the configuration again that was masked.
+fn set_again(home: &Home) {
+    let text = std::fs::read_to_string(home.tinkerbell().join("config.toml")).unwrap();
+    assert!(text.contains("[key written]"), "{text}");
+    home.configure(&text.replace("[key written]", WRITTEN));
+}
+
 fn chosen(file: &Path, roots: Roots) -> Chosen {
     Chosen { path: file.to_owned(), id: None, expected: None, roots }
 }
@@ -120,6 +127,9 @@ fn the_agent_goes_on_in_another_home_and_no_secret_goes_along() {
     let new_home = home.path("").canonicalize().unwrap();
     let roots = Roots::new(vec![root], named.home.as_deref(), new_home.to_str()).unwrap();
     restore_to(&home.tinkerbell(), &chosen(&file, roots), None, &|_| {}).unwrap();
+    // A mask is no address: the daemon does not send words elsewhere, it waits until the address is set again.
+    assert!(home.start(DAEMON).unwrap_err().contains("models.served.base_url"));
+    set_again(&home);
     let daemon = home.start(DAEMON).unwrap();
     let client = home.client();
     let here = World { home, client, session: there.session.clone() };
@@ -177,6 +187,7 @@ fn a_workspace_that_is_not_there_is_said_and_loses_nothing() {
     let old = look(&file).unwrap().manifest.portable.unwrap().home;
     let roots = Roots::new(Vec::new(), old.as_deref(), Some("/nowhere/at/all")).unwrap();
     restore_to(&home.tinkerbell(), &chosen(&file, roots), None, &|_| {}).unwrap();
+    set_again(&home);
     let _daemon = home.start(DAEMON).unwrap();
     let client = home.client();
     let here = World { home, client, session: there.session.clone() };
@@ -284,17 +295,17 @@ fn hurt_start(template: &Path, hurt: Hurt, crash: Crash, nth: u64) -> every_faul
     }
     for entry in std::fs::read_dir(template.join("state")).unwrap() {
         let entry = entry.unwrap();
-        if entry.file_type().unwrap().is_file() && entry.file_name() != "journal.db-shm" {
+        if entry.file_type().unwrap().is_file() && entry.file_name() != "roots.json" {
             std::fs::copy(entry.path(), state.join(entry.file_name())).unwrap();
         }
     }
     vfs.adopt(&state).unwrap();
+    std::fs::copy(template.join("state/roots.json"), state.join("roots.json")).unwrap();
     vfs.arm(Fault { nth, ops: Ops::CHANGES, hurt, sticky: false });
     let begun = runtime.block_on(assemble(parts(dir.path(), &state, Some(&vfs))));
     let hit = vfs.hit();
     vfs.crash(crash, &left).unwrap();
     // The list is no file of SQLite's: it is where it was, or gone for good.
-    let _ = std::fs::remove_file(left.join("roots.json"));
     if state.join("roots.json").exists() {
         std::fs::copy(state.join("roots.json"), left.join("roots.json")).unwrap();
     }

@@ -57,6 +57,10 @@ fn of_portable(
     }
     let before = home.map(|home| format!("TINKERBELL_HOME={} ", home.display())).unwrap_or_default();
     for secret in &portable.secrets {
+        // The configuration of this machine stays where it is restored in place.
+        if secret.place == SecretPlace::Config && home.is_none() {
+            continue;
+        }
         // One of the same name that this machine keeps already stays.
         if secret.place == SecretPlace::Kept && state_dir.join("keys").join(&secret.name).exists() {
             continue;

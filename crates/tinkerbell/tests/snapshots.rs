@@ -213,7 +213,7 @@ fn a_portable_one_opens_in_another_home_and_says_what_is_missing() {
     assert_eq!(listed["sessions"][0]["workspace"].as_str(), workspace.to_str(), "{listed}");
     let session = listed["sessions"][0]["id"].as_str().unwrap();
     here.good(&["ask", "-s", session, "say two"]);
-    assert!(here.good(&["audit", "verify"]).contains("good"));
+    here.good(&["audit", "verify"]);
 
     // In a directory of its own, with a workspace that is not there. The keys are named with their home.
     let elsewhere = here.home.path("elsewhere");

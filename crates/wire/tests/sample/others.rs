@@ -30,7 +30,7 @@ pub(crate) fn others() -> Vec<Written> {
         Settings: [Settings::default(), settings()],
         ModelSpec: [spec(true), spec(false)],
         ToolSpec: [tool("read_file", Access::Read), tool("edit_file", Access::Write), tool("run", Access::World)],
-        Manifest: [manifest(false), manifest(true)],
+        Manifest: [manifest(false), manifest(true), bare()],
         Running: [running(None), running(Some("/tmp/tinkerbell.sock"))],
         ExportHead: [head(None), head(Some("Fix the carry"))],
         ExportBlob: [ExportBlob { blob: blob("carry"), bytes: 5, coding: "plain".to_owned(), parts: 1 }],
@@ -119,6 +119,12 @@ fn spec(priced: bool) -> ModelSpec {
         output_microusd_per_mtok: price(15_000_000),
         priced,
     }
+}
+
+/// The manifest of a portable snapshot of a state without sessions and keys, made by nobody with a home.
+fn bare() -> Manifest {
+    let portable = Portable { home: None, workspaces: vec![], more_workspaces: 0, secrets: vec![] };
+    Manifest { portable: Some(portable), ..manifest(false) }
 }
 
 /// The manifest of a snapshot without a passphrase, and of one with.
