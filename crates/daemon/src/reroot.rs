@@ -49,7 +49,7 @@ pub(crate) async fn follow(house: &Arc<House>) -> Result<(), RerootError> {
     let waking: BTreeSet<SessionId> = house.store.waking().await?.into_iter().collect();
     let (mut before, mut count) = (None, 0_u64);
     loop {
-        let page = house.store.list(ListQuery { workspace: None, before, limit: PAGE }).await?;
+        let page = house.store.list(ListQuery { workspace: None, before, archived: None, limit: PAGE }).await?;
         let Some(last) = page.last() else { break };
         before = Some(last.cursor);
         for listed in page {

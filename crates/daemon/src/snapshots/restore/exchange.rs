@@ -20,7 +20,7 @@ const ASIDE: &str = "before-restore-";
 const KEPT: usize = 3;
 /// What makes up a state in its directory, kept keys apart: the journal first, then all that belongs to it or is made
 /// from it.
-const STATE: [&str; 10] = [
+const STATE: [&str; 11] = [
     JOURNAL,
     roots::FILE,
     "journal.db-wal",
