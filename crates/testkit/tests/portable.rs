@@ -192,6 +192,9 @@ fn a_workspace_that_is_not_there_is_said_and_loses_nothing() {
     let client = home.client();
     let here = World { home, client, session: there.session.clone() };
     assert_eq!(here.view()["workspace"], json!("/nowhere/at/all/work"));
+    // An accept waits for the end of the turn, so the question has to be answered first.
+    assert_eq!(here.answer("deny").status, 200);
+    here.finished("trn_2");
     let said = here.post("/canvas/accept", json!({}));
     assert_eq!((said.status, &said.json()["code"]), (422, &json!("bad_workspace")), "{:?}", said.json());
     assert!(said.json()["detail"].as_str().unwrap().contains("/nowhere/at/all/work"), "{:?}", said.json());
