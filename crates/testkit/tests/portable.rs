@@ -360,7 +360,7 @@ fn no_fault_while_sessions_are_moved_loses_one_or_moves_it_twice() {
         ("the disk is full", Hurt::Full, Crash::Kill),
         ("a sync is lost", Hurt::LostSync, Crash::DropUnsynced),
     ] {
-        let campaign = Campaign { name: format!("roots: {name}"), seed: Rng::seed(), stride: 1, at_once: 8 };
+        let campaign = Campaign { name: format!("roots: {name}"), seed: Rng::seed(), stride: 3, at_once: 8 };
         let start = |nth| hurt_start(template.path(), hurt, crash, nth);
         let tally = for_every_fault(&campaign, start, next_start_finishes);
         println!("{}", tally.line());

@@ -54,6 +54,9 @@ fn opened(state: &Path) -> World {
 /// What a state says that must stay as it is for ever.
 fn told(world: &World) -> Value {
     let client = world.client();
+    for archived in world.json(&["sessions", "ls", "--all", "--archived"])["sessions"].as_array().unwrap() {
+        world.good(&["sessions", "unarchive", archived["id"].as_str().unwrap()]);
+    }
     let sessions = world.json(&["sessions", "ls", "--all"])["sessions"].as_array().unwrap().clone();
     let mut told = Map::new();
     for session in &sessions {
@@ -165,6 +168,7 @@ fn makes_a_golden_state() {
     world.home.configure(CONFIG);
     fill(&world);
     let told = told(&world);
+    put_away(&world);
     world.good(&["daemon", "stop"]);
     wait_until("it is gone", || world::has_ended(world::process(world.announced().unwrap())));
     copy(&world.home.tinkerbell(), &to.join("home"));
@@ -195,9 +199,15 @@ fn fill(world: &World) {
     world.good(&["sessions", "redact", "-y", "--reason", "golden", &of(world, "say something that goes"), "2"]);
     world.good(&["ask", "say nothing"]);
     world.good(&["sessions", "rm", "-y", &of(world, "say nothing")]);
+    world.good(&["ask", "say put away"]);
     let news = ["schedule", "add", "--cron", "0 9 1 1 *", "--zone", "UTC", "--name", "news", "what is new?"];
     world.good(&news);
     world.good(&["schedule", "pause", "news"]);
+}
+
+/// What a look brings back, and copies of it all.
+fn put_away(world: &World) {
+    world.good(&["sessions", "archive", &of(world, "say put away")]);
     let words = world.home.path("words");
     std::fs::write(&words, WORDS).unwrap();
     world.good(&["snapshot", "create", "--note", "plain"]);
