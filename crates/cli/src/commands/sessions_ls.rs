@@ -190,7 +190,7 @@ mod tests {
         row["archived"] = serde_json::json!({ "at": "2025-11-23T09:00:00.000000Z", "bytes": 2_048 });
         let list = serde_json::json!({ "sessions": [row] }).to_string();
         let got = run(daemon(&[&list]), &["sessions", "ls", "--all", "--archived"]);
-        assert!(got.out.contains("ARCHIVED") && got.out.contains("  2.0 KiB  offline  "), "{}", got.out);
+        assert!(got.out.contains("ARCHIVED") && got.out.contains("  2.0 KiB   offline  "), "{}", got.out);
         assert!(got.heard[0].contains("limit=20&archived=true"), "{:?}", got.heard);
     }
 
