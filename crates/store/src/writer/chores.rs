@@ -113,6 +113,8 @@ impl Chores {
     }
 
     pub(super) fn make(&mut self, new: New, ticket: Ticket<Appended>) {
+        // What is to come back may have rows here that could not be swept for want of room: they are tried first.
+        self.resume();
         self.new.push_back((new, ticket));
     }
 
