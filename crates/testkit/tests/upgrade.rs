@@ -296,10 +296,10 @@ fn newer_tables_are_tried_on_a_copy_and_never_opened_by_an_older_binary() {
     // Back to an older one: not by an upgrade, and not by a start.
     let older = upgrade(&client, &place.home.binary("older", DAEMON, &[]));
     let words = older.json()["detail"].as_str().unwrap_or_default().to_owned();
-    assert!(older.status == 409 && words.contains("version 3") && words.contains("up to 2"), "{words}");
+    assert!(older.status == 409 && words.contains("version 4") && words.contains("up to 3"), "{words}");
     assert_eq!(status(&client)["upgrade"]["outcome"], "failed");
     place.stop();
     let refused = place.home.start(DAEMON).unwrap_err();
-    assert!(refused.contains("version 3") && refused.contains("start the newer tinkerbell"), "{refused}");
+    assert!(refused.contains("version 4") && refused.contains("start the newer tinkerbell"), "{refused}");
     assert!(place.home.start(next).is_ok(), "and the newer one opens it as it was");
 }

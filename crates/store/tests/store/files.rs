@@ -46,7 +46,9 @@ fn refused(bytes: &[u8]) -> OpenError {
 fn journal_with(sql: &str) -> Vec<u8> {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("journal.db");
-    drop(Store::open(dir.path(), Options::default()).unwrap());
+    let store = Store::open(dir.path(), Options::default()).unwrap();
+    // Only the last connection that closes copies the log into the file.
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(store.close());
     let connection = Connection::open(&path).unwrap();
     connection.execute_batch(sql).unwrap();
     connection.close().unwrap();
