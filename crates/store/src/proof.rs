@@ -6,6 +6,7 @@ use crate::error::{OpenError, ReadError};
 use crate::file;
 use crate::signature;
 use crate::sql::Int;
+use crate::store::Store;
 use agent::Generation;
 use rusqlite::{Connection, OpenFlags};
 use std::fmt::Write as _;
@@ -32,6 +33,30 @@ pub struct Proof {
     pub unswept: u64,
 }
 
+/// Copies, which nobody has open.
+impl Store {
+    /// What a copy proves; for files that nobody has open. Opens no file beside it and changes nothing.
+    pub fn prove_copy(path: &Path) -> Result<Proof, OpenError> {
+        read(path)
+    }
+
+    /// Looks through a copy for damage; for files that nobody has open. Reads all of it.
+    pub fn check_copy(path: &Path) -> Result<(), OpenError> {
+        check(path)
+    }
+
+    /// The workspaces that a copy's sessions work in, with how many do, the busiest first and at most so many; and how many
+    /// workspaces there are in all. For files that nobody has open.
+    pub fn workspaces_of_copy(path: &Path, most: u64) -> Result<(Vec<(String, u64)>, u64), OpenError> {
+        workspaces(path, most)
+    }
+
+    /// The archived sessions of a copy; for files that nobody has open.
+    pub fn archived_in_copy(path: &Path) -> Result<Vec<Archived>, OpenError> {
+        archived(path)
+    }
+}
+
 /// Reads the proof of a file that nobody writes. Reads some pages only: it does not look for damage.
 pub(crate) fn read(path: &Path) -> Result<Proof, OpenError> {
     let wrong = |error| file::error_at(path, error);
@@ -41,7 +66,7 @@ pub(crate) fn read(path: &Path) -> Result<Proof, OpenError> {
 }
 
 /// Looks through the whole file for damage; nobody may write it.
-pub(crate) fn check(path: &Path) -> Result<(), OpenError> {
+fn check(path: &Path) -> Result<(), OpenError> {
     let wrong = |error| file::error_at(path, error);
     let connection = open_still(path).map_err(wrong)?;
     let said: String = connection.query_row("PRAGMA quick_check(1)", (), |row| row.get(0)).map_err(wrong)?;
@@ -49,7 +74,7 @@ pub(crate) fn check(path: &Path) -> Result<(), OpenError> {
 }
 
 /// The archived sessions of a file that nobody writes.
-pub(crate) fn archived(path: &Path) -> Result<Vec<Archived>, OpenError> {
+fn archived(path: &Path) -> Result<Vec<Archived>, OpenError> {
     let wrong = |error| file::error_at(path, error);
     let connection = open_still(path).map_err(wrong)?;
     let all = archive::page(&connection, 0, i64::MAX as u64);
@@ -59,7 +84,7 @@ pub(crate) fn archived(path: &Path) -> Result<Vec<Archived>, OpenError> {
 
 /// The workspaces of a file that nobody writes, with how many sessions each has, the busiest first; and how many there
 /// are in all.
-pub(crate) fn workspaces(path: &Path, most: u64) -> Result<(Vec<(String, u64)>, u64), OpenError> {
+fn workspaces(path: &Path, most: u64) -> Result<(Vec<(String, u64)>, u64), OpenError> {
     let wrong = |error| file::error_at(path, error);
     let connection = open_still(path).map_err(wrong)?;
     let read = || -> rusqlite::Result<_> {

@@ -1,7 +1,6 @@
 //! The handle that everybody holds.
 
 use crate::append::{Append, Appended, FoldRow, JournalId};
-use crate::archive::Archived;
 use crate::blob::{self, Blob};
 use crate::carry::{self, Stored};
 use crate::copy::{self, Copied, CopyError, Pace};
@@ -13,7 +12,7 @@ use crate::import::Import;
 use crate::ledger::{self, Account, Spent};
 use crate::list::{self, ListQuery, ListRow};
 use crate::options::{Limits, Options};
-use crate::proof::{self, Proof};
+use crate::proof;
 use crate::query::{self, Answer, Head, Span};
 use crate::readers::{Readers, question};
 use crate::removal::{Remove, Removed};
@@ -288,11 +287,6 @@ impl Store {
         &self.shared.limits
     }
 
-    /// The archived sessions of a copy that nobody writes.
-    pub fn archived_in_copy(path: &Path) -> Result<Vec<Archived>, OpenError> {
-        proof::archived(path)
-    }
-
     /// The bytes of a blob, checked against its name; `None` if there is none, or none any more.
     pub async fn blob(&self, hash: BlobHash) -> Result<Option<Vec<u8>>, ReadError> {
         let limit = self.shared.limits.blob_bytes;
@@ -364,22 +358,6 @@ impl Store {
     /// it is not wanted any more, the copy is given up.
     pub fn copy_blocking(&self, to: &Path, pace: &Pace, is_wanted: &dyn Fn() -> bool) -> Result<Copied, CopyError> {
         copy::copy(&self.shared.file, self.shared.readers.gate(), to, pace, is_wanted)
-    }
-
-    /// What a copy proves; for files that nobody has open. Opens no file beside it and changes nothing.
-    pub fn prove_copy(path: &Path) -> Result<Proof, OpenError> {
-        proof::read(path)
-    }
-
-    /// Looks through a copy for damage; for files that nobody has open. Reads all of it.
-    pub fn check_copy(path: &Path) -> Result<(), OpenError> {
-        proof::check(path)
-    }
-
-    /// The workspaces that a copy's sessions work in, with how many do, the busiest first and at most so many; and how many
-    /// workspaces there are in all. For files that nobody has open.
-    pub fn workspaces_of_copy(path: &Path, most: u64) -> Result<(Vec<(String, u64)>, u64), OpenError> {
-        proof::workspaces(path, most)
     }
 
     /// Bodies of the daemon's own events whose headers hold these words, oldest first; of a journal that this process
