@@ -104,7 +104,8 @@ pub struct Surroundings {
     pub tasks: Tasks,
 }
 
-/// Wires a daemon, and writes down that it began; and where sessions of another machine work, if a restore brought some. Nothing runs yet but the store's threads.
+/// Wires a daemon, and writes down that it began; and where sessions of another machine work, if a restore brought some.
+/// Nothing runs yet but the store's threads.
 pub async fn assemble(parts: Parts) -> Result<Arc<Registry>, AssembleError> {
     assemble_in(Surroundings::default(), parts).await
 }

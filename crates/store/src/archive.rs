@@ -109,6 +109,11 @@ pub(crate) fn returning(connection: &Connection, session: SessionId) -> Result<(
     Ok((row, head))
 }
 
+/// Whether a journal's events lie in a file, so that nothing can be read of it here.
+pub(crate) fn is_away(connection: &Connection, row: i64) -> rusqlite::Result<bool> {
+    Ok(state(connection, row)?.is_some_and(|state| state != "back"))
+}
+
 /// Whether the rows of a session may still be copied back: it was not removed meanwhile.
 pub(crate) fn is_moving(connection: &Connection, row: i64) -> rusqlite::Result<bool> {
     Ok(state(connection, row)?.as_deref() == Some("moving"))

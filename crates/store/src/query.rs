@@ -83,8 +83,7 @@ pub(crate) fn span(connection: &Connection, session: SessionId, seq: Seq) -> rus
 }
 
 const EVENTS: &str =
-    "SELECT e.seq, e.header, e.body FROM events e JOIN journals j ON j.id = e.journal WHERE j.name = ?1 AND j.seq > 0
-     AND NOT EXISTS (SELECT 1 FROM archives a WHERE a.journal = j.id AND a.state <> 'back')";
+    "SELECT e.seq, e.header, e.body FROM events e JOIN journals j ON j.id = e.journal WHERE j.name = ?1 AND j.seq > 0";
 
 fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
     Ok(Record { seq: row.get::<_, Int>(0)?.into(), header: row.get(1)?, body: row.get(2)? })
@@ -98,7 +97,8 @@ pub(crate) fn events(
     limit: usize,
     page_bytes: usize,
 ) -> Result<Vec<Record>, ReadError> {
-    let mut statement = connection.prepare_cached(&format!("{EVENTS} AND e.seq > ?2 ORDER BY e.seq LIMIT ?3"))?;
+    let mut statement =
+        connection.prepare_cached(&format!("{EVENTS} AND NOT {IS_AWAY} AND e.seq > ?2 ORDER BY e.seq LIMIT ?3"))?;
     let (mut page, mut bytes) = (Vec::new(), 0);
     for found in statement.query_map((journal.to_string(), Int(after.0), Int(limit as u64)), record)? {
         let found = found?;
@@ -113,7 +113,7 @@ pub(crate) fn events(
 
 /// One event.
 pub(crate) fn event(connection: &Connection, journal: JournalId, seq: Seq) -> Result<Option<Record>, ReadError> {
-    let mut statement = connection.prepare_cached(&format!("{EVENTS} AND e.seq = ?2"))?;
+    let mut statement = connection.prepare_cached(&format!("{EVENTS} AND NOT {IS_AWAY} AND e.seq = ?2"))?;
     Ok(statement.query_row((journal.to_string(), Int(seq.0)), record).optional()?)
 }
 

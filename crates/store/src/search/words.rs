@@ -1,5 +1,6 @@
 //! From the journal to words: what the index reads there, in pages that are bounded in events and bytes.
 
+use crate::archive;
 use crate::blob;
 use crate::error::ReadError;
 use crate::options::Limits;
@@ -105,12 +106,6 @@ pub(super) struct Want {
     pub(super) upto: Seq,
 }
 
-/// Whether a journal's events lie in a file, so that nothing can be read of it here.
-pub(super) fn is_away(connection: &Connection, journal: i64) -> Result<bool, ReadError> {
-    let away = "SELECT EXISTS (SELECT 1 FROM archives WHERE journal = ? AND state <> 'back')";
-    Ok(connection.prepare_cached(away)?.query_row([journal], |row| row.get(0))?)
-}
-
 /// Reads the words of what is wanted until the page is full, and takes from `wants` what it has read. What was archived
 /// meanwhile is given beside: it counts as not taken in, so that it is when it comes back.
 pub(super) fn read(
@@ -125,7 +120,7 @@ pub(super) fn read(
     )?;
     let (mut docs, mut away, mut events, mut bytes) = (Vec::new(), Vec::new(), 0, 0);
     while let Some(want) = wants.last_mut() {
-        if is_away(&moment, want.journal)? {
+        if archive::is_away(&moment, want.journal)? {
             away.push(want.journal);
             wants.pop();
             continue;
@@ -175,7 +170,7 @@ fn made_at(header: &str) -> Micros {
 /// Those of these events that have their words no more; `None` of a journal that is archived, where nobody can tell.
 pub(super) fn wordless(connection: &Connection, journal: i64, seqs: &[Seq]) -> Result<Option<Vec<Seq>>, ReadError> {
     let connection = connection.unchecked_transaction()?;
-    if is_away(&connection, journal)? {
+    if archive::is_away(&connection, journal)? {
         return Ok(None);
     }
     let mut statement = connection

@@ -1,5 +1,6 @@
-//! Long work in slices: forks, imports, returns from the archive, and sweeping what was removed or archived. A slice is a transaction of its own, done when
-//! nothing is queued and after each group otherwise, so that no append waits for more than one slice.
+//! Long work in slices: forks, imports, returns from the archive, and sweeping what was removed or archived. A slice is a
+//! transaction of its own, done when nothing is queued and after each group otherwise, so that no append waits for more
+//! than one slice.
 
 use super::Writer;
 use crate::append::Appended;

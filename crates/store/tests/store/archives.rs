@@ -1,26 +1,14 @@
 //! Archiving: a session is wholly in the journal or wholly in its file, with the same chain, and what a kill leaves of one
 //! way or the other is swept.
 
-use crate::world::{NOW, Owner, World, session};
-use agent::{Generation, Micros, Money, Seq};
+use crate::world::{NOW, Owner, World, row, session};
+use agent::{Generation, Micros, Seq};
 use rusqlite::Connection;
 use store::{
-    Append, AppendError, Archive, Blob, Fate, Filed, Invalid, JournalId, ListQuery, Options, Piece, Remove, SessionRow,
-    Store, Unarchive,
+    Append, AppendError, Archive, Blob, Fate, Filed, Invalid, JournalId, ListQuery, Options, Piece, Remove, Store,
+    Unarchive,
 };
 use wire::BlobHash;
-
-fn row() -> SessionRow {
-    SessionRow {
-        workspace: "/w".into(),
-        title: None,
-        state: "idle".into(),
-        model: None,
-        cost: Money(7),
-        created: Micros(1),
-        updated: Micros(2),
-    }
-}
 
 /// A session of so many events, one with a blob and one forgotten; its pieces as its file has them.
 pub(crate) async fn furnished(world: &World, number: u64, events: usize) -> Vec<Piece> {

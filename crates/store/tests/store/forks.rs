@@ -1,21 +1,13 @@
 //! Forks: whole or absent, a chain of their own, forgotten where the parent forgot.
 
-use crate::world::{Owner, World, model_call, said, session};
-use agent::{Micros, Money, Seq};
+use crate::world::{self, Owner, World, model_call, said, session};
+use agent::Seq;
 use rusqlite::Connection;
 use store::{Append, AppendError, Blob, Fork, Invalid, JournalId, Remove, SessionRow};
 use wire::Header;
 
 fn row() -> SessionRow {
-    SessionRow {
-        workspace: "/a".into(),
-        title: Some("a fork".into()),
-        state: "idle".into(),
-        model: None,
-        cost: Money(0),
-        created: Micros(1),
-        updated: Micros(2),
-    }
+    SessionRow { workspace: "/a".into(), title: Some("a fork".into()), ..world::row() }
 }
 
 /// A fork of session 1 at this event into the session of this number.

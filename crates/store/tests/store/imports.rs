@@ -1,7 +1,7 @@
 //! Imports: whole or absent, the same chain under the same name, a chain of its own under another.
 
-use crate::world::{Owner, World, model_call, said, session};
-use agent::{Epoch, Generation, Micros, Money, Seq};
+use crate::world::{Owner, World, model_call, row, said, session};
+use agent::{Epoch, Generation, Money, Seq};
 use rusqlite::Connection;
 use store::{
     Account, Append, AppendError, Blob, Import, Invalid, JournalId, Piece, Remove, SessionRow, Stored, StoredBody,
@@ -39,15 +39,7 @@ fn import(number: u64, events: u64, pieces: Vec<Result<Piece, String>>) -> Impor
     let journal = JournalId::Session(session(number));
     let mut append = Append::new(journal, Epoch(4), Generation(1), Seq(events));
     append.facts = vec![said(journal, Seq(events + 1), "imported")];
-    append.row = Some(SessionRow {
-        workspace: "/there".into(),
-        title: None,
-        state: "idle".into(),
-        model: None,
-        cost: Money(7),
-        created: Micros(1),
-        updated: Micros(2),
-    });
+    append.row = Some(SessionRow { workspace: "/there".into(), cost: Money(7), ..row() });
     let partials = vec![(model_call(1), "I wi".to_owned())];
     Import { from: session(1), append, pieces: Box::new(pieces.into_iter()), partials, settled: Money(7) }
 }

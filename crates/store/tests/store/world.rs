@@ -1,14 +1,27 @@
 //! A store in a directory of its own, and owners that append to it as the daemon's do.
 
-use agent::{EffectId, EffectKind, Epoch, Event, Generation, Micros, Seq, SessionId, Tokens, TurnId};
+use agent::{EffectId, EffectKind, Epoch, Event, Generation, Micros, Money, Seq, SessionId, Tokens, TurnId};
 use rusqlite::Connection;
 use std::path::PathBuf;
-use store::{Append, AppendError, Appended, JournalId, NewEvent, NewStart, Options, Store};
+use store::{Append, AppendError, Appended, JournalId, NewEvent, NewStart, Options, SessionRow, Store};
 use tempfile::TempDir;
 use wire::Header;
 
 /// The time of every event here: nothing depends on it.
 pub(crate) const NOW: Micros = Micros(1_763_888_400_123_456);
+
+/// What is listed of a session; no test depends on more of it than it says.
+pub(crate) fn row() -> SessionRow {
+    SessionRow {
+        workspace: "/w".into(),
+        title: None,
+        state: "idle".into(),
+        model: None,
+        cost: Money(0),
+        created: Micros(1),
+        updated: Micros(2),
+    }
+}
 
 /// A store in a directory that goes when this is dropped.
 pub(crate) struct World {
