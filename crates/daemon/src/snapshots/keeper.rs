@@ -5,7 +5,7 @@ use super::make::{self, Made, MakeError, Order};
 use super::notes::{Note, Notes};
 use super::portable;
 use super::retain::{self, Bounds};
-use super::shelf::{self, Found};
+use super::shelf::{self, Found, Leftovers};
 use crate::archive::Shelf;
 use crate::assemble::Surroundings;
 use crate::catalog::Catalog;
@@ -43,6 +43,7 @@ pub struct Snapshots {
     notes: Notes,
     /// One is made at a time, and nothing is taken away meanwhile.
     line: Arc<Semaphore>,
+    leftovers: Arc<Leftovers>,
     failure: Mutex<Option<(Micros, String)>>,
     /// Cancelled when the daemon stops.
     stop: CancellationToken,
@@ -69,7 +70,8 @@ impl Snapshots {
         stop: CancellationToken,
     ) -> Snapshots {
         let (keys, notes, line) = (KeyStore::new(&state_dir), Notes::default(), Arc::new(Semaphore::new(1)));
-        Snapshots { store, tasks, clock, catalog, keys, shelf, state_dir, notes, line, failure: Mutex::default(), stop }
+        let (leftovers, failure) = (Arc::default(), Mutex::default());
+        Snapshots { store, tasks, clock, catalog, keys, shelf, state_dir, notes, line, leftovers, failure, stop }
     }
 
     /// Makes one because somebody asks for it. Refused while another one is being made.
@@ -135,7 +137,7 @@ impl Snapshots {
             None => self.configured(&config).await?,
         };
         let (state_dir, created_at, store) = (self.state_dir.clone(), self.clock.now(), self.store.clone());
-        let (shelf, keys) = (self.shelf.clone(), self.keys.clone());
+        let (shelf, keys, leftovers) = (self.shelf.clone(), self.keys.clone(), self.leftovers.clone());
         let (reason, note) = (wish.reason, wish.note);
         // The last one is made when all else has stopped.
         let stop = if reason == SnapshotReason::Stop { CancellationToken::new() } else { self.stop.clone() };
@@ -145,6 +147,7 @@ impl Snapshots {
                     LockError::Io { path, error } => problem(MakeError::Io { path, error }),
                     error => bad(error.to_string()),
                 })?;
+                leftovers.sweep(&directory);
             }
             let text = match std::fs::read_to_string(&config.file) {
                 Ok(text) => Some(text),
@@ -332,13 +335,11 @@ impl Snapshots {
         Ok(self.notes().await?.into_values().map(|note| note.at).max())
     }
 
-    /// Takes away what a kill left of snapshots that were being made.
+    /// Takes away what a kill left of snapshots that were being made, unless that was done.
     pub(crate) async fn sweep(&self) {
         let directory = self.directory(&self.catalog.current().config);
-        let swept = self.tasks.chore(move || if directory.exists() { shelf::sweep(&directory) } else { Ok(()) }).await;
-        if let Some(Err(error)) = swept {
-            tracing::warn!(%error, "what is left of snapshots that were being made cannot be taken away");
-        }
+        let leftovers = self.leftovers.clone();
+        self.tasks.chore(move || leftovers.sweep(&directory)).await;
     }
 
     fn directory(&self, config: &Config) -> PathBuf {

@@ -7,6 +7,7 @@ use rustix::fs::{Mode, OFlags};
 use std::fs::File;
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use wire::rest::SnapshotRow;
 use wire::snapshot::{Manifest, SUFFIX};
 
@@ -94,9 +95,28 @@ pub(super) fn open(path: &Path) -> io::Result<(File, u64)> {
     Ok((file, metadata.len()))
 }
 
-/// Takes away what a kill left of snapshots that were being made.
-pub(super) fn sweep(directory: &Path) -> io::Result<()> {
-    for entry in std::fs::read_dir(directory)? {
+/// What a kill left of snapshots that were being made. It is taken away once in a daemon's life and before its first
+/// snapshot is made, because it looks like one that is being made.
+#[derive(Debug, Default)]
+pub(super) struct Leftovers(OnceLock<()>);
+
+impl Leftovers {
+    /// Takes them away, unless that was done. Blocks; whoever comes meanwhile waits until it is done.
+    pub(super) fn sweep(&self, directory: &Path) {
+        self.0.get_or_init(|| {
+            if let Err(error) = sweep(directory) {
+                tracing::warn!(%error, "what is left of snapshots that were being made cannot be taken away");
+            }
+        });
+    }
+}
+
+fn sweep(directory: &Path) -> io::Result<()> {
+    let entries = match std::fs::read_dir(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
         let entry = entry?;
         let name = entry.file_name();
         let id =
@@ -106,4 +126,27 @@ pub(super) fn sweep(directory: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_kill_left_goes_once_and_a_beginning_stays() {
+        let shelf = tempfile::tempdir().unwrap();
+        let making = shelf.path().join(format!(".{}{MAKING}", SnapshotId::from_parts(1_764_000_000_000, 1)));
+        let begin = || {
+            std::fs::create_dir(&making).unwrap();
+            std::fs::write(making.join("journal.db"), "half of it").unwrap();
+        };
+        let leftovers = Leftovers::default();
+        begin();
+        leftovers.sweep(shelf.path());
+        assert!(!making.exists());
+        begin();
+        leftovers.sweep(shelf.path());
+        assert!(making.join("journal.db").exists(), "a snapshot that is being made was swept away");
+        Leftovers::default().sweep(&shelf.path().join("nothing"));
+    }
 }
