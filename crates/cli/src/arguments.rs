@@ -6,7 +6,7 @@ use crate::passphrase::PassphraseFrom;
 use crate::run::Context;
 use crate::screen::{Colour, Screen};
 use clap::{CommandFactory, Parser, Subcommand};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// An agent daemon: it answers prompts, works on a virtual canvas, and changes your files only when you accept.
 #[derive(Debug, Parser)]
@@ -265,6 +265,11 @@ pub enum ConfigJob {
 /// What to do with a snapshot without a daemon.
 #[derive(Debug)]
 pub enum SnapshotJob {
+    /// Show what a file says of itself.
+    Show {
+        /// The file.
+        file: String,
+    },
     /// Read a file to its end.
     Verify {
         /// The file.
@@ -340,10 +345,10 @@ fn command(Arguments { globals, verb }: Arguments) -> Command {
 /// What is done without a daemon.
 fn snapshot_job(verb: Snapshot) -> Result<SnapshotJob, Snapshot> {
     match verb {
-        Snapshot::Verify(verify) => match verify.file().map(str::to_owned) {
-            Some(file) => Ok(SnapshotJob::Verify { file, passphrase: verify.from }),
-            None => Err(Snapshot::Verify(verify)),
-        },
+        Snapshot::Show(show) if is_file(&show.what) => Ok(SnapshotJob::Show { file: show.what }),
+        Snapshot::Verify(snapshot_verify::Verify { what: Some(file), from, .. }) if is_file(&file) => {
+            Ok(SnapshotJob::Verify { file, passphrase: from })
+        }
         Snapshot::Restore(restore) => Ok(match restore.what {
             Some(what) => {
                 let (to, roots, yes) = (restore.to, restore.roots, restore.yes);
@@ -353,6 +358,11 @@ fn snapshot_job(verb: Snapshot) -> Result<SnapshotJob, Snapshot> {
         }),
         other => Err(other),
     }
+}
+
+/// Whether somebody means a file, not a snapshot's name.
+fn is_file(typed: &str) -> bool {
+    typed.contains('/') || Path::new(typed).exists()
 }
 
 /// What the daemon's own code does; the rest the command line does itself.

@@ -88,6 +88,12 @@ impl Client {
         self.waiting = Waiting { words, limit, counts: true };
     }
 
+    /// From now on an answer may have to wait until the session leaves its canvas alone.
+    pub(crate) fn wait_for_canvas(&mut self) {
+        let words = "the session is at its canvas, or waits for an answer (tinkerbell sessions show)";
+        self.wait_for(words.to_owned(), ANSWER_LIMIT);
+    }
+
     /// From now on Ctrl-C does not end the process; the caller asks [`Client::interrupt`] for it.
     pub(crate) fn catch_interrupt(&mut self) -> io::Result<()> {
         self.interrupt = Some(Interrupt::listen()?);

@@ -2,7 +2,7 @@
 //! starting a daemon.
 
 use crate::client::Client;
-use crate::commands::daemon_stop;
+use crate::commands::{daemon_stop, snapshot_show};
 use crate::confirm::confirm;
 use crate::error::Error;
 use crate::passphrase::{self, PassphraseFrom};
@@ -10,6 +10,7 @@ use crate::run::{Context, Starting};
 use crate::screen::{self, FAINT};
 use std::process::ExitCode;
 use wire::places::Places;
+use wire::rest::SnapshotView;
 use wire::{Code, Problem};
 
 /// The command line's hand.
@@ -73,6 +74,16 @@ impl Hand {
     pub fn done(mut self, document: &serde_json::Value, words: &str, remarks: &[String]) -> ExitCode {
         let json = self.context.globals.json;
         let told = self.tell(document, words, remarks);
+        match told {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => error.report(json),
+        }
+    }
+
+    /// Prints what a snapshot says of itself.
+    pub fn snapshot(mut self, view: &SnapshotView) -> ExitCode {
+        let json = self.context.globals.json;
+        let told = snapshot_show::tell(&mut self.context, view).and_then(|()| self.context.screen.flush());
         match told {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => error.report(json),

@@ -9,7 +9,7 @@ use crate::query::Head;
 use crate::sql::{Hash, Int};
 use agent::{Epoch, Generation, Seq};
 use rusqlite::{Connection, OptionalExtension};
-use wire::{BlobHash, ChainHash};
+use wire::BlobHash;
 
 /// A journal, as an audit walks through them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,21 +22,6 @@ pub struct JournalRow {
     pub head: Head,
     /// Whether its events lie in a file.
     pub archived: bool,
-}
-
-/// An event as an outsider needs it to compute its hash.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RawEvent {
-    /// Its place.
-    pub seq: Seq,
-    /// The header's bytes.
-    pub header: String,
-    /// Body and salt, unless it was forgotten.
-    pub body: Option<(String, [u8; 16])>,
-    /// `SHA-256(salt ‖ body)`.
-    pub seal: [u8; 32],
-    /// The hash that is stored with it.
-    pub hash: ChainHash,
 }
 
 /// Journals that have events, after a row.
@@ -63,43 +48,6 @@ pub(crate) fn journals_at(connection: &Connection, place: u64) -> Result<Vec<(St
     )?;
     let rows = statement.query_map([Int(place)], |row| Ok((row.get(0)?, row.get::<_, Int>(1)?.into())))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
-}
-
-/// Events of a journal after a place, as they are stored, at most so many and about so many bytes of them.
-pub(crate) fn events(
-    connection: &Connection,
-    journal: &str,
-    range: (Seq, Seq),
-    limit: (u64, usize),
-) -> Result<Vec<RawEvent>, ReadError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT e.seq, e.header, e.body, e.salt, e.seal, e.hash FROM events e JOIN journals j ON j.id = e.journal
-         WHERE j.name = ? AND e.seq > ? AND e.seq <= ? ORDER BY e.seq LIMIT ?",
-    )?;
-    let mut rows = statement.query((journal, Int(range.0.0), Int(range.1.0), Int(limit.0)))?;
-    let (mut page, mut bytes) = (Vec::new(), 0);
-    while let Some(row) = rows.next()? {
-        let seq: Seq = row.get::<_, Int>(0)?.into();
-        let (header, body): (String, Option<String>) = (row.get(1)?, row.get(2)?);
-        let (salt, seal): (Option<[u8; 16]>, Option<Hash>) = (row.get(3)?, row.get(4)?);
-        bytes += header.len() + body.as_ref().map_or(0, String::len);
-        if bytes > limit.1 && !page.is_empty() {
-            break;
-        }
-        let (body, seal) = match (body, salt, seal) {
-            (Some(body), Some(salt), None) => {
-                let seal = wire::chain::seal(&salt, body.as_bytes());
-                (Some((body, salt)), seal)
-            }
-            (None, None, Some(Hash(seal))) => (None, seal),
-            _ => {
-                let what = format!("event {seq} of {journal} is neither whole nor forgotten");
-                return Err(ReadError::Damaged { what });
-            }
-        };
-        page.push(RawEvent { seq, header, body, seal, hash: row.get::<_, Hash>(5)?.into() });
-    }
-    Ok(page)
 }
 
 /// Whether events after `range.0` up to `range.1` hold what they say they hold: blobs that are there, and that their

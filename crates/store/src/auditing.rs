@@ -1,7 +1,7 @@
 //! The handle's side of audits, signatures and forgetting: pages of what is stored, for whoever computes it anew.
 
 use crate::append::JournalId;
-use crate::audit::{self, BlobsProgress, JournalRow, RawEvent};
+use crate::audit::{self, BlobsProgress, JournalRow};
 use crate::chain::{self, HeadsProgress, HeadsVerified, Progress, Verified, VerifyError};
 use crate::error::{AppendError, ReadError};
 use crate::query::Head;
@@ -59,13 +59,6 @@ impl Store {
     /// All journals that have links up to a place, with the event that the last of these gives; 0: removed by then.
     pub async fn journals_at(&self, place: u64) -> Result<Vec<(String, Seq)>, ReadError> {
         self.read(move |c| audit::journals_at(c, place)).await
-    }
-
-    /// Events as they are stored, after the first place and up to the second; only an empty page is the end.
-    pub async fn raw_events(&self, journal: String, range: (Seq, Seq)) -> Result<Vec<RawEvent>, ReadError> {
-        let limits = self.shared.limits;
-        let limit = (limits.events_per_page as u64, limits.page_bytes);
-        self.read(move |c| audit::events(c, &journal, range, limit)).await
     }
 
     /// Computes the chain of a journal anew, up to the head that it has now. A journal that does not exist has no events.

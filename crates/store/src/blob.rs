@@ -178,13 +178,17 @@ pub(crate) fn release(connection: &Connection, journal: i64, seq: Seq) -> rusqli
     Ok(())
 }
 
+/// The length, the coding and the packed bytes of a blob.
+fn row(connection: &Connection, hash: BlobHash) -> rusqlite::Result<Option<(u64, String, Vec<u8>)>> {
+    connection
+        .prepare_cached("SELECT bytes, coding, data FROM blobs WHERE hash = ?")?
+        .query_row([Hash(hash.0)], |row| Ok((row.get::<_, Int>(0)?.0, row.get(1)?, row.get(2)?)))
+        .optional()
+}
+
 /// Reads a blob and checks that it is what its name says; `limit_bytes` bounds what is unpacked.
 pub(crate) fn read(connection: &Connection, hash: BlobHash, limit_bytes: usize) -> Result<Option<Vec<u8>>, ReadError> {
-    let row: Option<(Int, String, Vec<u8>)> = connection
-        .prepare_cached("SELECT bytes, coding, data FROM blobs WHERE hash = ?")?
-        .query_row([Hash(hash.0)], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
-        .optional()?;
-    let Some((Int(bytes), coding, data)) = row else { return Ok(None) };
+    let Some((bytes, coding, data)) = row(connection, hash)? else { return Ok(None) };
     let damaged = |what: &str| ReadError::Damaged { what: format!("blob {hash} {what}") };
     let unpacked = match coding.as_str() {
         "plain" => data,
@@ -206,11 +210,7 @@ pub(crate) fn read_packed(
     hash: BlobHash,
     limit_bytes: usize,
 ) -> Result<Option<Blob>, ReadError> {
-    let row: Option<(Int, String, Vec<u8>)> = connection
-        .prepare_cached("SELECT bytes, coding, data FROM blobs WHERE hash = ?")?
-        .query_row([Hash(hash.0)], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
-        .optional()?;
-    let Some((Int(bytes), coding, data)) = row else { return Ok(None) };
+    let Some((bytes, coding, data)) = row(connection, hash)? else { return Ok(None) };
     let blob = Blob::packed(hash, bytes, &coding, data).filter(|blob| blob.unpacked(limit_bytes).is_some());
     let damaged = || ReadError::Damaged { what: format!("blob {hash} is not what its name says") };
     blob.ok_or_else(damaged).map(Some)

@@ -1,12 +1,12 @@
-//! Carrying a session out of the store: its events exactly as they are stored, with what their chain is made of, and its
-//! blobs as they are packed. What of it becomes a file is `wire`'s and the daemon's business.
+//! Carrying a journal out of the store: its events exactly as they are stored, with what their chain is made of, and the
+//! blobs that they hold. What of it becomes a file is `wire`'s and the daemon's business.
 
 use crate::append::JournalId;
 use crate::archive::IS_AWAY;
 use crate::blob;
 use crate::error::ReadError;
 use crate::sql::{Hash, Int};
-use agent::{Seq, SessionId};
+use agent::Seq;
 use rusqlite::{Connection, OptionalExtension, Row};
 use wire::chain::{Salt, seal};
 use wire::{BlobHash, ChainHash};
@@ -66,31 +66,31 @@ type Columns = (Int, String, Option<String>, Option<Salt>, Option<Hash>, Hash);
 /// Events after a place up to another one, at most `limit` of them and, after the first, at most `page_bytes` of text.
 pub(crate) fn events(
     connection: &Connection,
-    session: SessionId,
+    journal: JournalId,
     (after, upto): (Seq, Seq),
     limit: usize,
     page_bytes: usize,
 ) -> Result<Vec<Stored>, ReadError> {
     let moment = connection.unchecked_transaction()?;
-    let journal: Option<i64> = moment
+    let row: Option<i64> = moment
         .prepare_cached(&format!("SELECT id FROM journals j WHERE name = ? AND seq > 0 AND NOT {IS_AWAY}"))?
-        .query_row([session.to_string()], |row| row.get(0))
+        .query_row([journal.to_string()], |row| row.get(0))
         .optional()?;
-    let missing = || ReadError::Missing { journal: JournalId::Session(session).to_string(), seq: after.next() };
-    let journal = journal.ok_or_else(missing)?;
+    let missing = || ReadError::Missing { journal: journal.to_string(), seq: after.next() };
+    let row = row.ok_or_else(missing)?;
     let mut statement = moment.prepare_cached(
         "SELECT seq, header, body, salt, seal, hash FROM events
          WHERE journal = ? AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?",
     )?;
     let (mut page, mut bytes) = (Vec::new(), 0);
-    let mut rows = statement.query((journal, Int(after.0), Int(upto.0), Int(limit as u64)))?;
-    while let Some(row) = rows.next()? {
-        let mut event = stored(row)?;
+    let mut rows = statement.query((row, Int(after.0), Int(upto.0), Int(limit as u64)))?;
+    while let Some(columns) = rows.next()? {
+        let mut event = stored(columns)?;
         bytes += event.header.len() + event.body.text().map_or(0, str::len);
         if bytes > page_bytes && !page.is_empty() {
             break;
         }
-        event.blobs = blob::held(&moment, journal, event.seq)?;
+        event.blobs = blob::held(&moment, row, event.seq)?;
         page.push(event);
     }
     Ok(page)

@@ -62,7 +62,7 @@ mod writer;
 
 pub use append::{Append, Appended, Ceiling, FoldRow, JournalId, NewAnswer, NewEvent, NewStart, Reserve, Settle};
 pub use archive::{Archive, Archived, Fate, Filed};
-pub use audit::{JournalRow, RawEvent};
+pub use audit::JournalRow;
 pub use blob::Blob;
 pub use carry::{Stored, StoredBody};
 pub use chain::{HeadsVerified, Verified, VerifyError};

@@ -185,6 +185,15 @@ impl Store {
         waiting.await.unwrap_or(Err(SearchError::Read(ReadError::Closed)))
     }
 
+    /// Takes what was acknowledged before the call into the index of search. It happens by itself a little later, and
+    /// before each search; this is for whoever takes the words out of the tables.
+    pub async fn follow_search(&self) -> Result<(), SearchError> {
+        let (answer, waiting) = oneshot::channel();
+        let Some(handle) = &self.shared.search else { return Ok(()) };
+        handle.send(Work::FollowNow(answer))?;
+        waiting.await.unwrap_or(Err(SearchError::Read(ReadError::Closed)))
+    }
+
     /// Leaves no byte in the index of search of what was forgotten or removed before the call. It happens by itself a
     /// little later; this is for whoever wants to say that it is done. Takes longer the larger the index is.
     pub async fn scrub_search(&self) -> Result<(), SearchError> {
@@ -270,10 +279,10 @@ impl Store {
         Ok(records)
     }
 
-    /// A page of a session's events after one place up to another, as they are stored. Bounded as [`Store::events`] is.
-    pub async fn stored(&self, session: SessionId, after: Seq, upto: Seq) -> Result<Vec<Stored>, ReadError> {
+    /// A page of a journal's events after one place up to another, as they are stored. Bounded as [`Store::events`] is.
+    pub async fn stored(&self, journal: JournalId, after: Seq, upto: Seq) -> Result<Vec<Stored>, ReadError> {
         let Limits { events_per_page, page_bytes, .. } = self.shared.limits;
-        self.read(move |c| carry::events(c, session, (after, upto), events_per_page, page_bytes)).await
+        self.read(move |c| carry::events(c, journal, (after, upto), events_per_page, page_bytes)).await
     }
 
     /// A blob as it is packed, checked against its name; `None` if there is none, or none any more.

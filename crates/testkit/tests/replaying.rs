@@ -193,9 +193,10 @@ fn the_first_divergence_is_shown() {
 fn a_turn_is_run_otherwise_and_nothing_is_run_in_the_world() {
     let (world, _daemon) = World::new(DAEMON, "");
     world.ask("before");
-    let asked =
-        "[[tool write_file {\"path\":\"a\",\"content\":\"1\"}]] [[then]] [[tool count {\"label\":\"x\"}]] [[then]] fin";
-    world.prompt(asked);
+    // Arguments and words that are too long to stand in the journal's lines are compared in full as well.
+    let long = "1".repeat(20_000);
+    let write = format!("[[tool write_file {{\"path\":\"a\",\"content\":\"{long}\"}}]]");
+    world.prompt(&format!("{write} [[then]] [[tool count {{\"label\":\"x\"}}]] [[then]] fin"));
     world.until(|update| update["kind"] == "approval.requested");
     assert_eq!(world.answer("allow").status, 200);
     world.finished("trn_2");
@@ -216,7 +217,8 @@ fn a_turn_is_run_otherwise_and_nothing_is_run_in_the_world() {
     assert!(again["steps"][1]["calls"][0]["answered_by"].as_u64() > Some(0), "{again:#}");
     assert!(again["cost_microusd"].as_u64() > Some(0));
 
-    let prompt = "[[tool write_file {\"content\":\"1\",\"path\":\"a\"}]] [[then]] [[tool write_file {\"path\":\"b\",\"content\":\"2\"}]]";
+    let write = format!("[[tool write_file {{\"content\":\"{long}\",\"path\":\"a\"}}]]");
+    let prompt = format!("{write} [[then]] [[tool write_file {{\"path\":\"b\",\"content\":\"2\"}}]]");
     let other = with(json!({ "with": { "prompt": prompt }, "agreed": true }))["rerun"].clone();
     let steps = other["steps"].as_array().unwrap();
     assert_eq!((&steps[0]["as_recorded"], &steps[1]["as_recorded"]), (&json!(true), &json!(false)), "{other:#}");

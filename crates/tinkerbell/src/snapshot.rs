@@ -1,5 +1,5 @@
-//! `snapshot verify FILE` and `snapshot restore`: done by the daemon's own code without a daemon. One that runs on the
-//! state is stopped first, and started again afterwards.
+//! `snapshot show FILE`, `snapshot verify FILE` and `snapshot restore`: done by the daemon's own code without a daemon.
+//! For a restore, one that runs on the state is stopped first, and started again afterwards.
 
 use crate::carried;
 use cli::{Hand, PassphraseFrom, SnapshotJob};
@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use wire::places::Places;
+use wire::rest::SnapshotView;
 use wire::snapshot::Manifest;
 use wire::{Code, Problem};
 
@@ -23,6 +24,12 @@ struct Told {
 /// Does a job and tells what came of it.
 pub(crate) fn run(job: SnapshotJob, mut hand: Hand) -> ExitCode {
     let done = match job {
+        SnapshotJob::Show { file } => {
+            return match show(&hand, &file) {
+                Ok(view) => hand.snapshot(&view),
+                Err(problem) => hand.refused(&problem),
+            };
+        }
         SnapshotJob::Verify { file, passphrase } => verify(&mut hand, &file, &passphrase),
         SnapshotJob::Restore { what, to: Some(to), roots, passphrase, .. } => {
             elsewhere(&mut hand, &what, &to, &roots, &passphrase)
@@ -37,6 +44,13 @@ pub(crate) fn run(job: SnapshotJob, mut hand: Hand) -> ExitCode {
         Ok(None) => ExitCode::FAILURE,
         Err(problem) => hand.refused(&problem),
     }
+}
+
+fn show(hand: &Hand, file: &str) -> Result<SnapshotView, Problem> {
+    let chosen = choose(&hand.places()?, file)?;
+    let mut view = restore::look(&chosen.path)?;
+    view.row.noted = chosen.expected.is_some();
+    Ok(view)
 }
 
 fn verify(hand: &mut Hand, file: &str, from: &PassphraseFrom) -> Result<Option<Told>, Problem> {

@@ -120,6 +120,7 @@ impl Accept {
             let body = AcceptRequest { paths, hunks, commit: self.commit.clone() };
             (Request::new(&operation::CANVAS_ACCEPT)?.at("session", current.id).json(&body), Way::Forth)
         };
+        client.wait_for_canvas();
         let answer = client.call(&request)?;
         let json = context.globals.json;
         if json {

@@ -22,6 +22,7 @@ impl Redo {
     pub(crate) fn run(self, context: &mut Context) -> Result<Exit, Error> {
         let mut client = context.client(Starting::IfNeeded)?;
         let session = self.which.find_id(&mut client)?;
+        client.wait_for_canvas();
         let answer = client.call(&Request::new(&operation::CANVAS_REDO)?.at("session", session))?;
         print_moved(context, &answer, "On the canvas now:")
     }

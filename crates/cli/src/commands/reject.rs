@@ -34,6 +34,7 @@ impl Reject {
         // Without `--all` there is at least one path, so the selection is never empty by accident.
         let selection = Selection { paths: Some(current.paths(&self.paths)?).filter(|paths| !paths.is_empty()) };
         let request = Request::new(&operation::CANVAS_REJECT)?.at("session", current.id).json(&selection);
+        client.wait_for_canvas();
         let answer = client.call(&request)?;
         rewind::print_moved(context, &answer, "Dropped. On the canvas now:")
     }

@@ -31,6 +31,7 @@ impl Rewind {
         let mut client = context.client(Starting::IfNeeded)?;
         let session = self.which.find_id(&mut client)?;
         let body = RewindRequest { seq: self.step.map(Seq) };
+        client.wait_for_canvas();
         let answer = client.call(&Request::new(&operation::CANVAS_REWIND)?.at("session", session).json(&body))?;
         print_moved(context, &answer, "On the canvas now:")
     }

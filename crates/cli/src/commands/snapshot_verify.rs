@@ -12,7 +12,6 @@ use crate::run::{Context, Exit, Starting};
 use crate::screen::{BAD, FAINT, GOOD};
 use crate::words;
 use agent::SnapshotId;
-use std::path::Path;
 use wire::rest::{SnapshotList, SnapshotVerified, VerifySnapshot};
 use wire::{Code, operation};
 
@@ -40,11 +39,6 @@ pub(crate) struct Verify {
 }
 
 impl Verify {
-    /// The file, where it is about one: then the daemon's own code does it, without a daemon.
-    pub(crate) fn file(&self) -> Option<&str> {
-        self.what.as_deref().filter(|what| what.contains('/') || Path::new(what).exists())
-    }
-
     /// Runs it.
     pub(crate) fn run(self, context: &mut Context) -> Result<Exit, Error> {
         let passphrase = self.from.read()?;

@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
-use store::{AppendError, Archive, Archived, Fate, Filed, JournalId, SearchQuery, Store, Unarchive};
+use store::{AppendError, Archive, Archived, Fate, Filed, JournalId, Store, Unarchive};
 use tokio::sync::mpsc;
 use wire::rest::SessionArchived;
 use wire::{Code, Problem};
@@ -33,7 +33,7 @@ pub(crate) async fn put_away(house: &Arc<House>, session: SessionId) -> Result<S
         return Err(Problem::new(Code::LimitReached, detail).remedy("export those you want to keep, and remove some"));
     }
     // The index of search takes in what was said while it can still be read; what it misses, it takes in at the return.
-    let _ = house.store.search(SearchQuery { text: "a".to_owned(), limit: 1, ..SearchQuery::default() }).await;
+    let _ = house.store.follow_search().await;
     let (bytes, sha256) = write(house, session, head.seq).await?;
     let wanted = Wanted { session, head: head.seq, hash: head.hash, bytes, sha256 };
     if let Err(problem) = place(house, wanted).await {

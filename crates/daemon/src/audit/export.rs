@@ -14,7 +14,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use store::{Archived, Piece, RawEvent, ReadError, Stored, StoredBody};
+use store::{Archived, JournalId, Piece, ReadError, Stored, StoredBody};
 use tokio::sync::mpsc;
 use wire::audit::{BUNDLE_FORMAT, hex};
 use wire::{BlobHash, ChainHash, Code, Problem};
@@ -187,19 +187,21 @@ impl Writer {
     async fn journal(&mut self, name: &str, upto: Seq, bare: bool, counts: &mut Counts) -> Result<(), Stop> {
         self.line(&json!({ "type": "journal", "name": name, "events": upto })).await?;
         counts.journals += 1;
-        if let Ok(session) = name.parse()
+        let journal = name.parse().map_or(JournalId::Daemon, JournalId::Session);
+        if let JournalId::Session(session) = journal
             && let Some(archived) =
                 self.house.store.archived(session).await?.filter(|archived| archived.head.seq >= upto)
         {
             return self.archived(&archived, upto, bare, counts).await;
         }
+        let removed = || Stop::Changed(format!("{name} was removed meanwhile; export again"));
         let mut at = Seq(0);
         while at < upto {
-            let page = self.house.store.raw_events(name.to_owned(), (at, upto)).await?;
-            let Some(last) = page.last() else {
-                return Err(Stop::Changed(format!("{name} was removed meanwhile; export again")));
+            let page = match self.house.store.stored(journal, at, upto).await {
+                Err(ReadError::Missing { .. }) => return Err(removed()),
+                page => page?,
             };
-            at = last.seq;
+            at = page.last().ok_or_else(removed)?.seq;
             for event in page {
                 self.event(name, event, bare, counts).await?;
             }
@@ -207,17 +209,17 @@ impl Writer {
         Ok(())
     }
 
-    async fn event(&mut self, name: &str, event: RawEvent, bare: bool, counts: &mut Counts) -> Result<(), Stop> {
+    async fn event(&mut self, name: &str, event: Stored, bare: bool, counts: &mut Counts) -> Result<(), Stop> {
         counts.events += 1;
         let mut line = json!({
             "type": "event", "journal": name, "seq": event.seq, "header": event.header, "hash": event.hash,
         });
-        match event.body.filter(|_| !bare) {
-            Some((body, salt)) => {
-                line["body"] = body.into();
+        match event.body {
+            StoredBody::Whole { text, salt } if !bare => {
+                line["body"] = text.into();
                 line["salt"] = hex(&salt).into();
             }
-            None => line["seal"] = hex(&event.seal).into(),
+            body => line["seal"] = hex(&body.seal()).into(),
         }
         self.line(&line).await
     }
@@ -236,13 +238,7 @@ impl Writer {
                 }
                 Piece::Event(event) if at < upto => {
                     at = event.seq;
-                    let Stored { seq, header, body, hash, .. } = *event;
-                    let seal = body.seal();
-                    let body = match body {
-                        StoredBody::Whole { text, salt } => Some((text, salt)),
-                        StoredBody::Forgotten { .. } => None,
-                    };
-                    self.event(&name, RawEvent { seq, header, body, seal, hash }, bare, counts).await?;
+                    self.event(&name, *event, bare, counts).await?;
                 }
                 Piece::Blob(_) | Piece::Event(_) => {}
             }

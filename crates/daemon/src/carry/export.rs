@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures_util::stream::{self, Stream};
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
-use store::{ReadError, Store, Stored, StoredBody};
+use store::{JournalId, ReadError, Store, Stored, StoredBody};
 use wire::export::{
     self, ExportBlob, ExportEvent, ExportHead, ExportPartial, FORMAT, Line, PART_BYTES, SaltText, Voucher,
 };
@@ -32,7 +32,7 @@ pub(crate) async fn export(
             .remedy("ask again in a moment, or give the accept up: `tinkerbell cancel`"));
     }
     let before = Seq(state.head.0.saturating_sub(1));
-    let last = store.stored(session, before, state.head).await.map_err(unreadable)?;
+    let last = store.stored(JournalId::Session(session), before, state.head).await.map_err(unreadable)?;
     let head = last.first().ok_or_else(|| no_such_session(session))?.hash;
     let mut partials = store.partials(session).await.map_err(unreadable)?;
     partials.retain(|(effect, _)| is_open(&state, *effect));
@@ -119,8 +119,9 @@ impl Writing {
 
     /// Writes the next event, with the blobs that come with it; after the last one, what is left.
     async fn step(&mut self) -> Result<(), ReadError> {
+        let journal = JournalId::Session(self.session);
         if self.page.is_empty() && self.at < self.upto {
-            self.page = self.store.stored(self.session, self.at, self.upto).await?.into();
+            self.page = self.store.stored(journal, self.at, self.upto).await?.into();
         }
         let Some(mut event) = self.page.pop_front() else { return self.end() };
         while let Some(hash) = event.blobs.iter().find(|hash| !self.carried.contains(hash)).copied() {
@@ -131,7 +132,7 @@ impl Writing {
                 }
                 // Forgotten since the page was read: the event is another one now. Had it not been, the blob is missing.
                 None => {
-                    let again = self.store.stored(self.session, self.at, event.seq).await?.into_iter().next();
+                    let again = self.store.stored(journal, self.at, event.seq).await?.into_iter().next();
                     let gone = || ReadError::Damaged { what: format!("blob {hash} of event {} is missing", event.seq) };
                     event = again.filter(|again| !again.blobs.contains(&hash)).ok_or_else(gone)?;
                 }

@@ -4,7 +4,7 @@
 use super::settings::Lives;
 use crate::catalog::Voice;
 use crate::house::House;
-use crate::session::{Again, unreadable};
+use crate::session::{Again, Imagined, unreadable};
 use agent::{
     Answer, Caps, Effect, EffectId, Event, Money, Seq, SessionId, Settings, State, Tokens, ToolOutcome, TurnId, advance,
 };
@@ -69,6 +69,8 @@ struct Running {
     voice: Voice,
     state: State,
     record: Record,
+    /// The calls that the model asked for last, in full.
+    asked: Vec<(String, Value)>,
     done: Rerun,
 }
 
@@ -110,7 +112,8 @@ pub(super) async fn rerun(
         end: None,
     };
     let again = Again::new(house.clone(), place.session, place.workspace.clone());
-    let mut running = Running { house: house.clone(), place, again, recipe, settings, voice, state, record, done };
+    let (house, asked) = (house.clone(), Vec::new());
+    let mut running = Running { house, place, again, recipe, settings, voice, state, record, asked, done };
     let Some(prompt) = running.state.queue.front_mut() else { return Err(nothing()) };
     prompt.model = Some(model);
     if let Some(text) = with.prompt {
@@ -233,7 +236,7 @@ impl Running {
             return Ok(None);
         };
         self.again.imagine(self.state.head.next(), &imagined);
-        self.heard(imagined.body());
+        self.heard(&imagined);
         Ok(Some(imagined.event().clone()))
     }
 
@@ -255,8 +258,13 @@ impl Running {
     }
 
     /// Takes down what the model said, beside what is recorded at this place.
-    fn heard(&mut self, body: &str) {
-        let reply: Reply = body::read(body).unwrap_or_default();
+    fn heard(&mut self, imagined: &Imagined) {
+        let reply: Reply = body::read(imagined.body()).unwrap_or_default();
+        let call = |call: &body::Call| (call.name.clone(), parsed(&imagined.words(&call.arguments)));
+        self.asked = reply.calls.iter().map(call).collect();
+        let recorded = self.record.said.get(self.done.steps.len());
+        let as_recorded = recorded
+            .is_some_and(|recorded| recorded.text == imagined.words(&reply.text) && recorded.calls == self.asked);
         let text = match &reply.text {
             Text::Inline(text) => text.clone(),
             Text::Blob { bytes, .. } => format!("[a long text of {bytes} bytes]"),
@@ -267,15 +275,7 @@ impl Running {
             access: self.settings.tools.get(&call.name).copied(),
             answered_by: None,
         });
-        let calls: Vec<RerunCall> = calls.collect();
-        let recorded = self.record.said.get(self.done.steps.len());
-        let as_recorded = recorded.is_some_and(|recorded| {
-            let same = |(one, (name, arguments)): (&RerunCall, &(String, Value))| {
-                one.name == *name && parsed(&one.arguments) == *arguments
-            };
-            recorded.text == text && recorded.calls.len() == calls.len() && calls.iter().zip(&recorded.calls).all(same)
-        });
-        self.done.steps.push(RerunStep { text, calls, as_recorded });
+        self.done.steps.push(RerunStep { text, calls: calls.collect(), as_recorded });
     }
 
     fn call_of(&self, id: EffectId) -> Option<&RerunCall> {
@@ -284,9 +284,8 @@ impl Running {
 
     /// What the record has for a call: a run that is not used yet comes first.
     fn recorded(&mut self, id: EffectId) -> Option<&mut Ran> {
-        let call = self.call_of(id)?;
-        let (name, arguments) = (call.name.clone(), parsed(&call.arguments));
-        let same = |ran: &Ran| ran.name == name && ran.arguments == arguments;
+        let (name, arguments) = self.asked.get(id.ordinal as usize)?;
+        let same = |ran: &Ran| ran.name == *name && ran.arguments == *arguments;
         let at = self.record.ran.iter().position(|ran| same(ran) && !ran.used);
         let at = at.or_else(|| self.record.ran.iter().rposition(same))?;
         self.record.ran.get_mut(at)

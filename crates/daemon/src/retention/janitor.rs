@@ -116,7 +116,7 @@ pub async fn keep(registry: Arc<Registry>) {
     let house = registry.house().clone();
     let inbox = house.janitor.inbox.lock().unwrap_or_else(PoisonError::into_inner).take();
     let Some(mut inbox) = inbox else { return };
-    let (mut pause, mut busy) = (FIRST, 0);
+    let (mut due, mut busy) = (house.clock.instant() + FIRST, 0);
     loop {
         // Every arm is cancel-safe.
         let ask = tokio::select! {
@@ -125,10 +125,10 @@ pub async fn keep(registry: Arc<Registry>) {
                 Some(ask) => Some(ask),
                 None => return,
             },
-            () = house.clock.sleep(pause) => None,
+            () = house.clock.sleep_until(Some(due)) => None,
         };
         if ask.is_none() && busy < BUSY_TIMES && works(&registry).await {
-            (pause, busy) = (BUSY_AGAIN, busy + 1);
+            (due, busy) = (house.clock.instant() + BUSY_AGAIN, busy + 1);
             continue;
         }
         let dry_run = ask.as_ref().is_some_and(|ask| ask.dry_run);
@@ -145,7 +145,9 @@ pub async fn keep(registry: Arc<Registry>) {
         if let Some(ask) = ask {
             let _ = ask.reply.send(outcome);
         }
-        (pause, busy) = (Duration::from_millis(house.config().retention.every_ms), 0);
+        if !dry_run {
+            (due, busy) = (house.clock.instant() + Duration::from_millis(house.config().retention.every_ms), 0);
+        }
     }
 }
 

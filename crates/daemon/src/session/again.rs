@@ -13,8 +13,8 @@ use agent::{EffectId, Event, ModelName, Seq, SessionId, State, Tokens};
 use models::{Ended, Request};
 use std::sync::Arc;
 use store::JournalId;
-use wire::body::Recipe;
-use wire::{Problem, ToolSpec};
+use wire::body::{Recipe, Text};
+use wire::{BlobHash, Problem, ToolSpec};
 
 /// The owner, with the notes that it read last.
 pub(crate) struct Again {
@@ -35,6 +35,20 @@ impl Imagined {
     /// Its body.
     pub(crate) fn body(&self) -> &str {
         &self.fact.body
+    }
+
+    /// A text of its body in full.
+    pub(crate) fn words(&self, text: &Text) -> String {
+        let blob = |hash| self.blob(hash).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        match text {
+            Text::Inline(text) => text.clone(),
+            Text::Blob { blob: hash, .. } => blob(*hash).unwrap_or_default(),
+        }
+    }
+
+    fn blob(&self, hash: BlobHash) -> Option<Vec<u8>> {
+        let blob = self.fact.blobs.iter().find(|blob| blob.hash() == hash)?;
+        blob.unpacked(usize::MAX)
     }
 }
 
@@ -110,11 +124,7 @@ impl Again {
 
     /// From now on these words stand at this place of the conversation.
     pub(crate) fn imagine(&mut self, seq: Seq, imagined: &Imagined) {
-        let fact = &imagined.fact;
-        self.recall(seq, &fact.event, Some(&fact.body), |hash| {
-            let blob = fact.blobs.iter().find(|blob| blob.hash() == hash)?;
-            blob.unpacked(usize::MAX)
-        });
+        self.recall(seq, imagined.event(), Some(imagined.body()), |hash| imagined.blob(hash));
     }
 
     /// From now on the words of a recorded event stand at this place of the conversation. Long ones are given by `blob`.
@@ -123,7 +133,7 @@ impl Again {
         seq: Seq,
         event: &Event,
         body: Option<&str>,
-        blob: impl Fn(wire::BlobHash) -> Option<Vec<u8>>,
+        blob: impl Fn(BlobHash) -> Option<Vec<u8>>,
     ) {
         if let Some(spoken) = Spoken::read(event, body, &blob) {
             self.owner.spoken.insert(seq, spoken);

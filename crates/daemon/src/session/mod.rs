@@ -30,7 +30,7 @@ mod tool;
 mod view;
 mod words;
 
-pub(crate) use again::Again;
+pub(crate) use again::{Again, Imagined};
 pub use attach::Attached;
 pub(crate) use command::{Change, Chosen, Command, Reply, Said, Terms};
 pub use command::{Once, Prompt};

@@ -6,12 +6,13 @@ use super::notes::{Note, Notes};
 use super::portable;
 use super::retain::{self, Bounds};
 use super::shelf::{self, Found, Leftovers};
+use super::steady;
 use crate::archive::Shelf;
 use crate::assemble::Surroundings;
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::config::{Config, KeySource};
-use crate::journal::DaemonJournal;
+use crate::journal::{self, DaemonJournal};
 use crate::keys::KeyStore;
 use crate::lock::{LockError, private_directory};
 use crate::status::internal;
@@ -20,7 +21,7 @@ use agent::{Event, Micros, Seq, SessionId, SnapshotId};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use store::{Pace, Store};
+use store::{AppendError, Pace, Store};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use wire::rest::{CreateSnapshot, SnapshotList, SnapshotRow, SnapshotStatus, SnapshotVerified, SnapshotView};
@@ -181,11 +182,18 @@ impl Snapshots {
             sessions: manifest.sessions,
             unswept: manifest.unswept,
         };
-        let noted = journal.note(Event::SnapshotMade { snapshot: manifest.id, bytes: made.bytes }, &body).await;
+        let event = Event::SnapshotMade { snapshot: manifest.id, bytes: made.bytes };
+        let noted = self.write_down(journal, event, body::write(&body)).await;
         if let Err(error) = &noted {
             tracing::warn!(id = %manifest.id, %error, "a snapshot was made and could not be written down");
         }
         noted.is_ok()
+    }
+
+    async fn write_down(&self, journal: &DaemonJournal, event: Event, body: String) -> Result<Seq, AppendError> {
+        // Read up to here, so that the next start has little to read.
+        let fold = self.notes().await.ok().map(|_| self.notes.fold());
+        journal.note_all(self.clock.now(), journal::Notes { events: vec![(event, body)], fold, ..Default::default() }).await
     }
 
     /// Takes away what the rules of retention let go of. Before anything goes, one is read to its end and found good.
@@ -277,14 +285,14 @@ impl Snapshots {
     ) -> Result<(), Problem> {
         let (path, directory) = (shelf::path(directory, id), directory.to_owned());
         let job = move || {
-            std::fs::remove_file(path)?;
+            steady::remove(&path)?;
             std::fs::File::open(directory)?.sync_all()
         };
         let removed = self.tasks.chore(job).await.ok_or_else(panicked)?;
         removed.map_err(|error| unreadable(id, UnpackError::Source(error)))?;
         tracing::info!(%id, why, "removed a snapshot");
         let body = body::SnapshotRemoved { why: why.to_owned() };
-        let noted = journal.note(Event::SnapshotRemoved { snapshot: id }, &body).await;
+        let noted = self.write_down(journal, Event::SnapshotRemoved { snapshot: id }, body::write(&body)).await;
         noted.map(drop).map_err(|error| internal(format!("{id} is removed, and that could not be noted: {error}")))
     }
 

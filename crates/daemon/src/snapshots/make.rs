@@ -5,6 +5,7 @@
 
 use super::container::{Nowhere, Passphrase, Piece, UnpackError, pack, pack_sealed, store_piece, unpack};
 use super::portable;
+use super::steady::{self, Steady};
 use crate::archive::{self, Shelf};
 use agent::{Micros, SnapshotId};
 use rustix::fs::{CWD, RenameFlags};
@@ -135,7 +136,7 @@ fn make_in(work: &Path, store: &Store, order: &Order, pace: &Pace) -> Result<Mad
     let mut pieces = vec![stored(work, JOURNAL, File::open(&copy).map_err(failed(&copy))?, Coding::Gzip, order)?];
     let portable = order.portable.clone().map(|portable| portable::with_workspaces(portable, &copy)).transpose();
     let portable = portable.map_err(MakeError::Damaged)?;
-    std::fs::remove_file(&copy).map_err(failed(&copy))?;
+    steady::remove(&copy).map_err(failed(&copy))?;
     if let Some(text) = &order.config {
         pieces.push(stored(work, CONFIG, text.as_bytes(), Coding::Plain, order)?);
     }
@@ -156,6 +157,8 @@ fn make_in(work: &Path, store: &Store, order: &Order, pace: &Pace) -> Result<Mad
     add_archived(order, &archived, &mut pieces, &mut left_out)?;
     let manifest = Manifest { portable, ..manifest(order, &copied.proof, &pieces, left_out) };
     let (manifest, sha256, bytes) = packed(work, order, manifest, &mut pieces)?;
+    // It is made; what cannot be freed in pieces is freed at once.
+    let _ = pieces.iter().try_for_each(Piece::free);
     Ok(Made { manifest, sha256, bytes, log_bytes: copied.log_bytes })
 }
 
@@ -249,7 +252,7 @@ fn packed(
 ) -> Result<(Manifest, BlobHash, u64), MakeError> {
     let path = work.join("snapshot.tar");
     let file = fresh(&path)?;
-    let mut to = io::BufWriter::with_capacity(1 << 20, &file);
+    let mut to = io::BufWriter::with_capacity(1 << 20, Steady::new(&file));
     let (sha256, manifest) = match &order.passphrase {
         None => (pack(&mut to, &manifest, pieces).map_err(failed(&path))?, manifest),
         Some(passphrase) => {

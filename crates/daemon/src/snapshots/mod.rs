@@ -16,6 +16,7 @@ mod portable;
 pub mod restore;
 mod retain;
 mod shelf;
+mod steady;
 #[cfg(test)]
 mod tests;
 mod timer;

@@ -1,17 +1,26 @@
 //! What the daemon's journal says of snapshots: which were made, with which hash, and which were removed since.
+//!
+//! A fold of it is kept beside each of these events, so that whoever asks first after a start reads what was noted since
+//! the last snapshot, and not the journal of years.
 
 use agent::{Event, Micros, Seq, SnapshotId};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use store::{JournalId, ReadError, Store};
+use store::{FoldRow, JournalId, ReadError, Store};
 use wire::{Header, body};
 
+/// The fold's name in the store.
+const KIND: &str = "snapshots";
+/// The version of its format.
+const FORMAT: u32 = 1;
 /// Events that are read at once.
 const PAGE: usize = 1024;
 
 /// A snapshot as the journal has it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Note {
+    #[serde(with = "wire::time::text")]
     pub(super) at: Micros,
     pub(super) bytes: u64,
     pub(super) made: body::SnapshotMade,
@@ -23,7 +32,7 @@ pub(super) struct Notes {
     read: Mutex<Read>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct Read {
     upto: Seq,
     made: BTreeMap<SnapshotId, Note>,
@@ -32,6 +41,7 @@ struct Read {
 impl Notes {
     /// All snapshots that were made and not removed, as of now.
     pub(super) async fn made(&self, store: &Store) -> Result<BTreeMap<SnapshotId, Note>, ReadError> {
+        self.begin(store).await?;
         loop {
             let after = self.lock().upto;
             let page = store.events(JournalId::Daemon, after, PAGE).await?;
@@ -46,6 +56,27 @@ impl Notes {
                 }
             }
         }
+    }
+
+    /// Begins with the fold, where nothing was read before.
+    async fn begin(&self, store: &Store) -> Result<(), ReadError> {
+        if self.lock().upto > Seq(0) {
+            return Ok(());
+        }
+        let row = store.fold_of(JournalId::Daemon, KIND).await?.filter(|row| row.format == FORMAT);
+        let kept: Option<Read> = row.and_then(|row| serde_json::from_slice(&row.bytes).ok());
+        let mut read = self.lock();
+        if let Some(kept) = kept.filter(|kept| kept.upto > read.upto) {
+            *read = kept;
+        }
+        Ok(())
+    }
+
+    /// What was read so far, to be kept.
+    pub(super) fn fold(&self) -> FoldRow {
+        let read = self.lock();
+        let bytes = serde_json::to_vec(&*read).expect("what was read is plain data");
+        FoldRow { kind: KIND.to_owned(), format: FORMAT, seq: read.upto, bytes }
     }
 
     fn lock(&self) -> MutexGuard<'_, Read> {

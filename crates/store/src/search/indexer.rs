@@ -29,6 +29,8 @@ const ROWS_AT_ONCE: usize = 256;
 pub(crate) enum Work {
     /// Something was appended; there is time.
     Follow,
+    /// Take in what was appended, now.
+    FollowNow(oneshot::Sender<Result<(), SearchError>>),
     /// Search.
     Search(Box<SearchQuery>, oneshot::Sender<Result<Found, SearchError>>),
     /// Leave no byte in the file of what was removed or forgotten.
@@ -124,6 +126,9 @@ impl Indexer {
         loop {
             match self.next(line) {
                 Ok(Work::Follow) => self.due = Some(Instant::now() + self.after),
+                Ok(Work::FollowNow(waiting)) => {
+                    let _ = waiting.send(self.with_index(clear));
+                }
                 Ok(Work::Search(query, waiting)) => {
                     if !waiting.is_closed() {
                         let _ = waiting.send(self.search(&query));

@@ -31,7 +31,7 @@ pub(crate) async fn pieces(store: &Store, number: u64) -> Vec<Piece> {
     let (mut pieces, mut at) = (vec![], Seq(0));
     let head = store.head(JournalId::Session(session(number))).await.unwrap().unwrap().seq;
     while at < head {
-        for event in store.stored(session(number), at, head).await.unwrap() {
+        for event in store.stored(JournalId::Session(session(number)), at, head).await.unwrap() {
             at = event.seq;
             for hash in &event.blobs {
                 pieces.push(Piece::Blob(store.packed(*hash).await.unwrap().unwrap()));

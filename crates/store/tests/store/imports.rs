@@ -24,7 +24,7 @@ async fn origin(world: &World, events: usize) -> Vec<Result<Piece, String>> {
     let mut pieces = vec![];
     let mut at = Seq(0);
     while at < owner.head {
-        for event in world.store.stored(session(1), at, owner.head).await.unwrap() {
+        for event in world.store.stored(JournalId::Session(session(1)), at, owner.head).await.unwrap() {
             at = event.seq;
             for hash in &event.blobs {
                 pieces.push(Ok(Piece::Blob(world.store.packed(*hash).await.unwrap().unwrap())));
@@ -61,7 +61,7 @@ async fn the_same_name_has_the_same_chain() {
     assert_eq!((verified.events, verified.forgotten, verified.hash), (1501, 1, done.hash));
     here.store.verify_heads().await.unwrap();
     let head = there.store.head(journal).await.unwrap().unwrap();
-    assert_eq!(here.store.stored(session(1), Seq(1499), Seq(1500)).await.unwrap()[0].hash, head.hash);
+    assert_eq!(here.store.stored(JournalId::Session(session(1)), Seq(1499), Seq(1500)).await.unwrap()[0].hash, head.hash);
     assert_eq!(count(&here, "SELECT holders FROM blobs"), 1);
     assert_eq!(here.store.partials(session(1)).await.unwrap(), [(model_call(1), "I wi".to_owned())]);
     assert_eq!(here.store.spent(Account::Session(session(1))).await.unwrap().settled, Money(7));
@@ -86,7 +86,7 @@ async fn another_name_has_a_chain_of_its_own() {
 async fn what_is_not_right_leaves_nothing_and_its_name_free() {
     let (there, here) = (World::new(), World::new());
     origin(&there, 4).await;
-    let stored = there.store.stored(session(1), Seq(0), Seq(4)).await.unwrap();
+    let stored = there.store.stored(JournalId::Session(session(1)), Seq(0), Seq(4)).await.unwrap();
     let blob = there.store.packed(stored[1].blobs[0]).await.unwrap().unwrap();
     let pieces = |events: Vec<Stored>| {
         let mut pieces: Vec<Result<Piece, String>> = vec![Ok(Piece::Blob(blob.clone()))];

@@ -2,6 +2,7 @@
 
 use super::archive::{PIECE_BYTES, Writer};
 use super::seal::{Passphrase, seal};
+use crate::snapshots::steady::{self, Steady};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
@@ -60,14 +61,22 @@ impl Piece {
         let file = StoredFile { name: name.to_owned(), bytes, sha256, coding: Coding::Plain, stored_bytes: bytes };
         Ok(Piece { file, stored: Stored::Lazy(path.to_owned(), None, bytes) })
     }
+
+    /// Frees what lies in a file of its own.
+    pub(crate) fn free(&self) -> io::Result<()> {
+        match &self.stored {
+            Stored::Open(file) => steady::free(file),
+            Stored::Lazy(..) => Ok(()),
+        }
+    }
 }
 
 /// Reads a file to its end and stores it, compressed or not, in `stored`, a new and empty file.
 pub(crate) fn store_piece(name: &str, mut from: impl Read, coding: Coding, mut stored: File) -> io::Result<Piece> {
     let (hash, bytes) = match coding {
-        Coding::Plain => transfer(&mut from, &mut stored)?,
+        Coding::Plain => transfer(&mut from, &mut Steady::new(&stored))?,
         Coding::Gzip => {
-            let mut encoder = GzEncoder::new(&mut stored, Compression::fast());
+            let mut encoder = GzEncoder::new(Steady::new(&stored), Compression::fast());
             let transferred = transfer(&mut from, &mut encoder)?;
             encoder.finish()?;
             transferred
@@ -110,7 +119,7 @@ pub(crate) fn pack_sealed(
     passphrase: &Passphrase,
     mut scratch: File,
 ) -> io::Result<(BlobHash, Manifest)> {
-    let buffered = io::BufWriter::with_capacity(PIECE_BYTES, &mut scratch);
+    let buffered = io::BufWriter::with_capacity(PIECE_BYTES, Steady::new(&scratch));
     seal(buffered, passphrase, |inside| pack(inside, manifest, pieces))?;
     let sealed_bytes = scratch.stream_position()?;
     scratch.rewind()?;
