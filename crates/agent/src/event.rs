@@ -397,6 +397,13 @@ pub enum Event {
         /// The schedule.
         schedule: ScheduleId,
     },
+    /// Of the daemon's own journal: a schedule opens its sessions elsewhere, because the state came from another machine.
+    /// The body has its words again, with the workspace of now; those of before are forgotten.
+    #[serde(rename = "schedule.moved")]
+    ScheduleMoved {
+        /// The schedule.
+        schedule: ScheduleId,
+    },
     /// Of the daemon's own journal: a schedule is no more.
     #[serde(rename = "schedule.removed")]
     ScheduleRemoved {
@@ -749,6 +756,7 @@ impl Event {
             Event::ScheduleCreated { .. } => "schedule.created",
             Event::SchedulePaused { .. } => "schedule.paused",
             Event::ScheduleResumed { .. } => "schedule.resumed",
+            Event::ScheduleMoved { .. } => "schedule.moved",
             Event::ScheduleRemoved { .. } => "schedule.removed",
             Event::ScheduleClaimed { .. } => "schedule.claimed",
             Event::ScheduleFired { .. } => "schedule.fired",
@@ -778,7 +786,7 @@ impl Event {
             ConfigReloaded { .. } | ConfigRejected { .. } | ConfigReverted {} => None,
             // The turn that a schedule started is one of another journal.
             ScheduleCreated { .. } | SchedulePaused { .. } | ScheduleResumed { .. } | ScheduleRemoved { .. } => None,
-            ScheduleClaimed { .. } | ScheduleFired { .. } | ScheduleSkipped { .. } => None,
+            ScheduleMoved { .. } | ScheduleClaimed { .. } | ScheduleFired { .. } | ScheduleSkipped { .. } => None,
             ScheduleMissed { .. } | ScheduleEnded { .. } => None,
             SnapshotMade { .. } | SnapshotRemoved { .. } => None,
         }

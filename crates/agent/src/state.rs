@@ -242,8 +242,9 @@ impl State {
             Event::EventForgotten { .. } => {}
             Event::DaemonBegan { .. } | Event::DaemonEnded { .. } | Event::AuditKey { .. } => {}
             Event::ScheduleCreated { .. } | Event::SchedulePaused { .. } | Event::ScheduleResumed { .. } => {}
-            Event::ScheduleRemoved { .. } | Event::ScheduleClaimed { .. } | Event::ScheduleFired { .. } => {}
-            Event::ScheduleSkipped { .. } | Event::ScheduleMissed { .. } | Event::ScheduleEnded { .. } => {}
+            Event::ScheduleMoved { .. } | Event::ScheduleRemoved { .. } | Event::ScheduleClaimed { .. } => {}
+            Event::ScheduleFired { .. } | Event::ScheduleSkipped { .. } | Event::ScheduleMissed { .. } => {}
+            Event::ScheduleEnded { .. } => {}
             Event::SnapshotMade { .. } | Event::SnapshotRemoved { .. } => {}
         }
         if is_a_persons(event) {

@@ -1,12 +1,13 @@
-//! Sessions of a state that came from another machine: where they work from now on.
+//! Sessions and schedules of a state that came from another machine: where they work from now on.
 //!
 //! Whoever put that state here left a list of roots beside the journal. The first daemon that begins there writes an event
-//! for each session below one of them, which says where it works now, and takes the list away when all are written. A
+//! for each one below a root, which says where it works now, and takes the list away when all are written. A
 //! kill in between costs nothing: what has moved is moved by no root of the list again. What ran when the snapshot was
 //! made is begun again or asked about when the session's owner begins, as after a crash.
 
 use crate::archive;
 use crate::house::House;
+use crate::schedule;
 use crate::snapshots::restore::{ROOTS, Roots};
 use agent::{Event, SessionId};
 use std::collections::BTreeSet;
@@ -60,8 +61,9 @@ pub(crate) async fn follow(house: &Arc<House>) -> Result<(), RerootError> {
             }
         }
     }
+    let schedules = schedule::reroot(house, &roots).await?;
     take_away(&house.state_dir, &path).map_err(list)?;
-    tracing::info!(count, "sessions of another machine work here now");
+    tracing::info!(count, schedules, "sessions of another machine work here now");
     Ok(())
 }
 

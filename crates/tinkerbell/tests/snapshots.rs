@@ -180,6 +180,8 @@ fn a_portable_one_opens_in_another_home_and_says_what_is_missing() {
     let (there, here) = (World::new(), World::new());
     there.good(&["ask", "say one"]);
     there.run_with_input(&["keys", "set", "openai"], "sk-canary-of-a-portable").good();
+    let yearly = ["schedule", "add", "--cron", "0 9 1 1 *", "--zone", "UTC", "--name", "news", "what is new?"];
+    let schedule = there.good(&yearly).trim().to_owned();
     let file = there.home.path("bell.tar");
     let file = file.to_str().unwrap();
     let told = there.run(&["snapshot", "create", "--portable", "-o", file]);
@@ -210,6 +212,9 @@ fn a_portable_one_opens_in_another_home_and_says_what_is_missing() {
     assert_eq!(listed["sessions"][0]["workspace"].as_str(), workspace.to_str(), "{listed}");
     let session = listed["sessions"][0]["id"].as_str().unwrap();
     here.good(&["ask", "-s", session, "say two"]);
+    let moved = here.json(&["schedule", "show", &schedule]);
+    assert_eq!(moved["workspace"].as_str(), workspace.to_str(), "{moved}");
+    assert_eq!(moved["prompt"], "what is new?");
     here.good(&["audit", "verify"]);
 
     // In a directory of its own, with a workspace that is not there. The keys are named with their home.

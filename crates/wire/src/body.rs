@@ -385,7 +385,7 @@ pub struct PathLeft {
     pub current: Option<FileState>,
 }
 
-/// `schedule.created`: what is said, and where.
+/// `schedule.created`, `schedule.moved`: what is said, and where.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Schedule {
     /// What people call it.

@@ -57,9 +57,11 @@ pub(crate) fn tell(context: &mut Context, view: &SnapshotView) -> Result<(), Err
         ("head", format!("{}, link {} of state {}", manifest.head, manifest.links, manifest.state)),
         ("made by", format!("tinkerbell {}, tables {}", plain::name(&manifest.tinkerbell), manifest.schema)),
     ];
-    lines.extend(manifest.files.iter().map(|file| {
-        ("holds", format!("{}, {}, {}", plain::name(&file.name), words::bytes(file.bytes), file.sha256))
-    }));
+    lines.extend(
+        manifest.files.iter().map(|file| {
+            ("holds", format!("{}, {}, {}", plain::name(&file.name), words::bytes(file.bytes), file.sha256))
+        }),
+    );
     lines.extend(manifest.portable.iter().flat_map(portable));
     lines.extend(manifest.left_out.iter().map(|left| {
         let why = match left.why {

@@ -127,6 +127,7 @@ impl Fold {
                     self.all.push(Schedule::new(*schedule, seq, now, rule.clone()));
                 }
             }
+            Event::ScheduleMoved { schedule } => self.change(*schedule, |one| one.made = seq),
             Event::ScheduleRemoved { schedule } => self.all.retain(|one| one.id != *schedule),
             Event::SchedulePaused { schedule, cause } => self.change(*schedule, |one| one.paused = Some(*cause)),
             Event::ScheduleResumed { schedule } => self.change(*schedule, |one| {
@@ -291,6 +292,16 @@ mod tests {
         happen(&mut fold, 52, Event::ScheduleCreated { schedule: schedule(9_999), rule: rule() });
         assert!(fold.get(schedule(7)).is_none() && fold.get(schedule(9_999)).is_some());
         assert_eq!(fold.all.len(), MOST);
+    }
+
+    #[test]
+    fn the_words_of_one_that_moved_stand_in_another_event() {
+        let (mut fold, schedule) = (Fold::default(), schedule(1));
+        happen(&mut fold, 10, Event::ScheduleCreated { schedule, rule: rule() });
+        let (made, created) = (fold.all[0].made, fold.all[0].created);
+        happen(&mut fold, 20, Event::ScheduleMoved { schedule });
+        assert_eq!((fold.all[0].made, fold.all[0].created), (fold.head, created));
+        assert_ne!(fold.head, made);
     }
 
     #[test]

@@ -22,6 +22,7 @@ mod keeper;
 mod make;
 mod note;
 mod plan;
+mod reroot;
 mod runs;
 #[cfg(test)]
 mod testing;
@@ -30,3 +31,4 @@ mod when;
 
 pub use ask::Schedules;
 pub use keeper::keep;
+pub(crate) use reroot::reroot;

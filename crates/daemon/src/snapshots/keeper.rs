@@ -193,7 +193,8 @@ impl Snapshots {
     async fn write_down(&self, journal: &DaemonJournal, event: Event, body: String) -> Result<Seq, AppendError> {
         // Read up to here, so that the next start has little to read.
         let fold = self.notes().await.ok().map(|_| self.notes.fold());
-        journal.note_all(self.clock.now(), journal::Notes { events: vec![(event, body)], fold, ..Default::default() }).await
+        let notes = journal::Notes { events: vec![(event, body)], fold, forget: Vec::new() };
+        journal.note_all(self.clock.now(), notes).await
     }
 
     /// Takes away what the rules of retention let go of. Before anything goes, one is read to its end and found good.

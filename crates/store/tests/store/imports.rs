@@ -61,7 +61,8 @@ async fn the_same_name_has_the_same_chain() {
     assert_eq!((verified.events, verified.forgotten, verified.hash), (1501, 1, done.hash));
     here.store.verify_heads().await.unwrap();
     let head = there.store.head(journal).await.unwrap().unwrap();
-    assert_eq!(here.store.stored(JournalId::Session(session(1)), Seq(1499), Seq(1500)).await.unwrap()[0].hash, head.hash);
+    let last = here.store.stored(JournalId::Session(session(1)), Seq(1499), Seq(1500)).await.unwrap();
+    assert_eq!(last[0].hash, head.hash);
     assert_eq!(count(&here, "SELECT holders FROM blobs"), 1);
     assert_eq!(here.store.partials(session(1)).await.unwrap(), [(model_call(1), "I wi".to_owned())]);
     assert_eq!(here.store.spent(Account::Session(session(1))).await.unwrap().settled, Money(7));

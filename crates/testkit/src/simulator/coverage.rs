@@ -70,6 +70,7 @@ kinds! {
     ScheduleCreated = "schedule.created"
     SchedulePaused = "schedule.paused"
     ScheduleResumed = "schedule.resumed"
+    ScheduleMoved = "schedule.moved"
     ScheduleRemoved = "schedule.removed"
     ScheduleClaimed = "schedule.claimed"
     ScheduleFired = "schedule.fired"

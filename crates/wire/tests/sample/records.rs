@@ -260,7 +260,11 @@ fn about_schedules() -> Vec<Event> {
     ];
     let causes = [PauseCause::Asked, PauseCause::SessionGone, PauseCause::Forgotten];
     events.extend(causes.map(|cause| Event::SchedulePaused { schedule, cause }));
-    events.extend([Event::ScheduleResumed { schedule }, Event::ScheduleRemoved { schedule }]);
+    events.extend([
+        Event::ScheduleResumed { schedule },
+        Event::ScheduleMoved { schedule },
+        Event::ScheduleRemoved { schedule },
+    ]);
     let claimed = |occasion, most_microusd| Event::ScheduleClaimed { schedule, due, occasion, most_microusd };
     events.push(claimed(Occasion::Due, Some(Money(50_000))));
     events.extend([Occasion::CaughtUp, Occasion::Asked].map(|occasion| claimed(occasion, None)));
