@@ -4,7 +4,10 @@
 //! and some writes carry an idempotency key. All other writes are sent once, on a new connection; if that breaks, nobody
 //! knows whether they happened, and that is what is said.
 
+mod patience;
 mod transfer;
+
+pub(crate) use patience::ANSWER_LIMIT;
 
 use crate::error::Error;
 use crate::http::{BodyDecoder, Connection, EventDecoder, Head, HttpError, ServerEvent};
@@ -13,20 +16,15 @@ use crate::locate::{self, Found, Unreachable};
 use crate::request::Request;
 use crate::screen;
 use crate::start::Starter;
-use crate::terminal;
-use crate::wait;
+use patience::{Patience, Tells, Waiting};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 use wire::places::Places;
 use wire::{Code, Problem};
 
 /// The version of this binary.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
-/// How long an answer may take. An accept of many files is the longest.
-const ANSWER_LIMIT: Duration = Duration::from_secs(300);
-/// After this long we say that we wait.
-const QUIET: Duration = Duration::from_secs(1);
 /// How often a write whose outcome the daemon does not know is sent again, with the same key.
 const UNKNOWN_OUTCOME_RETRIES: u32 = 3;
 /// How long a request is sent again while the daemon hands over to another binary. It takes seconds.
@@ -49,15 +47,6 @@ pub(crate) struct Client {
     version_told: bool,
     /// What the user is told while an answer takes long.
     waiting: Waiting,
-}
-
-/// What is said while an answer takes long, and how long it may take.
-#[derive(Debug)]
-struct Waiting {
-    words: String,
-    limit: Duration,
-    /// Whether the seconds are counted before the user's eyes.
-    counts: bool,
 }
 
 /// A good answer.
@@ -85,7 +74,23 @@ impl Client {
     /// From now on answers may take as long as `limit`, and meanwhile somebody at a terminal reads `words` and how long
     /// it has been.
     pub(crate) fn wait_for(&mut self, words: String, limit: Duration) {
-        self.waiting = Waiting { words, limit, counts: true };
+        self.waiting = Waiting { words, limit, tells: Tells::Seconds, processes: None };
+    }
+
+    /// And no longer than one of these processes lives: after them the answer is [`HttpError::Gone`]. A socket that
+    /// others hold open too, as a service manager does, takes connections that nobody answers.
+    pub(crate) fn while_one_lives(&mut self, processes: Vec<OwnedFd>) {
+        self.waiting.processes = Some(processes);
+    }
+
+    /// From now on answers may take as long as `limit`, and nothing is said meanwhile.
+    pub(crate) fn wait_in_silence(&mut self, limit: Duration) {
+        self.waiting = Waiting { limit, tells: Tells::Nothing, ..Waiting::usual() };
+    }
+
+    /// From now on answers may take as long as they usually may.
+    pub(crate) fn wait_as_usual(&mut self) {
+        self.waiting = Waiting::usual();
     }
 
     /// From now on an answer may have to wait until the session leaves its canvas alone.
@@ -272,61 +277,6 @@ impl EventStream {
 impl AsFd for EventStream {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.connection.as_fd()
-    }
-}
-
-impl Waiting {
-    fn usual() -> Waiting {
-        Waiting { words: "waiting for the daemon".to_owned(), limit: ANSWER_LIMIT, counts: false }
-    }
-}
-
-/// Waits for an answer, within bounds, and says so when it takes long.
-struct Patience<'a> {
-    began: Instant,
-    /// How often it was said.
-    told: u32,
-    waiting: &'a Waiting,
-    interrupt: Option<&'a Interrupt>,
-}
-
-impl<'a> Patience<'a> {
-    fn new(waiting: &'a Waiting, interrupt: Option<&'a Interrupt>) -> Patience<'a> {
-        Patience { began: Instant::now(), told: 0, waiting, interrupt }
-    }
-
-    fn wait(&mut self, connection: &Connection) -> Result<(), HttpError> {
-        loop {
-            let is_silent_from_now = self.told > 0 && !self.waiting.counts;
-            let next = if is_silent_from_now { self.waiting.limit } else { QUIET * (self.told + 1) };
-            let left = next.min(self.waiting.limit).saturating_sub(self.began.elapsed());
-            let interrupt = self.interrupt.map(AsFd::as_fd);
-            match wait::readable([Some(connection.as_fd()), interrupt], Some(left))? {
-                [true, _] => return Ok(()),
-                [false, true] => return Err(HttpError::Interrupted),
-                [false, false] if self.began.elapsed() >= self.waiting.limit => {
-                    return Err(HttpError::TimedOut { seconds: self.waiting.limit.as_secs() });
-                }
-                [false, false] => self.tell(),
-            }
-        }
-    }
-
-    fn tell(&mut self) {
-        self.told += 1;
-        let words = &self.waiting.words;
-        match self.waiting.counts {
-            true => terminal::rewrite(&format!("{words}… {} s", self.began.elapsed().as_secs())),
-            false => screen::progress(&format!("{words}…")),
-        }
-    }
-}
-
-impl Drop for Patience<'_> {
-    fn drop(&mut self) {
-        if self.waiting.counts && self.told > 0 {
-            terminal::rewrite("");
-        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Updates as one stream that never breaks, those of a session or the daemon's own: after a break it goes on behind the last update that was taken.
 
-use crate::client::{Client, EventStream};
+use crate::client::{ANSWER_LIMIT, Client, EventStream};
 use crate::error::Error;
 use crate::http::{HttpError, ServerEvent};
 use crate::request::Request;
@@ -11,6 +11,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 use wire::{Code, DrainReason, Problem, operation};
 
+/// A connection that is back within this time is nothing to talk about.
+const QUIET: Duration = Duration::from_secs(1);
 /// How long we try to come back after the connection broke.
 const RECONNECT_LIMIT: Duration = Duration::from_secs(30);
 /// The pause between two tries.
@@ -76,7 +78,8 @@ impl Broke {
 impl Feed {
     /// The updates after this one, for as long as it may take a daemon to come.
     pub(crate) fn open(client: &mut Client, whose: Whose, after: Seq) -> Result<Feed, Error> {
-        Ok(Feed { whose, after, stream: connect(client, whose, after)?, draining: None })
+        let stream = connect(client, whose, after, RECONNECT_LIMIT).map_err(|unopened| unopened.error(whose))?;
+        Ok(Feed { whose, after, stream, draining: None })
     }
 
     /// The next update that has come.
@@ -110,15 +113,47 @@ impl Feed {
         }
     }
 
-    /// Connects again after a break.
-    pub(crate) fn reopen(&mut self, client: &mut Client, broke: Broke) -> Result<(), Error> {
+    /// Connects again after a break. Where that takes long `tell` gets to say why, once.
+    pub(crate) fn reopen(
+        &mut self,
+        client: &mut Client,
+        broke: Broke,
+        tell: impl FnOnce(&str) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         if matches!(broke, Broke::Ended | Broke::Stopped) {
             // Somebody stopped the daemon, and may start another one. It is not for us to do.
             client.start_no_more();
         }
-        self.stream = connect(client, self.whose, self.after)?;
+        client.wait_in_silence(QUIET);
+        let opened = match connect(client, self.whose, self.after, QUIET) {
+            Err(Unopened::Late(_)) => {
+                tell(broke.words())?;
+                client.wait_in_silence(ANSWER_LIMIT);
+                connect(client, self.whose, self.after, RECONNECT_LIMIT)
+            }
+            other => other,
+        };
+        client.wait_as_usual();
+        self.stream = opened.map_err(|unopened| unopened.error(self.whose))?;
         self.draining = None;
         Ok(())
+    }
+}
+
+/// Why there is no stream.
+enum Unopened {
+    /// It took too long; this is what was in the way last.
+    Late(Error),
+    /// It would not help to try again.
+    Failed(Error),
+}
+
+impl Unopened {
+    fn error(self, whose: Whose) -> Error {
+        match self {
+            Unopened::Late(error @ Error::Http(HttpError::TimedOut { .. })) | Unopened::Failed(error) => error,
+            Unopened::Late(error) => lost(whose, &error).into(),
+        }
     }
 }
 
@@ -128,28 +163,32 @@ impl AsFd for Feed {
     }
 }
 
-fn connect(client: &mut Client, whose: Whose, after: Seq) -> Result<EventStream, Error> {
+/// Tries to connect for so long.
+fn connect(client: &mut Client, whose: Whose, after: Seq, limit: Duration) -> Result<EventStream, Unopened> {
     let began = Instant::now();
+    let request = whose.request(after).map_err(Unopened::Failed)?.stream();
     loop {
-        let error = match client.stream(&whose.request(after)?.stream()) {
+        let error = match client.stream(&request) {
             Ok(stream) => return Ok(stream),
             Err(error) => error,
         };
         let passes = match &error {
+            Error::Http(HttpError::TimedOut { .. }) => return Err(Unopened::Late(error)),
             Error::Http(error) => error.is_broken_connection(),
             Error::Problem(problem) => matches!(problem.code, Code::NoDaemon | Code::Draining | Code::Upgrading),
             Error::Output(_) => false,
         };
         if !passes {
-            return Err(error);
+            return Err(Unopened::Failed(error));
         }
-        if began.elapsed() > RECONNECT_LIMIT {
-            return Err(lost(whose, &error).into());
+        if began.elapsed() >= limit {
+            return Err(Unopened::Late(error));
         }
         let interrupt = client.interrupt().map(AsFd::as_fd);
-        let [interrupted] = wait::readable([interrupt], Some(RECONNECT_PAUSE)).map_err(HttpError::from)?;
-        if interrupted {
-            return Err(HttpError::Interrupted.into());
+        match wait::readable([interrupt], Some(RECONNECT_PAUSE)) {
+            Ok([false]) => {}
+            Ok([true]) => return Err(Unopened::Failed(HttpError::Interrupted.into())),
+            Err(error) => return Err(Unopened::Failed(HttpError::from(error).into())),
         }
     }
 }

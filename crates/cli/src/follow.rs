@@ -82,7 +82,10 @@ pub(crate) fn follow(client: &mut Client, screen: &mut Screen, target: Target) -
         cancelled: false,
         outcome: None,
     };
-    follower.run()
+    let ending = follower.run();
+    // A reply that was cut has an open line.
+    let ended = follower.screen.end_reply();
+    ending.and_then(|ending| ended.map(|()| ending))
 }
 
 struct Follower<'a> {
@@ -138,8 +141,9 @@ impl Follower<'_> {
                 return Err(stopped(self.target.session).into());
             }
             if let Some(broke) = broke {
-                self.remark(broke.words())?;
-                match feed.reopen(self.client, broke) {
+                let (json, screen) = (self.target.json, &mut *self.screen);
+                let tell = |words: &str| if json { Ok(()) } else { screen.remark(FAINT, words) };
+                match feed.reopen(self.client, broke, tell) {
                     Err(Error::Http(HttpError::Interrupted)) => return Ok(Ending::Left),
                     other => other?,
                 }
@@ -170,7 +174,11 @@ impl Follower<'_> {
                 }
                 Ok(None)
             }
-            Update::Draining(_) | Update::Unknown(_) => Ok(None),
+            Update::Draining(reason) => {
+                self.transcript.leaves(reason);
+                Ok(None)
+            }
+            Update::Unknown(_) => Ok(None),
             Update::Event(update) => {
                 self.reached = update.header.seq;
                 self.show(&update)?;

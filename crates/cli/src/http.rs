@@ -52,6 +52,9 @@ pub(crate) enum HttpError {
         /// How long we waited.
         seconds: u64,
     },
+    /// Whoever could have answered has ended.
+    #[error("the daemon ended before it had answered")]
+    Gone,
     /// The user pressed Ctrl-C while we waited.
     #[error("interrupted while waiting for the daemon")]
     Interrupted,

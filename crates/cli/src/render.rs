@@ -2,22 +2,26 @@
 //!
 //! What the model says goes to standard output, so that a pipe gets the answer and nothing else; steps, questions and
 //! outcomes are said beside it. A reply is printed as it streams; the durable event that ends it prints what has not
-//! been said yet, so nothing is missing or doubled after a reconnect.
+//! been said yet, so nothing is missing or doubled after a reconnect. That a daemon left and the next one goes on is told
+//! only where a reply was cut by it, in the line that says that it is asked for again.
 
 use crate::error::Error;
 use crate::plain;
 use crate::screen::{BAD, FAINT, HEAD, NOTE, Screen};
 use crate::update::EventUpdate;
 use crate::words;
-use agent::{EffectId, Event, Seq, Stop, ToolOutcome, TurnId, TurnOutcome, Verdict};
+use agent::{EffectId, Event, Interruption, Seq, Stop, ToolOutcome, TurnId, TurnOutcome, Verdict};
 use anstyle::Style;
 use attempts::Attempts;
 use canvas::canvas_event;
+use message::Message;
 use std::collections::{BTreeMap, BTreeSet};
-use wire::{BlobHash, Delta, DeltaKind, Text, body};
+use wire::{BlobHash, DrainReason, Text, body};
 
 mod attempts;
 mod canvas;
+mod message;
+mod reply;
 
 /// The longest one-line remark, in characters.
 const MAX_REMARK_CHARS: usize = 200;
@@ -42,8 +46,12 @@ pub(crate) enum View {
 #[derive(Debug)]
 pub(crate) struct Transcript {
     view: View,
-    /// The reply that is being printed, and how many of its bytes are.
-    said: Option<(EffectId, u64)>,
+    /// The reply that is being printed.
+    said: Option<Message>,
+    /// What a reply that was cut has left on the screen, in an open line.
+    cut: Option<String>,
+    /// Why the daemon leaves, once it has said so.
+    leaving: Option<DrainReason>,
     /// Tools that run, by what they are about.
     tools: BTreeMap<EffectId, String>,
     /// The tool whose line was printed last, if nothing was printed since.
@@ -69,6 +77,8 @@ impl Transcript {
         Transcript {
             view,
             said: None,
+            cut: None,
+            leaving: None,
             tools: BTreeMap::new(),
             last_tool: None,
             thought: None,
@@ -96,49 +106,9 @@ impl Transcript {
         self.answered_here.insert(effect);
     }
 
-    /// Shows text that streams.
-    pub(crate) fn delta(&mut self, screen: &mut Screen, delta: &Delta) -> Result<(), Error> {
-        if !self.shows(Some(delta.turn)) {
-            return Ok(());
-        }
-        self.last_tool = None;
-        match delta.kind {
-            DeltaKind::Message => {}
-            DeltaKind::Reasoning => return self.think(screen, delta),
-            DeltaKind::ToolOutput => return screen.say_aside(FAINT, &delta.text),
-        }
-        if self.said.is_none_or(|(message, _)| message != delta.effect) {
-            screen.end_reply()?;
-            self.said = Some((delta.effect, 0));
-        }
-        let said = self.said.map_or(0, |(_, bytes)| bytes);
-        let Some(skip) = said.checked_sub(delta.offset) else {
-            // Something between was missed; the event that ends the reply prints all that is left.
-            return Ok(());
-        };
-        let fresh = usize::try_from(skip).ok().and_then(|skip| delta.text.get(skip..)).unwrap_or_default();
-        self.said = Some((delta.effect, said + fresh.len() as u64));
-        screen.reply(fresh)
-    }
-
-    /// Shows the beginning of what a model thinks aloud.
-    fn think(&mut self, screen: &mut Screen, delta: &Delta) -> Result<(), Error> {
-        if self.thought.is_none_or(|(reply, _)| reply != delta.effect) {
-            screen.end_reply()?;
-            self.thought = Some((delta.effect, 0));
-        }
-        let shown = self.thought.map_or(0, |(_, shown)| shown);
-        let room = MAX_REASONING_CHARS.saturating_sub(shown);
-        if room == 0 {
-            return Ok(());
-        }
-        let mut text: String = delta.text.chars().take(room).collect();
-        let now = shown + text.chars().count();
-        if now >= MAX_REASONING_CHARS {
-            text.push('…');
-        }
-        self.thought = Some((delta.effect, now));
-        screen.say_aside(FAINT, &text)
+    /// The daemon leaves, for this reason.
+    pub(crate) fn leaves(&mut self, reason: DrainReason) {
+        self.leaving = Some(reason);
     }
 
     /// Shows an event.
@@ -163,20 +133,24 @@ impl Transcript {
                 self.instructions(screen, update)
             }
             Event::ModelFinished { effect, stop, calls, .. } => {
+                self.attempts.answered();
                 let reply: body::Reply = update.body().unwrap_or_default();
                 self.finish_reply(screen, *effect, &reply.text, fetch)?;
                 refused_calls(screen, calls, &reply.calls)?;
                 stopped_early(screen, *stop)
             }
             Event::ModelFailed { failure, retry_after_ms, .. } => {
-                self.said = None;
-                screen.end_reply()?;
+                self.drop_reply(screen)?;
                 let message = update.body::<body::Partial>().and_then(|partial| partial.message);
                 self.attempts.failed(screen, *failure, *retry_after_ms, message)
             }
+            Event::ModelInterrupted { interruption: Interruption::Released, .. } => {
+                self.was_cut("the reply was interrupted");
+                Ok(())
+            }
             Event::ModelInterrupted { interruption, .. } => {
-                self.said = None;
-                screen.end_reply()?;
+                self.attempts.answered();
+                self.drop_reply(screen)?;
                 remark(screen, NOTE, &format!("! the reply was interrupted ({})", interruption.word()))
             }
             _ => self.other_event(screen, update, fetch),
@@ -195,10 +169,18 @@ impl Transcript {
                 None => Ok(()),
             },
             Event::PromptSteered { .. } => self.prompt(screen, "(steered) ", update, fetch),
-            Event::OwnerBegan { epoch, .. } if epoch.0 > 1 => {
-                remark(screen, FAINT, "the session was taken up again after the daemon had ended")
+            Event::OwnerBegan { .. } => {
+                if self.attempts.is_running() {
+                    self.was_cut("the reply was lost with the daemon");
+                }
+                self.leaving = None;
+                Ok(())
             }
-            Event::TurnResumed { .. } => remark(screen, FAINT, "the turn goes on where it was"),
+            // Who was not there sees where it was; who is there misses nothing.
+            Event::TurnResumed { .. } if self.view == View::Everything && !self.attempts.is_cut() => {
+                remark(screen, FAINT, "the daemon had ended; the turn goes on where it was")
+            }
+            Event::TurnResumed { .. } => Ok(()),
             Event::TurnEnding { outcome: TurnOutcome::Cancelled, .. } => remark(screen, FAINT, "cancelling…"),
             Event::TurnFinished { .. } => self.turn_finished(screen, update),
             Event::ApprovalRequested { question, effect, .. } => {
@@ -315,36 +297,13 @@ impl Transcript {
         remark(screen, style, &format!("  {mark}{whose}{line}"))
     }
 
-    /// Prints what has not been printed of a reply.
-    fn finish_reply(
-        &mut self,
-        screen: &mut Screen,
-        effect: EffectId,
-        text: &Text,
-        fetch: FetchBlob<'_>,
-    ) -> Result<(), Error> {
-        let said = self.said.take().filter(|(message, _)| *message == effect).map_or(0, |(_, bytes)| bytes);
-        let length = match text {
-            Text::Inline(text) => text.len() as u64,
-            Text::Blob { bytes, .. } => *bytes,
-        };
-        if length > said {
-            let text = full_text(text, fetch)?;
-            if said == 0 {
-                screen.end_reply()?;
-            }
-            let rest = usize::try_from(said).ok().and_then(|said| text.get(said..)).unwrap_or(&text);
-            screen.reply(rest)?;
-        }
-        screen.end_reply()
-    }
-
     fn turn_finished(&mut self, screen: &mut Screen, update: &EventUpdate) -> Result<(), Error> {
         let Event::TurnFinished { outcome, limit, failure, steps, usage, cost_microusd, changed, .. } =
             &update.header.event
         else {
             return Ok(());
         };
+        self.drop_reply(screen)?;
         if *outcome != TurnOutcome::Done {
             let which = match (failure, limit) {
                 (Some(failure), _) => format!(" ({})", failure.word()),

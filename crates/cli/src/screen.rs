@@ -46,6 +46,8 @@ pub(crate) struct Screen {
     out: Sink,
     /// What is said beside it; `None` sends it to `out` as well.
     aside: Option<Sink>,
+    /// Whether both end in the same place, so that what is said beside a reply must not stand in its line.
+    together: bool,
 }
 
 /// One stream.
@@ -56,6 +58,8 @@ pub(crate) struct Sink {
     stripper: Stripper,
     /// Whether the last thing written was the end of a line.
     line_ended: bool,
+    /// Whether a reply is being written.
+    in_reply: bool,
     /// Whether replies are set as Markdown: somebody reads them on a terminal that can do more than print.
     sets_markdown: bool,
     /// The terminal whose width counts, where it is not standard output.
@@ -80,6 +84,7 @@ impl Screen {
         Screen {
             out: Sink::new(Box::new(BufWriter::new(out)), out_terminal, colour.on(out_terminal)),
             aside: Some(Sink::new(Box::new(aside), aside_terminal, colour.on(aside_terminal))),
+            together: is_one_place(io::stdout().as_fd(), io::stderr().as_fd()),
         }
     }
 
@@ -108,7 +113,7 @@ impl Screen {
 
     /// Writes a piece of somebody else's text beside the result, below what is open of it.
     pub(crate) fn say_aside(&mut self, style: Style, text: &str) -> Result<(), Error> {
-        if self.aside.is_some() {
+        if self.aside.is_some() && self.is_in_the_way() {
             self.out.end_line()?;
         }
         self.aside()?.say(style, text)
@@ -134,10 +139,18 @@ impl Screen {
         }
     }
 
-    /// Ends the lines that are open, so that what comes next begins one.
+    /// Ends the lines that are open, so that what comes next begins one. A reply that goes elsewhere than what is said
+    /// beside it stays as it is.
     pub(crate) fn end_lines(&mut self) -> Result<(), Error> {
-        self.out.end_line()?;
+        if self.is_in_the_way() {
+            self.out.end_line()?;
+        }
         self.aside.as_mut().map_or(Ok(()), Sink::end_line)
+    }
+
+    /// Whether the line that is open on standard output would be broken by what is said beside it.
+    fn is_in_the_way(&self) -> bool {
+        self.aside.is_none() || self.together || !self.out.in_reply
     }
 
     /// Somebody typed a line at the terminal, so its open line is ended.
@@ -191,6 +204,7 @@ impl Sink {
             colour,
             stripper: Stripper::default(),
             line_ended: true,
+            in_reply: false,
             sets_markdown: terminal && !is_dumb(),
             terminal_of: None,
             reply: None,
@@ -244,6 +258,7 @@ impl Sink {
     }
 
     fn say_reply(&mut self, text: &str) -> Result<(), Error> {
+        self.in_reply = true;
         if !self.sets_markdown {
             return self.say(Style::new(), text);
         }
@@ -263,6 +278,7 @@ impl Sink {
     }
 
     fn end_reply(&mut self) -> Result<(), Error> {
+        self.in_reply = false;
         let Some(mut reply) = self.reply.take() else { return Ok(()) };
         let mut set = String::new();
         if std::mem::take(&mut self.interposed) {
@@ -320,6 +336,14 @@ fn columns_of(terminal: BorrowedFd<'_>) -> Option<usize> {
     Some(usize::from(size.ws_col)).filter(|columns| *columns > 1)
 }
 
+/// Whether two descriptors lead to the same terminal, file or pipe.
+fn is_one_place(one: BorrowedFd<'_>, other: BorrowedFd<'_>) -> bool {
+    match (rustix::fs::fstat(one), rustix::fs::fstat(other)) {
+        (Ok(one), Ok(other)) => (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino),
+        _ => false,
+    }
+}
+
 /// Whether the terminal can do nothing but print.
 fn is_dumb() -> bool {
     std::env::var_os("TERM").is_some_and(|term| term == "dumb")
@@ -371,13 +395,13 @@ pub(crate) mod testing {
         let mut sink = Sink::new(Box::new(terminal.try_clone().unwrap()), true, true);
         sink.sets_markdown = true;
         sink.terminal_of = Some(terminal);
-        Screen { out: sink, aside: None }
+        Screen { out: sink, aside: None, together: true }
     }
 
     /// A screen with both streams apart, and what each of them gets.
     pub(crate) fn screen(colour: bool) -> (Screen, Written, Written) {
         let (out, aside) = (Written::default(), Written::default());
         let sink = |written: &Written| Sink::new(Box::new(written.clone()), false, colour);
-        (Screen { out: sink(&out), aside: Some(sink(&aside)) }, out, aside)
+        (Screen { out: sink(&out), aside: Some(sink(&aside)), together: false }, out, aside)
     }
 }

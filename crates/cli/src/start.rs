@@ -7,9 +7,8 @@
 use crate::locate::{self, Found};
 use crate::screen;
 use crate::wait;
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use std::io::{self, Read};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, ChildStderr, Command, Stdio};
@@ -135,7 +134,7 @@ fn another(places: &Places, ours: u32) -> Result<Other, Problem> {
     let Some(first) = holder() else {
         return Ok(locate::connect(places).map_or(Other::Nobody, Other::Ready));
     };
-    let Some(process) = process(first.pid) else {
+    let Some(process) = wait::process(first.pid) else {
         return Ok(locate::connect(places).map_or(Other::Nobody, Other::Ready));
     };
     loop {
@@ -156,12 +155,6 @@ fn another(places: &Places, ours: u32) -> Result<Other, Problem> {
             screen::progress(&format!("waiting for the daemon that is starting or stopping (process {})…", first.pid));
         }
     }
-}
-
-/// A descriptor that can be read once the process has ended.
-fn process(pid: u32) -> Option<OwnedFd> {
-    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw)?;
-    pidfd_open(pid, PidfdFlags::empty()).ok()
 }
 
 fn not_ready() -> Problem {

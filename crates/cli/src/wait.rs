@@ -1,8 +1,9 @@
 //! Waiting for several descriptors at once, with a limit: the one place that polls.
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 /// Waits until one of `descriptors` can be read (or has hung up), or the time is over: which of them, in order.
@@ -25,6 +26,12 @@ pub(crate) fn readable<const N: usize>(
     }
     let mut answers = waiting.iter().map(|fd| !fd.revents().is_empty());
     Ok(descriptors.map(|fd| fd.is_some() && answers.next().unwrap_or(false)))
+}
+
+/// A descriptor that can be read once the process has ended; `None` when there is no such process any more.
+pub(crate) fn process(pid: u32) -> Option<OwnedFd> {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw)?;
+    pidfd_open(pid, PidfdFlags::empty()).ok()
 }
 
 fn timespec(duration: Duration) -> Timespec {

@@ -254,10 +254,12 @@ impl<'a> Conversation<'a> {
 
     fn mend(&mut self, broke: Option<Broke>) -> Result<(), Error> {
         let Some(broke) = broke else { return Ok(()) };
-        self.say(broke.words())?;
+        self.hide()?;
         self.screen().flush()?;
         self.tty.patient().map_err(no_terminal)?;
-        let mended = self.feed.reopen(&mut self.client, broke);
+        let screen = &mut self.context.screen;
+        let tell = |words: &str| screen.remark(FAINT, words).and_then(|()| screen.flush());
+        let mended = self.feed.reopen(&mut self.client, broke, tell);
         self.tty.raw().map_err(no_terminal)?;
         match mended {
             Err(Error::Http(HttpError::Interrupted)) => {
@@ -349,7 +351,11 @@ impl<'a> Conversation<'a> {
         self.feed.taken(&update);
         match update {
             Update::Delta(delta) => self.transcript.delta(&mut self.context.screen, &delta),
-            Update::Draining(_) | Update::Unknown(_) => Ok(()),
+            Update::Draining(reason) => {
+                self.transcript.leaves(reason);
+                Ok(())
+            }
+            Update::Unknown(_) => Ok(()),
             Update::Event(update) => {
                 self.tty.patient().map_err(no_terminal)?;
                 let (client, session) = (&mut self.client, self.session);

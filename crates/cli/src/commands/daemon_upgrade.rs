@@ -2,9 +2,11 @@
 
 use crate::client::Client;
 use crate::error::Error;
+use crate::http::HttpError;
 use crate::plain;
 use crate::request::Request;
 use crate::run::{Context, Exit, Starting};
+use crate::wait;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use wire::rest::{DaemonStatus, UpgradeBegun, UpgradeOutcome, UpgradeRequest};
@@ -14,6 +16,8 @@ use wire::{Code, Problem, operation};
 const FIT_LIMIT: Duration = Duration::from_secs(600);
 /// How long the hand-over itself may take.
 const HAND_OVER_LIMIT: Duration = Duration::from_secs(300);
+/// How long whoever serves after both have ended may take to say so.
+const LAST_LOOK: Duration = Duration::from_secs(2);
 /// How often we ask who serves.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -43,6 +47,7 @@ impl Upgrade {
         let request = Request::new(&operation::UPGRADE)?.json(&UpgradeRequest { binary });
         let begun: UpgradeBegun = client.call(&request)?.read()?;
         client.wait_for("turns come to the end of their step".to_owned(), HAND_OVER_LIMIT);
+        client.while_one_lives([begun.from_pid, begun.to_pid].into_iter().filter_map(wait::process).collect());
         let now = who_serves(&mut client, &before, &begun, began)?;
         let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         if context.globals.json {
@@ -76,6 +81,13 @@ fn who_serves(
             Ok(status) if status.pid == begun.to_pid => return Ok(status),
             Ok(status) if status.pid == before.pid && status.generation == before.generation => {}
             Ok(status) => return Err(failed(status).into()),
+            // A service manager may have started another one.
+            Err(Error::Http(HttpError::Gone)) => {
+                client.wait_in_silence(LAST_LOOK);
+                let last = client.call(&Request::new(&operation::STATUS)?).and_then(|answer| answer.read());
+                return Err(last.map_or_else(|_| ended(begun), failed).into());
+            }
+            Err(Error::Problem(problem)) if problem.code == Code::NoDaemon => return Err(ended(begun).into()),
             // Between the two, a connection may break.
             Err(Error::Http(error)) if error.is_broken_connection() => {}
             Err(Error::Problem(problem)) if matches!(problem.code, Code::Draining | Code::Upgrading) => {}
@@ -88,6 +100,16 @@ fn who_serves(
         }
         std::thread::sleep(PAUSE);
     }
+}
+
+/// Neither of the two is there any more.
+fn ended(begun: &UpgradeBegun) -> Problem {
+    let UpgradeBegun { from_pid, to_pid, .. } = begun;
+    let detail = format!(
+        "the hand-over failed: neither the old daemon (process {from_pid}) nor the new one (process {to_pid}) serves any more"
+    );
+    Problem::new(Code::NoDaemon, detail)
+        .remedy("nothing that was acknowledged is lost: start it with `tinkerbell daemon start`, and look with `tinkerbell daemon logs`")
 }
 
 fn failed(status: DaemonStatus) -> Problem {

@@ -101,9 +101,8 @@ fn follow(context: &mut Context, client: &mut Client, after: Seq) -> Result<(), 
         }
         let broke = if came { feed.fill()? } else { Some(crate::feed::Broke::Lost) };
         if let Some(broke) = broke {
-            context.screen.remark(FAINT, broke.words())?;
-            context.screen.flush()?;
-            feed.reopen(client, broke)?;
+            let screen = &mut context.screen;
+            feed.reopen(client, broke, |words| screen.remark(FAINT, words).and_then(|()| screen.flush()))?;
         }
     }
 }

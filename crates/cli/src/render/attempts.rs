@@ -1,6 +1,6 @@
 //! Model calls that fail and what follows them, told once.
 //!
-//! A call that fails is followed by another attempt, by another model, or by the end of the turn. Which of them it is
+//! A call that fails, or that a daemon cut when it left, is followed by another attempt, by another model, or by the end of the turn. Which of them it is
 //! comes with the next event, so the failure is told together with that, in one line.
 
 use super::{because, remark};
@@ -17,8 +17,12 @@ const LONG_PAUSE_MS: u64 = 2_000;
 pub(super) struct Attempts {
     /// The model of the last call.
     model: Option<ModelName>,
+    /// Whether a call runs, as far as is known.
+    running: bool,
     /// The last failure, while what follows it is not known.
     untold: Option<String>,
+    /// Whether that is a call that was cut.
+    cut: bool,
     /// The last failure that was told.
     told: Option<String>,
 }
@@ -27,6 +31,7 @@ impl Attempts {
     /// A call begins.
     pub(super) fn started(&mut self, screen: &mut Screen, effect: EffectId, model: &ModelName) -> Result<(), Error> {
         let before = self.model.replace(model.clone());
+        (self.running, self.cut) = (true, false);
         let failure = self.untold.take();
         let name = plain::name(model.as_str());
         let is_other = before.is_some_and(|before| before != *model);
@@ -48,6 +53,27 @@ impl Attempts {
         }
     }
 
+    /// The call has ended, and needs no other attempt.
+    pub(super) fn answered(&mut self) {
+        self.running = false;
+    }
+
+    /// Whether a call runs, as far as is known.
+    pub(super) fn is_running(&self) -> bool {
+        self.running
+    }
+
+    /// The call was cut, for a reason that has nothing to do with it.
+    pub(super) fn cut(&mut self, why: &str) {
+        (self.running, self.cut) = (false, true);
+        self.untold = Some(why.to_owned());
+    }
+
+    /// Whether the last call was cut, and it is not known what follows.
+    pub(super) fn is_cut(&self) -> bool {
+        self.cut
+    }
+
     /// The call failed.
     pub(super) fn failed(
         &mut self,
@@ -56,6 +82,7 @@ impl Attempts {
         pause_ms: Option<u64>,
         message: Option<String>,
     ) -> Result<(), Error> {
+        self.running = false;
         let who = self.model.as_ref().map_or_else(|| "the model call".to_owned(), |model| plain::name(model.as_str()));
         let words = format!("{who} failed ({}){}", failure.word(), because(message));
         match pause_ms.filter(|pause| *pause >= LONG_PAUSE_MS) {
@@ -77,6 +104,7 @@ impl Attempts {
     ) -> Result<Option<String>, Error> {
         let untold = self.untold.take();
         let told = self.told.take();
+        (self.running, self.cut) = (false, false);
         self.model = None;
         match (untold, by_failure) {
             (Some(failure), false) => {

@@ -101,6 +101,48 @@ fn an_attempt_that_failed_is_told_and_the_next_one_is_a_message_of_its_own() {
     assert_eq!(all, "Hal\n! the model call failed (overloaded): 529; trying again with big (attempt 2)\nHello\n");
 }
 
+/// A reply that is cut in the middle and made again by the next daemon, between its two attempts `events`.
+fn cut_and_made_again(view: View, events: &[&str], again: &str) -> (String, String) {
+    let said = r#"~"kind":"message.delta","effect":"trn_1.1.model.0.1","offset":0,"text":"One two""#;
+    let delta = format!(r#"~"kind":"message.delta","effect":"trn_1.1.model.0.2","offset":0,"text":"{again}""#);
+    let whole = model_finished(&format!(r#""{again}.""#), "").replace("model.0.1", "model.0.2");
+    let (first, second) = (started(1, "big", ""), started(2, "big", ""));
+    let resumed = r#""kind":"turn.resumed","turn":"trn_1","data":{}"#;
+    let updates = [&[first.as_str(), said], events, &[BEGAN, resumed, &second, &delta, &whole]].concat();
+    shown(view, &updates)
+}
+
+const RELEASED: &str = r#""kind":"model.interrupted","turn":"trn_1","effect":"trn_1.1.model.0.1","interruption":"released","tokens":2,"usage":{"input_tokens":10,"output_tokens":2},"cost_microusd":0,"data":{"text":"One two"}"#;
+const BEGAN: &str = r#""kind":"owner.began","epoch":2,"generation":2,"data":{}"#;
+
+#[test]
+fn a_reply_that_is_cut_goes_on_where_it_was_and_one_line_says_what_happened() {
+    for view in [View::Turn(TurnId(1)), View::Live, View::Everything] {
+        let (all, out) = cut_and_made_again(view, &[RELEASED], "One two three");
+        assert_eq!(all, "One two\n! the reply was interrupted; trying again with big (attempt 2)\n three.\n");
+        assert_eq!(out, "One two three.\n", "and a pipe gets it in one piece");
+        let (all, out) = cut_and_made_again(view, &[], "One two three");
+        assert_eq!(all, "One two\n! the reply was lost with the daemon; trying again with big (attempt 2)\n three.\n");
+        assert_eq!(out, "One two three.\n");
+    }
+}
+
+#[test]
+fn a_reply_that_says_something_else_when_it_is_made_again_begins_a_line() {
+    for (again, out) in [("One, two", "One two\nOne, two.\n"), ("One", "One two\nOne.\n"), ("One two", "One two.\n")] {
+        assert_eq!(cut_and_made_again(View::Live, &[RELEASED], again).1, out);
+    }
+}
+
+#[test]
+fn a_session_that_is_taken_up_again_says_nothing_where_nothing_was_cut() {
+    let resumed = r#""kind":"turn.resumed","turn":"trn_1","data":{}"#;
+    assert_eq!(shown(View::Live, &[STARTED, ENDED, BEGAN, resumed]).0, "● read_file README.md\n  └ Read 3 lines.\n");
+    assert_eq!(shown(View::Everything, &[BEGAN, resumed]).0, "the daemon had ended; the turn goes on where it was\n");
+    // A session that had left memory has a new owner, and no daemon has ended.
+    assert_eq!(shown(View::Everything, &[BEGAN, &started(1, "big", "")]).0, "");
+}
+
 #[test]
 fn a_transcript_shows_prompts_long_texts_and_what_was_removed() {
     let prompt = r#""kind":"prompt.accepted","turn":"trn_1","tokens":2,"data":{"text":"do\nit"}"#;
