@@ -8,17 +8,19 @@ use crate::doors::{Socket, door, router};
 use crate::house::House;
 use crate::lock::{Lock, LockError};
 use crate::log::LogLevel;
+use crate::notify::Leaving;
 use crate::registry::Registry;
 use crate::reload::{self, Hands};
 use crate::run::{Options, StartError};
 use crate::signals::{Asked, Signals};
+use crate::tasks::Tasks;
 use crate::upgrade::{self, Ask, Asks, Estate, Heir, Successor, UpgradeError};
 use crate::{carry, log, notify, retention, schedule, snapshots};
 use std::ffi::OsString;
 use std::future::{Future, pending};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use store::Aside;
@@ -97,7 +99,10 @@ async fn live(
             models: options.models.clone(),
         };
         let surroundings = Surroundings { clock: options.clock.clone(), ..Surroundings::default() };
-        let registry = assemble::assemble_in(surroundings, parts).await?;
+        let assembling = Box::pin(assemble::assemble_in(surroundings, parts));
+        // A manager watches us already where we were the daemon before, or are it by now.
+        let is_watched = last.is_some() || heir.as_ref().is_some_and(|heir| heir.is_alone());
+        let registry = if is_watched { notify::while_away(assembling).await? } else { assembling.await? };
         let house = registry.house().clone();
         let mut asks = house.upgrades.asks().expect("it was made just now");
         house.upgrades.report(last.take());
@@ -127,12 +132,15 @@ async fn live(
         let (mut successor, begun) = match until_end(&house, &mut signals, &mut asks, &desire).await {
             End::Upgrade(upgrade) => *upgrade,
             End::Stop => {
-                notify::stopping();
+                notify::leaves(Leaving::Stop);
                 house.drain(DrainReason::Stop);
                 // With the door's own hold on it gone, the file goes: who comes now is told at once that nobody listens.
                 drop(ground.socket);
+                let ending = Box::pin(farewell(house.clone()));
                 tokio::select! {
-                    _ = farewell(house.clone()) => tracing::info!("stopped in good order"),
+                    _ = notify::while_leaving(&house.store, Leaving::Stop, ending) => {
+                        tracing::info!("stopped in good order");
+                    }
                     () = signals.stop() => tracing::warn!("asked to stop at once"),
                 }
                 // Threads of ours may still write: the kernel takes the lock back when the process is gone, and not before.
@@ -140,14 +148,16 @@ async fn live(
                 return Ok(());
             }
         };
+        notify::leaves(Leaving::Upgrade);
         house.drain(DrainReason::Upgrade);
         tracing::info!(to = %begun.binary.display(), version = begun.to_version, pid = begun.to_pid, "handing over");
-        let mut ending = pin!(farewell(house.clone()));
+        let mut ending = Box::pin(farewell(house.clone()));
         let (is_over, was_stopped) = tokio::select! {
-            is_over = &mut ending => (is_over, false),
+            is_over = notify::while_leaving(&house.store, Leaving::Upgrade, &mut ending) => (is_over, false),
             () = signals.stop() => {
+                notify::leaves(Leaving::Stop);
                 tokio::select! {
-                    _ = &mut ending => {}
+                    _ = notify::while_leaving(&house.store, Leaving::Stop, &mut ending) => {}
                     () = signals.stop() => tracing::warn!("asked to stop at once"),
                 }
                 (false, true)
@@ -155,7 +165,6 @@ async fn live(
         };
         if was_stopped {
             drop(successor);
-            notify::stopping();
             std::mem::forget(ground.lock);
             return Ok(());
         }
@@ -344,9 +353,11 @@ async fn hand_over(
     places: &Places,
     is_over: bool,
 ) -> Result<(), UpgradeError> {
-    // Nobody else has it open, and nobody is served: this may block.
-    let keeps = begun.migrates && is_over;
-    let aside = keeps.then(|| Aside::keep(&places.state_dir)).transpose().map_err(UpgradeError::Aside)?;
+    // Nobody else has it open, and nobody is served.
+    let aside = match begun.migrates && is_over {
+        true => Some(notify::while_away(keep_aside(places.state_dir.clone())).await?),
+        false => None,
+    };
     let socket = ground.socket.borrow().clone();
     let estate = Estate {
         descriptors: vec![ground.lock.as_fd(), socket.as_fd()],
@@ -372,6 +383,13 @@ async fn hand_over(
             Err(error)
         }
     }
+}
+
+/// Copies the journal aside, which may take its time.
+async fn keep_aside(state_dir: PathBuf) -> Result<Aside, UpgradeError> {
+    // The house is gone, and its tasks with it.
+    let kept = Tasks::default().chore(move || Aside::keep(&state_dir)).await;
+    kept.ok_or(UpgradeError::Panicked)?.map_err(UpgradeError::Aside)
 }
 
 /// Lets everything end: effects within their grace, sessions after them, then the journal. Whether all of it did.

@@ -11,6 +11,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use world::half::{self, Model, Watching};
 use world::{PATIENCE, TINKERBELL, World, has_ended, process, wait_until};
 
 /// What the manager was told, one message after the other.
@@ -25,6 +26,15 @@ impl Notified {
         let socket = UnixDatagram::bind(&path).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         (Notified { socket, heard: Vec::new() }, path)
+    }
+
+    /// Waits for these lines, and forgets all that came before the last of them.
+    #[track_caller]
+    fn now(&mut self, lines: &[&str]) {
+        for line in lines {
+            self.until(line);
+            self.forget();
+        }
     }
 
     /// Waits for a line.
@@ -57,6 +67,14 @@ fn service(command: &mut Command) -> Service {
     Service(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
 }
 
+/// A daemon that is given the socket on which it listens.
+fn activated(world: &World, listener: UnixListener) -> Service {
+    let shell = format!("exec 3<&0 </dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec {TINKERBELL} daemon run");
+    let mut command = world.home.command("/bin/sh");
+    command.args(["-c", &shell]).stdin(Stdio::from(std::os::fd::OwnedFd::from(listener)));
+    Service(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
+}
+
 #[test]
 fn the_manager_hears_that_it_is_ready_lives_hands_over_and_stops() {
     let world = World::new();
@@ -80,6 +98,65 @@ fn the_manager_hears_that_it_is_ready_lives_hands_over_and_stops() {
     assert!(has_ended(process(u32::try_from(second).unwrap())), "`daemon stop` waited for the right one");
 }
 
+/// A daemon that a manager watches, in the middle of an answer that holds it up for as long as the test likes.
+fn held_up() -> (World, Model, Notified, Service, Watching) {
+    let (world, model) = half::world(PATIENCE.as_millis().try_into().unwrap());
+    let (mut notified, path) = Notified::new(&world);
+    let mut command = world.command(&["daemon", "run"]);
+    let daemon = service(command.env("NOTIFY_SOCKET", path).env("WATCHDOG_USEC", "300000"));
+    notified.now(&["READY=1"]);
+    let asking = Watching::start(&world, &["ask", half::PROMPT]);
+    asking.has_half();
+    (world, model, notified, daemon, asking)
+}
+
+#[test]
+fn the_manager_hears_that_a_daemon_lives_which_waits_to_hand_over() {
+    let (world, model, mut notified, daemon, asking) = held_up();
+    let upgrading = Watching::start(&world, &["daemon", "upgrade"]);
+    notified.now(&["STATUS=bringing turns to an end, to hand over", "WATCHDOG=1", "WATCHDOG=1"]);
+    assert_eq!(world.announced(), Some(daemon.0.id()), "it is still about to");
+    model.go_on();
+    upgrading.ended().good();
+    asking.ended().good();
+    world.good(&["daemon", "stop"]);
+}
+
+#[test]
+fn the_manager_hears_that_a_daemon_lives_which_stops_and_is_asked_for_more_time() {
+    let (world, model, mut notified, mut daemon, asking) = held_up();
+    kill_process(process(daemon.0.id()), Signal::TERM).unwrap();
+    notified.now(&["STOPPING=1", "WATCHDOG=1", "EXTEND_TIMEOUT_USEC=400000", "WATCHDOG=1"]);
+    assert_eq!(daemon.0.try_wait().unwrap(), None, "it still stops");
+    model.go_on();
+    asking.ended().good();
+    assert!(daemon.0.wait().unwrap().success());
+    drop(world);
+}
+
+#[test]
+fn an_upgrade_in_which_both_daemons_die_is_told_though_somebody_keeps_the_socket() {
+    for is_kept in [true, false] {
+        let (world, model) = half::world(PATIENCE.as_millis().try_into().unwrap());
+        let path = world.home.tinkerbell().join("tinkerbell.sock");
+        let listener = UnixListener::bind(&path).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        let kept = is_kept.then(|| listener.try_clone().unwrap());
+        let daemon = activated(&world, listener);
+        let asking = Watching::start(&world, &["ask", half::PROMPT]);
+        asking.has_half();
+        let upgrading = Watching::start(&world, &["daemon", "upgrade"]);
+        half::hands_over(&world);
+        // It would start another daemon.
+        drop(asking);
+        // With it goes the new one, which was given nothing yet.
+        drop(daemon);
+        upgrading.ended().refused(10, &["neither the old daemon", "serves any more", "tinkerbell daemon start"]);
+        model.go_on();
+        drop(kept);
+    }
+}
+
 #[test]
 fn a_socket_that_the_manager_opened_is_used_and_left_and_handed_over() {
     let world = World::new();
@@ -89,11 +166,7 @@ fn a_socket_that_the_manager_opened_is_used_and_left_and_handed_over() {
     let inode = std::fs::metadata(&path).unwrap().ino();
     // Somebody comes before there is a daemon, and waits.
     let early = UnixStream::connect(&path).unwrap();
-    let shell = format!("exec 3<&0 </dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec {TINKERBELL} daemon run");
-    let mut command = world.home.command("/bin/sh");
-    command.args(["-c", &shell]).stdin(Stdio::from(std::os::fd::OwnedFd::from(listener)));
-    let daemon = Service(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
-    drop(command);
+    let daemon = activated(&world, listener);
     std::io::Write::write_all(&mut &early, b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
     let mut answer = String::new();
     std::io::Read::read_to_string(&mut &early, &mut answer).unwrap();

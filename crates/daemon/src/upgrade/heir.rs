@@ -134,6 +134,11 @@ impl Heir {
         let _ = self.say(&HandOver::Unfit { why }).await;
     }
 
+    /// Whether the one before is gone, so that nobody but us is the daemon.
+    pub(crate) fn is_alone(&self) -> bool {
+        self.alone
+    }
+
     /// The version of the one before.
     pub(crate) fn before(&self) -> &str {
         &self.before

@@ -55,6 +55,8 @@ pub(crate) enum UpgradeError {
     Talk { path: PathBuf, error: io::Error },
     #[error("the journal could not be kept aside: {0}")]
     Aside(#[source] store::AsideError),
+    #[error("the journal could not be kept aside: that panicked, which is a fault in tinkerbell")]
+    Panicked,
 }
 
 impl UpgradeError {
