@@ -138,7 +138,16 @@ fn the_daemons_own_updates_are_pages_and_a_stream_with_a_cursor() {
     let streamed: Vec<Value> =
         client.stream("/v1/events", &[("last-event-id", "1")]).unwrap().take(all.len() - 1).collect();
     assert_eq!(streamed, all[1..]);
-    assert_eq!(client.get("/v1/events?after=x").unwrap().status, 400);
+    for (last, expected) in [("2", &all[all.len() - 2..]), ("500", &all), ("0", &[])] {
+        let page = client.get(&format!("/v1/events?last={last}")).unwrap().json();
+        assert_eq!((page["events"].as_array().unwrap().as_slice(), &page["next"]), (expected, &Value::Null), "{last}");
+    }
+    // Fewer at a time are the first of them, and say how it goes on.
+    let page = client.get("/v1/events?last=3&limit=1").unwrap().json();
+    assert_eq!(page, json!({ "events": [all[all.len() - 3]], "next": all[all.len() - 3]["seq"] }));
+    for wrong in ["after=x", "last=x", "after=1&last=1"] {
+        assert_eq!(client.get(&format!("/v1/events?{wrong}")).unwrap().status, 400, "{wrong}");
+    }
     let beyond = client.send("GET", "/v1/events?after=999", &[("accept", "text/event-stream")], b"").unwrap();
     assert_eq!(beyond.status, 400);
 }

@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::feed::{Feed, SILENCE_LIMIT, Whose};
 use crate::http::HttpError;
 use crate::plain;
+use crate::request::Request;
 use crate::run::{Context, Exit, Starting};
 use crate::screen::{FAINT, HEAD, Sink};
 use crate::update::Update;
@@ -13,12 +14,8 @@ use agent::Seq;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
-use std::collections::VecDeque;
 use std::os::fd::AsFd;
-use wire::{Code, Problem};
-
-/// How many are shown where nobody says after which.
-const SHOWN: usize = 50;
+use wire::{Code, Problem, operation};
 
 /// Shows what the daemon notes of itself: beginnings and ends, configurations that were taken or refused
 ///
@@ -28,15 +25,24 @@ const SHOWN: usize = 50;
 #[command(after_help = "Examples:
   tinkerbell events
   tinkerbell events --follow
+  tinkerbell events --limit 500
   tinkerbell events --after 120 --json")]
 pub(crate) struct Events {
     /// Wait for more; Ctrl-C leaves
     #[arg(short, long)]
     follow: bool,
 
-    /// Those after this number [default: the last 50]
-    #[arg(long, value_name = "N")]
+    /// How many of the last ones
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
+    limit: u32,
+
+    /// Those after this number, however many
+    #[arg(long, value_name = "SEQ", conflicts_with = "limit")]
     after: Option<u64>,
+
+    /// Those since the daemon first began
+    #[arg(long, conflicts_with_all = ["limit", "after"])]
+    all: bool,
 }
 
 /// A page of updates.
@@ -57,24 +63,23 @@ impl Events {
     /// Runs it.
     pub(crate) fn run(self, context: &mut Context) -> Result<Exit, Error> {
         let mut client = context.client(Starting::IfNeeded)?;
-        let (mut after, mut kept) = (Seq(self.after.unwrap_or(0)), VecDeque::new());
+        let begin = if self.all { Some(0) } else { self.after };
+        let mut after = Seq(begin.unwrap_or(0));
+        let mut request = match begin {
+            Some(_) => Whose::Daemon.request(after)?,
+            None => Request::new(&operation::EVENTS)?.query("last", self.limit),
+        };
         loop {
-            let page: Page = client.call(&Whose::Daemon.request(after)?)?.read()?;
+            let page: Page = client.call(&request)?.read()?;
             for update in page.events {
                 after = seq(update.get())?;
-                match self.after {
-                    Some(_) => print(context, update.get())?,
-                    None => {
-                        kept.push_back(update);
-                        kept.drain(..kept.len().saturating_sub(SHOWN));
-                    }
-                }
+                print(context, update.get())?;
             }
             if page.next.is_none() {
                 break;
             }
+            request = Whose::Daemon.request(after)?;
         }
-        kept.iter().try_for_each(|update| print(context, update.get()))?;
         if self.follow {
             follow(context, &mut client, after)?;
         }
@@ -170,9 +175,24 @@ mod tests {
         assert_eq!(lines[0], "    1 2025-11-23T09:00:00.000000Z daemon.began generation=3 version=0.1.0 pid=7");
         assert!(lines[1].contains("config.rejected cause=watch faults=[{") && lines[1].ends_with(": line 3: ^[[2Jno"));
         assert!(
-            ran.heard[0].starts_with("GET /v1/events?after=0 ") && ran.heard[1].starts_with("GET /v1/events?after=1 ")
+            ran.heard[0].starts_with("GET /v1/events?last=50 ") && ran.heard[1].starts_with("GET /v1/events?after=1 ")
         );
         let ran = run(daemon(&[&pages[1]]), &["events", "--after", "1", "--json"]);
         assert_eq!(ran.out, format!("{REJECTED}\n"));
+    }
+
+    #[test]
+    fn no_more_is_read_than_is_shown() {
+        let page = format!(r#"{{"events":[{BEGAN}]}}"#);
+        for (arguments, asked) in [
+            (&["--limit", "700"][..], "last=700"),
+            (&["-n", "1"], "last=1"),
+            (&["--all"], "after=0"),
+            (&["--after", "7"], "after=7"),
+        ] {
+            let ran = run(daemon(&[&page]), &[&["events"], arguments].concat());
+            assert_eq!(ran.heard.len(), 1);
+            assert!(ran.heard[0].starts_with(&format!("GET /v1/events?{asked} ")), "{}", ran.heard[0]);
+        }
     }
 }

@@ -43,11 +43,20 @@ pub(super) const PAGE: usize = 500;
 /// A comment is sent when nothing else was for so long, so that a vanished client is noticed.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
+/// Where a page begins.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Begin {
+    /// Behind this update.
+    After(Seq),
+    /// With so many of the last ones: numbers are dense, so nothing before them is read.
+    Last(u64),
+}
+
 /// A page of updates: `{"events": […], "next": 57}`; `next` is missing at the end.
 pub(super) async fn page(
     registry: &Arc<Registry>,
     journal: Journal,
-    after: Seq,
+    begin: Begin,
     limit: usize,
 ) -> Result<String, Problem> {
     let limit = limit.clamp(1, PAGE);
@@ -55,6 +64,13 @@ pub(super) async fn page(
         registry.present(id).await?;
     }
     let store = &registry.house().store;
+    let after = match begin {
+        Begin::After(after) => after,
+        Begin::Last(count) => {
+            let head = store.head(journal.id()).await.map_err(unreadable)?;
+            Seq(head.map_or(0, |head| head.seq.0.saturating_sub(count)))
+        }
+    };
     let records = store.events(journal.id(), after, limit).await.map_err(unreadable)?;
     let updates: Vec<String> = records.iter().map(Record::update).collect();
     // A page is bounded by its bytes too, so the head says whether there is more.

@@ -1,8 +1,8 @@
 //! Updates over REST: of a session or of the daemon, as a stream or as pages.
 
-use super::answer::Answer;
+use super::answer::{Answer, bad};
 use super::request::number;
-use crate::doors::events::{self, Journal};
+use crate::doors::events::{self, Begin, Journal};
 use crate::registry::Registry;
 use agent::Seq;
 use axum::http::{HeaderMap, header};
@@ -27,6 +27,14 @@ pub(super) async fn updates(
     let after = number("after", query.get("after").map(String::as_str))?;
     let limit = number("limit", query.get("limit").map(String::as_str))?;
     let limit = limit.map_or(events::PAGE, |limit| limit.min(events::PAGE as u64) as usize);
-    let page = events::page(registry, journal, Seq(after.unwrap_or(0)), limit).await?;
+    let last = number("last", query.get("last").map(String::as_str))?;
+    let begin = match (after, last) {
+        (Some(_), Some(_)) => {
+            return Err(bad("a page begins `after` an update or with the `last` ones, not both".to_owned()));
+        }
+        (None, Some(count)) => Begin::Last(count),
+        (after, None) => Begin::After(Seq(after.unwrap_or(0))),
+    };
+    let page = events::page(registry, journal, begin, limit).await?;
     Ok(([(header::CONTENT_TYPE, "application/json")], page).into_response())
 }
