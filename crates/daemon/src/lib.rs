@@ -56,7 +56,7 @@ pub use doors::router;
 pub use journal::DaemonJournal;
 pub use lock::{Lock, LockError};
 pub use registry::Registry;
-pub use reload::Reloads;
+pub use reload::{Reloads, settle as settle_config};
 pub use reroot::RerootError;
 pub use retention::{Janitor, keep as keep_tidy};
 pub use run::{Options, run};

@@ -5,6 +5,7 @@ use crate::options::{Options, Synchronous};
 use crate::sql::GroupFailure;
 use crate::{rehearsal, transact};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use std::io::{self, Read};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -157,6 +158,9 @@ impl File {
     fn connect(&self, mode: OpenFlags) -> rusqlite::Result<Connection> {
         let connection = self.open(&self.path, mode | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
         connection.busy_timeout(LOCK_WAIT)?;
+        // A plan that may depend on what is bound is made anew each time something else is, which for every `LIMIT ?` costs
+        // more than the query itself.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
         Ok(connection)
     }

@@ -1,10 +1,11 @@
 //! Many seeds on a few threads: which are tried, what they found together, and the seed that somebody wants to see again.
 
+use std::num::NonZero;
 use std::ops::Range;
 use std::time::Instant;
 
-/// Seeds are tried on so many threads.
-const THREADS: u64 = 2;
+/// Seeds are tried on as many threads as there are cores, and on so many where nobody knows.
+const THREADS: usize = 2;
 
 /// A number from the environment, such as the seed that somebody wants to see again; none where nobody said one. Panics
 /// on what is no number.
@@ -20,10 +21,11 @@ pub fn try_all<R: Default + Send, V: Send>(
     run: impl Fn(u64) -> Result<R, V> + Sync,
     merge: impl Fn(&mut R, &R) + Sync,
 ) -> (R, Vec<V>) {
+    let threads = std::thread::available_parallelism().map_or(THREADS, NonZero::get) as u64;
     let part = |thread: u64| {
         let (mut report, mut violations) = (R::default(), Vec::new());
         let in_time = || until.is_none_or(|until| Instant::now() < until);
-        for seed in seeds.clone().filter(|seed| seed % THREADS == thread).take_while(|_| in_time()) {
+        for seed in seeds.clone().filter(|seed| seed % threads == thread).take_while(|_| in_time()) {
             match run(seed) {
                 Ok(one) => merge(&mut report, &one),
                 Err(violation) => violations.push(violation),
@@ -33,8 +35,8 @@ pub fn try_all<R: Default + Send, V: Send>(
     };
     std::thread::scope(|scope| {
         let part = &part;
-        let threads: Vec<_> = (0..THREADS).map(|thread| scope.spawn(move || part(thread))).collect();
-        threads.into_iter().fold((R::default(), Vec::new()), |(mut report, mut violations), thread| {
+        let running: Vec<_> = (0..threads).map(|thread| scope.spawn(move || part(thread))).collect();
+        running.into_iter().fold((R::default(), Vec::new()), |(mut report, mut violations), thread| {
             let (one, mut broken) = thread.join().expect("a simulation does not panic");
             merge(&mut report, &one);
             violations.append(&mut broken);

@@ -11,6 +11,7 @@ mod handle;
 mod prepare;
 mod refusal;
 mod serve;
+mod settle;
 #[cfg(test)]
 mod tests;
 mod watch;
@@ -18,3 +19,4 @@ mod watch;
 pub use handle::Reloads;
 pub(crate) use handle::{status, view};
 pub(crate) use serve::{Hands, serve};
+pub use settle::settle;

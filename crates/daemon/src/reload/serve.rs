@@ -177,7 +177,8 @@ impl Reloader {
         self.settle(config, cause, force).await
     }
 
-    async fn settle(
+    /// Puts in force what was read, or says why not.
+    pub(super) async fn settle(
         &mut self,
         config: Result<Config, Refusal>,
         cause: ReloadCause,

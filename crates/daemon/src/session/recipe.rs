@@ -14,7 +14,11 @@ use wire::body::{self, Recipe};
 impl Owner {
     /// Why a start is refused, as far as the session itself knows: the event that stands in its place.
     pub(super) fn refusal(&self, start: &Effect, after: &State, outfit: &Outfit) -> Option<Fact> {
-        let Effect::Model { id, turn, model } = start else { return None };
+        let (id, turn, model) = match start {
+            Effect::Model { id, turn, model } => (id, turn, model),
+            Effect::Tool { id, .. } => return self.tightened_start(*id, after, outfit),
+            Effect::VerifyAccept { .. } => return None,
+        };
         let (effect, turn) = (*id, *turn);
         let spec = &outfit.settings.models[model];
         let plan = agent::plan(&after.window, self.caps(spec));

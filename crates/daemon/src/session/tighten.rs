@@ -5,9 +5,9 @@ use super::fact::{Fact, Gathered};
 use super::owner::Owner;
 use super::perform::PreparedCall;
 use super::recipe::exhausted;
-use super::tool::forbidden;
 use crate::catalog::{self, Outfit};
-use agent::{Call, CallStatus, EffectId, EffectKind, Event, Failure, Money, Phase, Scope, Turn, Verdict};
+use crate::toolbox::Inspected;
+use agent::{Call, CallStatus, EffectId, EffectKind, Event, Failure, Money, Phase, Scope, State, Turn, Verdict};
 use models::{Ended as ModelEnd, Partial};
 use std::sync::atomic::Ordering;
 use store::Account;
@@ -34,17 +34,18 @@ impl Owner {
         let outfit = self.house.catalog.current();
         let judged = calls.iter().zip(&self.jobs).enumerate().filter_map(|(ordinal, (call, job))| {
             let verdict = stricter(&outfit, call, job)?;
-            let body = body::Tightened { name: job.name.clone(), about: job.about.clone() };
-            let event = Event::PermissionTightened { turn: turn.id, effect: run_of(turn, ordinal, call), verdict };
-            Some(Fact::new(event, &body, Gathered::default()))
+            Some(tightened(turn, run_of(turn, ordinal, call), job, verdict))
         });
         judged.collect()
     }
 
-    /// The end of a run that had been permitted when it was begun and is not by now.
-    pub(super) fn refused_by_now(&self, effect: EffectId, job: &PreparedCall) -> Option<Fact> {
-        let denied = verdict(&self.house.catalog.current(), job)? == Verdict::Deny;
-        denied.then(|| forbidden(effect, &job.name))
+    /// What stands in the place of a start that was permitted once, and is not by the configuration that it is decided under.
+    pub(super) fn tightened_start(&self, effect: EffectId, after: &State, outfit: &Outfit) -> Option<Fact> {
+        let turn = after.turn.as_ref()?;
+        let Phase::Tools { calls, .. } = &turn.phase else { return None };
+        let ordinal = effect.ordinal as usize;
+        let (call, job) = (calls.get(ordinal)?, self.jobs.get(ordinal)?);
+        Some(tightened(turn, effect, job, stricter(outfit, call, job)?))
     }
 
     /// A budget that was lowered below what is spent and what the running call may cost.
@@ -108,10 +109,20 @@ fn stricter(outfit: &Outfit, call: &Call, job: &PreparedCall) -> Option<Verdict>
     counts.then_some(verdict)
 }
 
+fn tightened(turn: &Turn, effect: EffectId, job: &PreparedCall, verdict: Verdict) -> Fact {
+    let body = body::Tightened { name: job.name.clone(), about: job.about.clone() };
+    let event = Event::PermissionTightened { turn: turn.id, effect, verdict };
+    Fact::new(event, &body, Gathered::default())
+}
+
 fn verdict(outfit: &Outfit, job: &PreparedCall) -> Option<Verdict> {
-    let inspected = job.inspected.as_ref().ok()?;
+    Some(judged(outfit, &job.name, job.inspected.as_ref().ok()?))
+}
+
+/// What permissions say of a call.
+pub(super) fn judged(outfit: &Outfit, name: &str, inspected: &Inspected) -> Verdict {
     let strings: Vec<&str> = inspected.strings.iter().map(String::as_str).collect();
-    Some(agent::judge(&outfit.settings.rules, &job.name, inspected.access, &strings))
+    agent::judge(&outfit.settings.rules, name, inspected.access, &strings)
 }
 
 /// The run of a call: the one that is under way, or the next.

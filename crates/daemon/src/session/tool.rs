@@ -5,11 +5,12 @@ use super::fact::{Fact, Gathered};
 use super::model::bounded;
 use super::owner::Owner;
 use super::perform::{Ended, PreparedCall, Running, late};
+use super::tighten::judged;
 use crate::catalog::Outfit;
 use crate::files::{CanvasFiles, ended, unchangeable};
 use crate::secrets::Secrets;
 use crate::toolbox::{Inspected, Job};
-use agent::{Access, EffectId, Event, Tokens, ToolOutcome, TurnId};
+use agent::{Access, EffectId, Event, Tokens, ToolOutcome, TurnId, Verdict};
 use canvas::View;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -27,10 +28,6 @@ impl Owner {
         let (stop, released) = (running.stop.clone(), running.released.clone());
         self.running.insert(id, running);
         let call = self.jobs.get(id.ordinal as usize).cloned();
-        // Between the append that began it and now, permissions may have been tightened.
-        if let Some(refused) = call.as_ref().and_then(|call| self.refused_by_now(id, call)) {
-            return self.hand_over(Ended::Tool(id, Box::new(refused)));
-        }
         let (name, inspected) = match call {
             Some(PreparedCall { name, inspected: Ok(inspected), .. }) => (name, inspected),
             unable => {
@@ -47,6 +44,10 @@ impl Owner {
             let (tasks, tool) = (house.tasks.clone(), name.clone());
             let ran = tasks.tool(move || {
                 let outfit = house.catalog.current();
+                // Between the append that began it and now, permissions may have been tightened.
+                if judged(&outfit, &tool, &inspected) == Verdict::Deny {
+                    return tool_fact(id, turn, &tool, ended(ToolOutcome::Cancelled, FORBIDDEN.to_owned()));
+                }
                 let output = run(&house, &outfit, &inspected, canvas, &workspace, blobs, &stop);
                 let output = guarded(output, &outfit.secrets);
                 tool_fact(id, turn, &tool, interrupted(output, inspected.access, released.load(Ordering::Relaxed)))
@@ -60,11 +61,6 @@ impl Owner {
             let _ = sender.send(Ended::Tool(id, Box::new(fact))).await;
         });
     }
-}
-
-/// The end of a run that permissions do not allow.
-pub(super) fn forbidden(effect: EffectId, name: &str) -> Fact {
-    tool_fact(effect, effect.turn, name, ended(ToolOutcome::Cancelled, FORBIDDEN.to_owned()))
 }
 
 fn run(

@@ -5,6 +5,7 @@ use crate::Rng;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// A power cut keeps or loses whole sectors.
@@ -14,6 +15,8 @@ const SECTOR_BYTES: usize = 512;
 #[derive(Default)]
 pub(super) struct Disk {
     files: BTreeMap<PathBuf, File>,
+    /// Whether files are read and written here, and the real ones only follow.
+    in_memory: bool,
 }
 
 #[derive(Default)]
@@ -28,6 +31,10 @@ struct File {
     exists: bool,
     /// Whether the next sync makes the directory durable too, as the unix VFS does for a new journal or log.
     syncs_directory: bool,
+    /// What whoever looks now sees, where files are in memory.
+    now: Vec<u8>,
+    /// Which of its bytes the real file does not have yet.
+    behind: Range<usize>,
 }
 
 enum Change {
@@ -41,9 +48,27 @@ enum Change {
 }
 
 impl Disk {
+    /// An empty disk whose files are in memory.
+    pub(super) fn in_memory() -> Disk {
+        Disk { in_memory: true, ..Disk::default() }
+    }
+
     /// A file that was durable before.
     pub(super) fn adopt(&mut self, path: PathBuf, bytes: Vec<u8>) {
-        self.files.insert(path, File { durable: Some(bytes), exists: true, ..File::default() });
+        let now = if self.in_memory { bytes.clone() } else { Vec::new() };
+        self.files.insert(path, File { durable: Some(bytes), exists: true, now, ..File::default() });
+    }
+
+    /// What a file holds, where files are in memory.
+    pub(super) fn now(&self, path: &Path) -> Option<&[u8]> {
+        self.files.get(path).filter(|_| self.in_memory).map(|file| &file.now[..])
+    }
+
+    /// What the real file does not have yet, and where it goes: from now on it has it.
+    pub(super) fn catch_up(&mut self, path: &Path) -> Option<(usize, &[u8])> {
+        let file = self.files.get_mut(path).filter(|file| !file.behind.is_empty())?;
+        let behind = std::mem::take(&mut file.behind);
+        Some((behind.start, &file.now[behind]))
     }
 
     /// Whether the file is known here.
@@ -53,7 +78,8 @@ impl Disk {
 
     /// A file was opened, and made if it was not there; `before` is what it held when it was first seen.
     pub(super) fn opened(&mut self, path: &Path, before: Option<Vec<u8>>, new_log: bool) {
-        let fresh = || File { durable: before, ..File::default() };
+        let now = before.clone().filter(|_| self.in_memory).unwrap_or_default();
+        let fresh = || File { durable: before, now, ..File::default() };
         let file = self.files.entry(path.to_owned()).or_insert_with(fresh);
         (file.exists, file.syncs_directory) = (true, new_log);
     }
@@ -63,6 +89,7 @@ impl Disk {
         if let Some(file) = self.files.get_mut(path) {
             file.exists = false;
             file.pending.clear();
+            (file.now, file.behind) = (Vec::new(), 0..0);
             let durable = file.durable.take();
             file.ghost = durable.filter(|_| !synced);
         }
@@ -79,9 +106,18 @@ impl Disk {
     }
 
     fn change(&mut self, path: &Path, change: Change) {
-        if let Some(file) = self.files.get_mut(path) {
-            file.pending.push(change);
+        let Some(file) = self.files.get_mut(path) else { return };
+        if self.in_memory {
+            change.apply_whole(&mut file.now);
+            file.behind = match &change {
+                Change::Cut(size) => file.behind.start.min(*size)..file.behind.end.min(*size),
+                Change::Write { offset, bytes, .. } if file.behind.is_empty() => *offset..offset + bytes.len(),
+                Change::Write { offset, bytes, .. } => {
+                    file.behind.start.min(*offset)..file.behind.end.max(offset + bytes.len())
+                }
+            };
         }
+        file.pending.push(change);
     }
 
     /// A sync failed in such a way that what it should have written never will be.
@@ -99,7 +135,7 @@ impl Disk {
         let mut bytes = file.durable.take().unwrap_or_default();
         for change in file.pending.drain(..) {
             if !matches!(change, Change::Write { lost: true, .. }) {
-                change.apply(&mut bytes, |_| true);
+                change.apply_whole(&mut bytes);
             }
         }
         (file.durable, file.ghost) = (Some(bytes), None);
@@ -113,6 +149,7 @@ impl Disk {
         let mut left = Vec::new();
         for (path, file) in &self.files {
             let bytes = match crash {
+                Crash::Kill if self.in_memory => file.exists.then(|| file.now.clone()),
                 Crash::Kill => file.exists.then(|| std::fs::read(path)).transpose()?,
                 Crash::DropUnsynced => file.durable.clone(),
                 Crash::KeepAll => file.exists.then(|| file.with_pending(|_| true)),
@@ -145,6 +182,18 @@ impl File {
 }
 
 impl Change {
+    /// Applies all of the change to `bytes`.
+    fn apply_whole(&self, bytes: &mut Vec<u8>) {
+        match self {
+            Change::Cut(size) => bytes.resize(*size, 0),
+            Change::Write { offset, bytes: written, .. } => {
+                let end = offset + written.len();
+                bytes.resize(bytes.len().max(end), 0);
+                bytes[*offset..end].copy_from_slice(written);
+            }
+        }
+    }
+
     /// Applies the change to `bytes`, each sector only if `kept` says so.
     fn apply(&self, bytes: &mut Vec<u8>, mut kept: impl FnMut(usize) -> bool) {
         match self {

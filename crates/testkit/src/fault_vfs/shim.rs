@@ -30,8 +30,28 @@ struct File {
 /// The size of [`File`], rounded up so that the original's object is aligned behind it.
 const HEAD_BYTES: usize = size_of::<File>().next_multiple_of(16);
 
-/// A VFS that SQLite knows; unregistered when dropped. Its memory is leaked on purpose: a connection that is still open
-/// may use it.
+/// Whose methods are called behind ours.
+pub(super) enum Original {
+    /// The system's usual ones.
+    System,
+    /// Those for a file that one process has for itself, whose locks are in its memory.
+    OneProcess,
+}
+
+impl Original {
+    fn name(&self) -> Option<&'static CStr> {
+        match self {
+            Original::System => None,
+            Original::OneProcess => Some(c"unix-excl"),
+        }
+    }
+}
+
+/// The original writes no more in one piece than SQLite ever asks for, which is a page.
+const MOST_AT_ONCE: usize = 64 << 10;
+
+/// A VFS that SQLite knows; unregistered when dropped. Its memory is leaked on purpose, since a connection that is still
+/// open may use it: some hundred bytes, once whoever made it has dropped what the disk holds.
 pub(super) struct Registered {
     vfs: *mut sqlite3_vfs,
     name: String,
@@ -57,16 +77,19 @@ impl Drop for Registered {
     }
 }
 
-/// Registers a VFS around the system's own.
-pub(super) fn register(state: Arc<Mutex<State>>) -> Registered {
+/// Registers a VFS around one of the system's own.
+pub(super) fn register(state: Arc<Mutex<State>>, original: Original) -> Registered {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let name = format!("fault-{}", NEXT.fetch_add(1, Ordering::Relaxed));
     let c_name = CString::new(name.clone()).expect("the name has no zero byte").into_raw();
     // SAFETY: SQLite is initialised before its default VFS is asked for; the copy of that struct and everything it
     // points to lives for ever.
     let vfs = unsafe {
+        // Counting what is allocated takes a lock that all threads share. Too late, it is refused, which costs time alone.
+        sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0 as c_int);
         assert_eq!(sqlite3_initialize(), SQLITE_OK);
-        let original = sqlite3_vfs_find(std::ptr::null());
+        let original = sqlite3_vfs_find(original.name().map_or(std::ptr::null(), CStr::as_ptr));
+        assert!(!original.is_null(), "SQLite has its VFS for unix");
         let context = Box::into_raw(Box::new(Context { original, state }));
         let mut ours = *original;
         ours.iVersion = 2;
@@ -193,6 +216,7 @@ unsafe extern "C" fn close(file: *mut sqlite3_file) -> c_int {
     // SAFETY: the path was boxed by `open`, and a file is closed once.
     unsafe {
         let file = ours(file);
+        catch_up(file, &mut lock(&(*file.context).state));
         let code = original!(file, xClose);
         drop(Box::from_raw(file.path));
         code
@@ -203,8 +227,18 @@ unsafe extern "C" fn read(file: *mut sqlite3_file, to: *mut c_void, bytes: c_int
     // SAFETY: arguments are passed on as they came.
     unsafe {
         let file = ours(file);
-        gate!(file, Op::Read, SQLITE_IOERR_READ);
-        original!(file, xRead, to, bytes, offset)
+        let mut state = lock(&(*file.context).state);
+        match state.judge(Op::Read, SQLITE_IOERR_READ, &*file.path) {
+            Verdict::Go => {}
+            Verdict::Refuse(code) | Verdict::Half(code) | Verdict::Lose(code) | Verdict::Late(code) => return code,
+        }
+        let Some(held) = state.disk.now(&*file.path) else { return original!(file, xRead, to, bytes, offset) };
+        let to = std::slice::from_raw_parts_mut(to.cast::<u8>(), bytes as usize);
+        let from = held.get(offset as usize..).unwrap_or_default();
+        let (there, missing) = to.split_at_mut(from.len().min(bytes as usize));
+        there.copy_from_slice(&from[..there.len()]);
+        missing.fill(0);
+        if missing.is_empty() { SQLITE_OK } else { SQLITE_IOERR_SHORT_READ }
     }
 }
 
@@ -218,9 +252,11 @@ unsafe extern "C" fn write(file: *mut sqlite3_file, from: *const c_void, bytes: 
             Verdict::Half(code) => (bytes / 2, code),
             Verdict::Refuse(code) | Verdict::Lose(code) | Verdict::Late(code) => return code,
         };
-        let really = original!(file, xWrite, from, bytes, offset);
-        if really != SQLITE_OK {
-            return really;
+        if state.disk.now(&*file.path).is_none() {
+            let really = original!(file, xWrite, from, bytes, offset);
+            if really != SQLITE_OK {
+                return really;
+            }
         }
         let written = std::slice::from_raw_parts(from.cast::<u8>(), bytes as usize);
         state.disk.wrote(&*file.path, offset as usize, written);
@@ -233,9 +269,11 @@ unsafe extern "C" fn truncate(file: *mut sqlite3_file, size: i64) -> c_int {
     unsafe {
         let file = ours(file);
         gate!(file, Op::Truncate, SQLITE_IOERR_TRUNCATE);
+        let mut state = lock(&(*file.context).state);
+        catch_up(file, &mut state);
         let code = original!(file, xTruncate, size);
         if code == SQLITE_OK {
-            lock(&(*file.context).state).disk.cut(&*file.path, size as usize);
+            state.disk.cut(&*file.path, size as usize);
         }
         code
     }
@@ -256,7 +294,22 @@ unsafe extern "C" fn sync(file: *mut sqlite3_file, _flags: c_int) -> c_int {
             Verdict::Refuse(code) | Verdict::Half(code) => return code,
         };
         state.disk.synced(&*file.path);
+        catch_up(file, &mut state);
         code
+    }
+}
+
+/// Brings the real file to what is in memory. Only those look at it who want to know how long it is, so that a write which
+/// fails is found by the next who does.
+unsafe fn catch_up(file: &File, state: &mut State) {
+    // SAFETY: the bytes are there for as long as the state is locked.
+    unsafe {
+        if let Some((offset, bytes)) = state.disk.catch_up(&*file.path) {
+            for (at, piece) in bytes.chunks(MOST_AT_ONCE).enumerate() {
+                let offset = offset + at * MOST_AT_ONCE;
+                original!(file, xWrite, piece.as_ptr().cast(), piece.len() as c_int, offset as i64);
+            }
+        }
     }
 }
 
@@ -265,7 +318,10 @@ unsafe extern "C" fn size(file: *mut sqlite3_file, out: *mut i64) -> c_int {
     unsafe {
         let file = ours(file);
         gate!(file, Op::Size, SQLITE_IOERR_FSTAT);
-        original!(file, xFileSize, out)
+        let state = lock(&(*file.context).state);
+        let Some(held) = state.disk.now(&*file.path) else { return original!(file, xFileSize, out) };
+        *out = held.len() as i64;
+        SQLITE_OK
     }
 }
 

@@ -149,10 +149,11 @@ impl Coverage {
         // Without the daemon's own journal, and an accept that is taken back, which is rarer than so few seeds show.
         let here = |kind: &str| !kind.starts_with("daemon.") && kind != "accept.undone";
         let events = expected().into_iter().filter(|(group, kind)| *group == "event" && here(kind));
-        let events = events.chain([("event", "session.forked")]);
+        let events = events.chain([("event", "session.forked"), ("event", "permission.tightened")]);
+        let reloads = ["taken", "refused", "in_mid_turn"].map(|word| ("reload", word));
         let mishaps = super::daemon::MISHAPS.iter().map(|word| ("mishap", *word));
         let done = super::daemon::REQUESTS.iter().map(|word| ("done", *word));
-        let all = events.chain(mishaps).chain(done);
+        let all = events.chain(mishaps).chain(done).chain(reloads);
         all.filter(|(group, word)| !seen(group, word)).map(|(group, word)| format!("{group} {word}")).collect()
     }
 }

@@ -34,6 +34,8 @@ enum Stage {
     /// It may run.
     Permitted,
     Running,
+    /// It runs, and is forbidden by now: lost, it is settled.
+    Revoked,
     /// It touches the world and was lost; it may not run again until somebody says so.
     Lost,
     Settled,
@@ -109,7 +111,7 @@ impl Calls {
         let earlier = &self.step[..effect.ordinal as usize];
         let reads = access == Access::Read;
         let turn_comes = earlier.iter().all(|c| c.stage == Stage::Settled || (reads && c.access == Access::Read));
-        let alone = reads || !self.step.iter().any(|c| c.stage == Stage::Running);
+        let alone = reads || !self.step.iter().any(|c| c.runs());
         hold(turn_comes && alone, Invariant::WritersAlone, || format!("{effect} starts at {:?}", self.step))?;
         let free = !effects.accept_open(None) && self.lost_accept.is_none();
         hold(free, Invariant::AcceptAlone, || format!("{effect} starts while an accept is open"))?;
@@ -120,7 +122,7 @@ impl Calls {
     fn finish(&mut self, seq: Seq, effect: EffectId, outcome: ToolOutcome) -> Checked {
         let asked = self.asked;
         let call = self.call(effect)?;
-        let running = call.stage == Stage::Running;
+        let running = call.runs();
         hold(running, Invariant::OnlyCallsAsked, || format!("{effect} finishes at {call:?}"))?;
         if outcome == ToolOutcome::Interrupted {
             call.lose();
@@ -132,7 +134,7 @@ impl Calls {
     }
 
     fn lose_all(&mut self) {
-        self.step.iter_mut().filter(|call| call.stage == Stage::Running).for_each(Call::lose);
+        self.step.iter_mut().filter(|call| call.runs()).for_each(Call::lose);
         self.lost_accept = self.open_accept.take().or(self.lost_accept);
     }
 
@@ -170,6 +172,7 @@ impl Calls {
                 call.stage = Stage::Settled;
                 self.questions.retain(|asked, _| asked.kind != EffectKind::Ask || asked.ordinal != effect.ordinal);
             }
+            (Verdict::Deny, Stage::Running) => call.stage = Stage::Revoked,
             (Verdict::Ask, Stage::Permitted) => call.stage = Stage::Unpermitted,
             _ => {}
         }
@@ -177,7 +180,7 @@ impl Calls {
     }
 
     fn accept(&mut self, seq: Seq, effect: EffectId, plan: Option<Seq>, effects: &Effects) -> Checked {
-        let writing = self.step.iter().any(|c| c.access != Access::Read && c.stage == Stage::Running);
+        let writing = self.step.iter().any(|c| c.access != Access::Read && c.runs());
         let alone = !effects.accept_open(Some(effect)) && !writing;
         hold(alone, Invariant::AcceptAlone, || format!("{effect} starts beside {:?}", self.step))?;
         let expected = self.lost_accept.take();
@@ -215,6 +218,14 @@ impl Call {
     }
 
     fn lose(&mut self) {
-        self.stage = if self.access == Access::World { Stage::Lost } else { Stage::Permitted };
+        self.stage = match (self.stage, self.access) {
+            (Stage::Revoked, _) => Stage::Settled,
+            (_, Access::World) => Stage::Lost,
+            (_, Access::Read | Access::Write) => Stage::Permitted,
+        };
+    }
+
+    fn runs(&self) -> bool {
+        matches!(self.stage, Stage::Running | Stage::Revoked)
     }
 }

@@ -30,19 +30,35 @@ pub(super) struct Common {
     pub(super) aside: BTreeMap<String, Money>,
     /// Whether what is written up now is of one session, so that its order among all is known.
     pub(super) alone: bool,
-    /// The settings of whole configurations that were in force since the books were written up last.
-    pub(super) in_force: BTreeSet<BlobHash>,
-    /// The limits in force.
-    pub(super) limits: Limits,
-    /// The highest budgets since then; `None` is no limit.
-    pub(super) per_session: Option<Money>,
-    pub(super) per_day: Option<Money>,
-    /// Whether the bell was forbidden all the time since then.
-    pub(super) bell_forbidden: bool,
+    /// The configurations that were in force since the books were written up last: one, apart from the moment in which another
+    /// takes its place.
+    pub(super) in_force: Vec<InForce>,
     pub(super) coverage: Coverage,
 }
 
+/// A whole configuration, as far as calls are decided by it.
+pub(super) struct InForce {
+    pub(super) settings: BlobHash,
+    /// Budgets; `None` is no limit.
+    pub(super) per_session: Option<Money>,
+    pub(super) per_day: Option<Money>,
+    pub(super) bell_forbidden: bool,
+    pub(super) limits: Limits,
+}
+
 impl Common {
+    /// What the limits in force allow: while there are two, the higher of each.
+    pub(super) fn limits(&self) -> Limits {
+        let wider = |one: Limits, other: Limits| Limits {
+            steps: one.steps.max(other.steps),
+            attempts: one.attempts.max(other.attempts),
+            alike_calls: one.alike_calls.max(other.alike_calls),
+            fruitless: one.fruitless.max(other.fruitless),
+            ..other
+        };
+        self.in_force.iter().map(|one| one.limits).reduce(wider).unwrap_or_default()
+    }
+
     /// What a day has spent or set aside.
     fn total(&self, day: &str) -> Money {
         let of = |money: &BTreeMap<String, Money>| money.get(day).copied().unwrap_or_default();
@@ -70,8 +86,6 @@ pub(super) struct Book {
     pub(super) removal_asked: bool,
     /// The calls of the last reply: tool and label.
     calls: Vec<(String, Option<u64>)>,
-    /// Whether the bell was forbidden when that reply was judged. What was allowed then is not judged again.
-    judged_forbidden: bool,
     reserved: BTreeMap<EffectId, (String, Money)>,
 }
 
@@ -89,7 +103,6 @@ impl Book {
             removed: false,
             removal_asked: false,
             calls: Vec::new(),
-            judged_forbidden: false,
             reserved: BTreeMap::new(),
         }
     }
@@ -118,10 +131,11 @@ impl Book {
         let headers: Vec<_> = records.iter().map(|record| read(&record.header)).collect::<Checked<_>>()?;
         // A fork comes at once with all that it shares, which was its parent's doing.
         let forked = headers.iter().rposition(|header| matches!(header.event, Event::SessionForked { .. }));
+        // Nobody knows under which limits its parent did it.
+        let (steps, attempts, alike_calls, fruitless) = (u32::MAX, u32::MAX, u32::MAX, u32::MAX);
+        let unknown = Limits { steps, attempts, alike_calls, fruitless, ..common.limits() };
         if forked.is_some() {
-            // Nobody knows under which limits its parent did it.
-            let (steps, attempts, alike_calls, fruitless) = (u32::MAX, u32::MAX, u32::MAX, u32::MAX);
-            self.audit.limits(&Limits { steps, attempts, alike_calls, fruitless, ..common.limits });
+            self.audit.limits(&unknown);
         }
         for (at, (record, header)) in records.iter().zip(&headers).enumerate() {
             hold(header.seq == self.head().next(), Invariant::NumbersAreDense, || {
@@ -137,7 +151,8 @@ impl Book {
             }
             self.audit.observe(header.seq, event)?;
             if let Event::SessionForked { .. } = event {
-                self.audit.limits(&common.limits);
+                // A fork of a fork shares the first one's event too.
+                self.audit.limits(&if inherited { unknown } else { common.limits() });
             }
             self.state.apply(header.seq, event);
         }
@@ -160,32 +175,32 @@ impl Book {
             }
             Event::ModelStarted { effect, reserve_microusd, .. } => {
                 let recipe: body::Recipe = body::read(body).map_err(|error| unreadable(seq, &error.to_string()))?;
-                let known = common.in_force.contains(&recipe.settings);
-                hold(known, Invariant::OneConfiguration, || format!("event {seq}: settings {}", recipe.settings))?;
                 let day = wire::time::day(at);
                 *common.aside.entry(day.clone()).or_default() += *reserve_microusd;
                 let all = common.total(&day);
                 self.reserved.insert(*effect, (day, *reserve_microusd));
                 let free = reserve_microusd.is_zero();
-                let day_holds = common.per_day.is_none_or(|most| all <= most) || free || !common.alone;
-                hold(day_holds, Invariant::BudgetsHold, || {
-                    format!("a day: {} of {:?} at event {seq} of session {}", all.0, common.per_day, self.number)
+                let mine = self.state.cost + self.reserved();
+                let under: Vec<_> = common.in_force.iter().filter(|one| one.settings == recipe.settings).collect();
+                hold(!under.is_empty(), Invariant::OneConfiguration, || {
+                    format!("event {seq} of session {}: settings {}", self.number, recipe.settings)
                 })?;
-                let mine = self.state.cost + self.reserved.values().map(|(_, money)| *money).sum();
-                let within = common.per_session.is_none_or(|most| mine <= most) || free;
-                hold(within, Invariant::BudgetsHold, || {
-                    format!("session {}: {} of {:?} at event {seq}", self.number, mine.0, common.per_session)
+                let day_holds = |one: &InForce| one.per_day.is_none_or(|most| all <= most) || free || !common.alone;
+                let holds = |one: &InForce| day_holds(one) && (one.per_session.is_none_or(|most| mine <= most) || free);
+                hold(under.iter().any(|one| holds(one)), Invariant::BudgetsHold, || {
+                    let budgets: Vec<_> = under.iter().map(|one| (one.per_day, one.per_session)).collect();
+                    let sums = format!("a day {} and session {} {}", all.0, self.number, mine.0);
+                    format!("{sums} of {budgets:?} at event {seq}")
                 })?;
             }
             Event::ModelFinished { .. } => {
-                self.judged_forbidden = common.bell_forbidden;
                 let reply: body::Reply = body::read(body).map_err(|error| unreadable(seq, &error.to_string()))?;
                 self.calls =
                     reply.calls.iter().map(|call| (call.name.clone(), label(words(&call.arguments)))).collect();
             }
             Event::ToolStarted { effect, .. } => {
                 let Some((name, label)) = self.calls.get(effect.ordinal as usize) else { return Ok(()) };
-                let forbidden = name == BELL && common.bell_forbidden && self.judged_forbidden;
+                let forbidden = name == BELL && common.in_force.iter().all(|one| one.bell_forbidden);
                 hold(!forbidden, Invariant::TighteningHolds, || {
                     format!("event {seq}: {name} starts and is forbidden")
                 })?;

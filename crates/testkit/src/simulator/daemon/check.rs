@@ -6,12 +6,10 @@ use super::life::Life;
 use super::machine::{Machine, Stretch, broken};
 use super::people::Kind;
 use super::treachery::Treachery;
-use super::voice::BELL;
-use agent::{Access, EffectId, Question, Seq, SessionId, State, TurnOutcome, Verdict, judge};
+use agent::{EffectId, Question, Seq, SessionId, State, TurnOutcome};
 use axum::http::StatusCode;
-use daemon::Registry;
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use store::{Account, JournalId, ListQuery, ReadError, Store};
 use wire::Record;
 
@@ -19,25 +17,6 @@ use wire::Record;
 const PAGE: usize = 1_000;
 
 impl Machine {
-    /// The settings that calls may be decided under from now on.
-    pub(super) fn in_force(&mut self, registry: &Registry) {
-        let outfit = registry.house().catalog.current();
-        self.common.in_force = BTreeSet::from([match self.treachery {
-            Some(Treachery::StrangeSettings) => wire::BlobHash::of(b"something else"),
-            _ => outfit.settings_blob.hash(),
-        }]);
-        let forbidden = judge(
-            &[agent::Rule { tool: BELL.to_owned(), argument: None, decision: self.sketch.bell }],
-            BELL,
-            Access::World,
-            &[],
-        );
-        self.common.bell_forbidden = forbidden == Verdict::Deny;
-        (self.common.per_session, self.common.per_day) = (self.sketch.per_session, self.sketch.per_day);
-        self.common.limits = outfit.settings.limits;
-        self.books.values_mut().for_each(|book| book.audit.limits(&self.common.limits));
-    }
-
     /// The questions that wait for somebody.
     pub(super) fn questions(&self) -> impl Iterator<Item = (SessionId, EffectId, Question)> + '_ {
         let books = self.books.values().filter(|book| !book.removed);
@@ -59,7 +38,6 @@ impl Machine {
         self.answers += 1;
         let code = value["code"].as_str().unwrap_or_default().to_owned();
         let shown = if status.is_success() { String::new() } else { format!(": {code}: {}", value["detail"]) };
-        let shown = self.plainly(shown);
         self.tell(format_args!("answer {number}: {}{shown}", status.as_u16()));
         if !status.is_success() {
             let faultless = code != "internal" || self.stretch == Stretch::Hurt;
@@ -98,6 +76,7 @@ impl Machine {
         let store = life.registry.house().store.clone();
         let commits = store.health().commits;
         if life.commits == Some(commits) && self.acknowledged.is_empty() {
+            self.forget_replaced();
             return Ok(());
         }
         match self.read_all(&store).await {
@@ -113,7 +92,17 @@ impl Machine {
             }
         }
         life.commits = Some(commits);
+        self.forget_replaced();
         self.compare()
+    }
+
+    /// All that was decided up to now is written up, so a configuration that another has replaced counts no more.
+    fn forget_replaced(&mut self) {
+        let replaced = self.common.in_force.len().saturating_sub(1);
+        if replaced > 0 {
+            self.common.in_force.drain(..replaced);
+            self.limit();
+        }
     }
 
     async fn read_all(&mut self, store: &Store) -> Result<Checked, ReadError> {
@@ -135,7 +124,7 @@ impl Machine {
         for (id, head) in ids.iter().map(|(id, head)| (*id, *head)) {
             let number = self.books.len() + 1;
             if !self.books.contains_key(&id) {
-                self.books.insert(id, Book::new(id, number, &self.common.limits));
+                self.books.insert(id, Book::new(id, number, &self.common.limits()));
                 self.tell(format_args!("session {number} is there"));
             }
             let book = self.books.get_mut(&id).expect("it was just put there");
@@ -204,6 +193,9 @@ impl Machine {
             })?;
         }
         let world = self.stage.world();
+        hold(world.forbidden_rings.is_empty(), Invariant::TighteningHolds, || {
+            format!("bells {:?} were rung after it was acknowledged that none may be", world.forbidden_rings)
+        })?;
         for (label, times) in &world.rung {
             let may = self.common.may_ring.get(label).copied();
             // A session that was removed took with it what it had on disk.

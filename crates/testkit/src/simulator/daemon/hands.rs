@@ -33,6 +33,9 @@ fn bell(stage: Stage) -> Run {
         let (Some(label), false) = (label, stop.is_cancelled()) else {
             return output(ToolOutcome::Cancelled, "not rung");
         };
+        if world.bell_forbidden {
+            world.forbidden_rings.push(label);
+        }
         if !world.calm && world.random.chance(12) {
             return output(ToolOutcome::Failed, "the bell is stuck");
         }

@@ -4,9 +4,9 @@ use super::super::invariant::{Checked, Invariant, hold};
 use super::hands::hands;
 use super::machine::{Machine, Stretch, broken};
 use super::people::{Asked, Kind, Wish, answer};
+use super::reload::Settling;
 use super::script::{Mishap, Sketch, leftovers};
 use super::time::Idle;
-use super::treachery::Treachery;
 use super::voice::voices;
 use super::watcher::{Watcher, watch};
 use crate::fault_vfs::{Crash, FaultVfs};
@@ -25,9 +25,10 @@ use std::task::Poll;
 use std::time::Duration;
 use store::{Mode, Options};
 use tower::ServiceExt;
+use wire::Problem;
 
 /// More occurrences than this and the machine is taken not to come to rest.
-const MOST_OCCURRENCES: u32 = 20_000;
+const MOST_OCCURRENCES: u32 = 100_000;
 /// How long an answer stays under its key.
 const KEYS_HOLD_MICROS: i64 = 24 * 60 * 60 * 1_000_000;
 /// The largest answer that is read.
@@ -50,19 +51,25 @@ pub(super) struct Life<'a> {
     /// Commits when the books were written up last.
     pub(super) commits: Option<u64>,
     router: Router,
-    asking: FuturesUnordered<LocalBoxFuture<'static, Done>>,
+    pub(super) asking: FuturesUnordered<LocalBoxFuture<'static, Done>>,
     idle: &'a Idle,
     /// The disk has room again then.
     room_at: Option<Duration>,
     /// The power is to go in a write.
     doomed: bool,
+    /// The configuration in force.
+    pub(super) config: Arc<Config>,
+    /// The one that is to take its place.
+    pub(super) settling: Option<Settling>,
 }
 
 /// What became of something that was asked.
-enum Done {
+pub(super) enum Done {
     Answered(u64, StatusCode, Value),
     /// The stream of a watcher ended.
     Watched(usize),
+    /// Another configuration was acknowledged or refused.
+    Settled(Result<(), Problem>),
 }
 
 /// What happens next.
@@ -80,6 +87,7 @@ impl Machine {
             match occurs(&mut life.asking, life.idle).await {
                 Occurs::Done(Done::Answered(number, status, value)) => self.answered(number, status, value)?,
                 Occurs::Done(Done::Watched(at)) => self.watchers[at].stream = None,
+                Occurs::Done(Done::Settled(outcome)) => self.settled(&mut life, outcome)?,
                 Occurs::Idle => {
                     self.occurrences += 1;
                     hold(self.occurrences < MOST_OCCURRENCES, Invariant::ComesToRest, || self.unrest())?;
@@ -93,7 +101,7 @@ impl Machine {
     }
 
     async fn begin<'a>(&mut self, vfs: &'a FaultVfs, state: &Path, idle: &'a Idle) -> Checked<Life<'a>> {
-        let (told, bytes) = (self.told(), self.sketch.awake_bytes);
+        let (told, bytes) = (self.told(&self.sketch), self.sketch.awake_bytes);
         let file = self.place("config.toml");
         std::fs::write(&file, told.toml()).map_err(|error| broken("the configuration", &error))?;
         let mut config = Config::load(&file).map_err(|error| broken("the configuration", &error))?;
@@ -131,30 +139,24 @@ impl Machine {
         self.tell(begins);
         let asking = FuturesUnordered::new();
         let router = router(registry.clone());
-        let mut life = Life { registry, router, vfs, asking, idle, room_at: None, doomed: false, commits: None };
+        let config = registry.house().catalog.current().config.clone();
+        let (room_at, doomed, commits, settling) = (None, false, None, None);
+        let mut life = Life { registry, router, vfs, asking, idle, room_at, doomed, commits, config, settling };
         // Nobody is awake: what is there was done by the daemon before, under its configuration.
         self.recheck(&mut life).await?;
         self.write_up(&mut life).await?;
-        let registry = &life.registry;
-        self.in_force(registry);
+        let (registry, sketch) = (&life.registry, self.sketch.clone());
+        self.common.in_force.clear();
+        self.counts(registry, &sketch);
+        self.stage.world().bell_forbidden = sketch.forbids_the_bell();
         let waking = registry.house().store.waking().await.map_err(|error| broken("waking", &error))?;
         waking.into_iter().for_each(|session| registry.wake(session));
         Ok(life)
     }
 
-    /// The configuration as the daemon is told it, which is the one that people know unless somebody lies.
-    fn told(&self) -> Sketch {
-        let mut told = self.sketch.clone();
-        match self.treachery {
-            Some(Treachery::RulesNotTold) => told.bell = agent::Decision::Allow,
-            Some(Treachery::BudgetNotTold) => (told.per_session, told.per_day) = (None, None),
-            _ => {}
-        }
-        told
-    }
-
     /// Everything that people and daemon could do by now is done. Says how the daemon ends, if it does.
     async fn occur(&mut self, life: &mut Life<'_>) -> Checked<Option<End>> {
+        self.look(life)?;
         if life.doomed && life.vfs.hit().is_some() {
             self.tell("the power goes");
             return Ok(Some(End::Died(leftovers(&mut self.random))));
@@ -171,6 +173,7 @@ impl Machine {
             return self.stop(life).await.map(Some);
         }
         let due = self.script.mishaps.front().copied().filter(|(at, _)| *at <= self.occurrences);
+        let due = due.filter(|(_, mishap)| *mishap != Mishap::Reloaded || life.settling.is_none());
         if let Some((_, mishap)) = due.filter(|_| life.room_at.is_none()) {
             self.script.mishaps.pop_front();
             if let Some(end) = self.strike(life, mishap).await? {
@@ -271,8 +274,7 @@ impl Machine {
         self.asked += 1;
         let number = self.asked;
         let body = asked.body.as_ref().map(Value::to_string).unwrap_or_default();
-        let what = self.plainly(format!("{} {} {body}", asked.method, asked.path));
-        self.tell(format_args!("ask {number}: {what}"));
+        self.tell(format_args!("ask {number}: {} {} {body}", asked.method, asked.path));
         if let Kind::Remove(session) = asked.kind {
             self.books.get_mut(&session).into_iter().for_each(|book| book.removal_asked = true);
         }
@@ -320,6 +322,7 @@ impl Machine {
                 self.sketch = Sketch::draw(&mut self.random);
                 Ok(Some(end))
             }
+            Mishap::Reloaded => self.reload(life).map(|()| None),
             Mishap::ClockJumps(micros) => {
                 self.time.jump(micros);
                 self.common.keys_expired |= micros >= KEYS_HOLD_MICROS;
@@ -356,10 +359,13 @@ impl Machine {
             self.time.advance(next.max(now + Duration::from_micros(1)));
         };
         for done in heard {
-            if let Done::Answered(number, status, value) = done {
-                self.answered(number, status, value)?;
+            match done {
+                Done::Answered(number, status, value) => self.answered(number, status, value)?,
+                Done::Settled(outcome) => self.settled(life, outcome)?,
+                Done::Watched(_) => {}
             }
         }
+        self.look(life)?;
         if ended {
             house.journal.end().await;
         }
@@ -385,11 +391,12 @@ impl Machine {
     }
 
     /// Everything has come to its end, as far as that is possible by itself.
-    fn rests(&self, _life: &Life<'_>) -> bool {
+    fn rests(&self, life: &Life<'_>) -> bool {
         self.wishes == 0
             && self.script.mishaps.is_empty()
             && self.again.is_empty()
             && self.waiting.is_empty()
+            && life.settling.is_none()
             && self.books.values().all(|book| book.rests())
     }
 

@@ -113,7 +113,7 @@ impl Machine {
         while self.lives < MOST_LIVES {
             self.lives += 1;
             self.common.coverage.count("life", "began");
-            let vfs = FaultVfs::new();
+            let vfs = FaultVfs::in_memory();
             vfs.adopt(&state).map_err(|error| broken("the simulated disk", &error))?;
             let idle = Idle::default();
             let parks = idle.clone();
@@ -169,7 +169,9 @@ impl Machine {
         static EMPTY: OnceLock<Vec<u8>> = OnceLock::new();
         let empty = EMPTY.get_or_init(|| {
             let dir = TempDir::new().expect("a directory can be made");
-            let store = Store::open(dir.path(), Options { inline: true, ..Options::default() });
+            let vfs = FaultVfs::in_memory();
+            let options = Options { inline: true, vfs: Some(vfs.name().to_owned()), ..Options::default() };
+            let store = Store::open(dir.path(), options);
             drop(store.expect("a journal can be made"));
             fs::read(dir.path().join("journal.db")).expect("the journal is there")
         });
@@ -208,7 +210,7 @@ impl Machine {
     }
 
     /// Ids in what is told are replaced by what the story calls the sessions.
-    pub(super) fn plainly(&self, mut text: String) -> String {
+    fn plainly(&self, mut text: String) -> String {
         for (id, book) in &self.books {
             text = text.replace(&id.to_string(), &format!("«session {}»", book.number));
         }
@@ -217,7 +219,7 @@ impl Machine {
 
     /// The whole story with the ends of the journals.
     pub(super) fn tale(&self) -> Vec<String> {
-        let mut tale = self.story.clone();
+        let mut tale: Vec<_> = self.story.iter().map(|line| self.plainly(line.clone())).collect();
         for book in self.books.values() {
             let removed = if book.removed { ", removed" } else { "" };
             tale.push(format!("session {} is {}{removed}:", book.number, book.id));

@@ -6,7 +6,8 @@
 //! - One seed decides everything, so a seed that fails does so again, with the same ids and at the same times.
 //! - Several sessions run at once. People prompt, steer, cancel, answer, accept, fork, remove, watch, leave and come back
 //!   by their cursors; they send what was not answered again, under its key.
-//! - The daemon is killed, stopped, started with other configurations and other tools; commits fail with an unknown
+//! - The daemon is killed, stopped, started with other configurations and other tools, and given other configurations while
+//!   it runs, some of them wrong; commits fail with an unknown
 //!   outcome, disks are full, the power goes, clocks jump. All of it is told in prose.
 //! - After every occurrence the books are written up from the journal and every promise is looked after. First hurt, then
 //!   heal: at the end every turn ends, everybody is answered, and one more prompt in each session is.
@@ -21,6 +22,7 @@ mod hands;
 mod life;
 mod machine;
 mod people;
+mod reload;
 mod run;
 mod script;
 mod stage;
@@ -29,7 +31,7 @@ mod treachery;
 mod voice;
 mod watcher;
 
-pub(super) const MISHAPS: [&str; 8] = script::Mishap::WORDS;
+pub(super) const MISHAPS: [&str; 9] = script::Mishap::WORDS;
 pub(super) const REQUESTS: [&str; 8] = people::Kind::WORDS;
 
 pub use run::{Report, run};

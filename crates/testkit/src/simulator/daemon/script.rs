@@ -23,6 +23,8 @@ pub(super) enum Mishap {
     Restart,
     /// The same, and another configuration and other plug-ins wait for it.
     Reconfigured,
+    /// Somebody changes the configuration, and the daemon takes it while it runs, or refuses it.
+    Reloaded,
     /// The clock on the wall is put forward or back.
     ClockJumps(i64),
 }
@@ -38,12 +40,13 @@ impl Mishap {
             Mishap::DiskFull => "disk_full",
             Mishap::Restart => "restart",
             Mishap::Reconfigured => "reconfigured",
+            Mishap::Reloaded => "reloaded",
             Mishap::ClockJumps(_) => "clock_jumps",
         }
     }
 
     /// The words that a coverage must have.
-    pub(super) const WORDS: [&str; 8] = [
+    pub(super) const WORDS: [&str; 9] = [
         "kill",
         "power_cut",
         "power_cut_in_write",
@@ -51,12 +54,13 @@ impl Mishap {
         "disk_full",
         "restart",
         "reconfigured",
+        "reloaded",
         "clock_jumps",
     ];
 
     fn draw(random: &mut Random) -> Mishap {
         let nth = random.between(1, 25);
-        match random.below(14) {
+        match random.below(19) {
             0..=2 => Mishap::Kill,
             3 => Mishap::PowerCut,
             4..=5 => Mishap::PowerCutInWrite(nth),
@@ -67,6 +71,7 @@ impl Mishap {
             9 => Mishap::DiskFull,
             10 => Mishap::Restart,
             11..=12 => Mishap::Reconfigured,
+            13..=17 => Mishap::Reloaded,
             _ => Mishap::ClockJumps(random.pick(&[-86_400, -3_600, 7, 3_600, 86_400]) * 1_000_000),
         }
     }
@@ -89,6 +94,7 @@ impl Mishap {
             Mishap::DiskFull => "the disk is full".to_owned(),
             Mishap::Restart => "somebody stops the daemon and starts it again".to_owned(),
             Mishap::Reconfigured => "somebody changes the configuration and restarts the daemon".to_owned(),
+            Mishap::Reloaded => "somebody changes the configuration of the daemon that runs".to_owned(),
             Mishap::ClockJumps(micros) => format!("the clock on the wall jumps by {} s", micros / 1_000_000),
         }
     }
@@ -152,6 +158,34 @@ impl Sketch {
             writes: random.weighed(&[(7, Allow), (1, Ask), (1, Deny)]),
             bass_first: random.chance(50),
             plugged: random.chance(60),
+        }
+    }
+
+    /// Whether no bell may be rung.
+    pub(super) fn forbids_the_bell(&self) -> bool {
+        self.bell == Decision::Deny
+    }
+
+    /// Another one for the daemon that runs, whose plug-ins and memory stay as they are. Often only what it forbids and what
+    /// may be spent is another, and less.
+    pub(super) fn redrawn(&self, random: &mut Random) -> Sketch {
+        let other = Sketch::draw(random);
+        let (plugged, awake_bytes) = (self.plugged, self.awake_bytes);
+        if random.chance(50) {
+            let (bell, per_session, per_day) = (Decision::Deny, other.per_session, other.per_day);
+            return Sketch { bell, per_session, per_day, ..self.clone() };
+        }
+        Sketch { plugged, awake_bytes, ..other }
+    }
+
+    /// The same as somebody writes it who makes a mistake.
+    pub(super) fn mistaken(&self, random: &mut Random) -> String {
+        let text = self.toml();
+        match random.below(4) {
+            0 => format!("{text}[limits\n"),
+            1 => text.replace("grace_ms", "grace_mz"),
+            2 => format!("default_model = \"nobody\"\n{text}"),
+            _ => text.replace("steps = ", "steps = -"),
         }
     }
 

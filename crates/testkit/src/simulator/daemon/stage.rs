@@ -18,11 +18,18 @@ pub(super) struct World {
     /// How often each ring of the bell was heard, by the label that the model gave it.
     pub(super) rung: BTreeMap<u64, u32>,
     labels: u64,
+    /// It was acknowledged that no bell may be rung, and nothing else is on its way.
+    pub(super) bell_forbidden: bool,
+    /// Bells that were rung all the same.
+    pub(super) forbidden_rings: Vec<u64>,
 }
 
 impl Stage {
     pub(super) fn new(random: Random, treachery: Option<Treachery>) -> Stage {
-        Stage(Arc::new(Mutex::new(World { random, calm: false, treachery, rung: BTreeMap::new(), labels: 0 })))
+        let (rung, forbidden_rings) = (BTreeMap::new(), Vec::new());
+        let (calm, labels, bell_forbidden) = (false, 0, false);
+        let world = World { random, calm, treachery, rung, labels, bell_forbidden, forbidden_rings };
+        Stage(Arc::new(Mutex::new(world)))
     }
 
     /// The world, for as long as it takes to do one thing. Never held over an await.

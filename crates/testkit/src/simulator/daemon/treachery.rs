@@ -44,11 +44,13 @@ pub enum Treachery {
     FalseRemoval,
     /// The daemon runs with a configuration that nobody wrote.
     StrangeSettings,
+    /// Whoever changed the configuration is told that it was taken, whatever became of it.
+    FalseReload,
 }
 
 impl Treachery {
     /// All of them.
-    pub const ALL: [Treachery; 20] = [
+    pub const ALL: [Treachery; 21] = [
         Treachery::DiskForgets,
         Treachery::HeaderChanged,
         Treachery::BodyChanged,
@@ -69,6 +71,7 @@ impl Treachery {
         Treachery::BudgetNotTold,
         Treachery::FalseRemoval,
         Treachery::StrangeSettings,
+        Treachery::FalseReload,
     ];
 
     /// What is done to the journal's file between two lives of the daemon, as SQL.
