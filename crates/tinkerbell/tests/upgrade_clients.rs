@@ -21,6 +21,8 @@ use world::{LOOK, World, journal, wait_until};
 
 /// What is said of an answer that an upgrade has cut.
 const CUT: &str = "! the daemon was upgraded in the middle of the reply; trying again with served (attempt 2)";
+/// What is said when the next daemon is not there within a second, which is up to the machine.
+const LATE: &str = "the daemon is being upgraded; connecting again…";
 
 /// It ended well, printed the answer once, and told no more of what happened to it than it should.
 #[track_caller]
@@ -29,7 +31,7 @@ fn is_whole(watching: Watching, told: &[&str]) {
     assert_eq!((ran.code, ran.out.as_str()), (0, format!("{}\n", WORDS.concat()).as_str()), "{ran:?}");
     let usual = |line: &&str| {
         line.is_empty()
-            || ["model served", "session ", "> ", "1 step", "next: "].iter().any(|begin| line.starts_with(begin))
+            || ["model served", "session ", "> ", "1 step", "next: ", LATE].iter().any(|begin| line.starts_with(begin))
     };
     let remarks: Vec<&str> = ran.err.lines().filter(|line| !usual(line)).collect();
     assert_eq!(remarks, told, "{ran:?}");
@@ -208,7 +210,7 @@ fn chats(grace_ms: u64, upgrade: fn(&World, &Model), told: usize) {
         assert_eq!(seen.matches(words.trim()).count(), 1, "{seen}");
     }
     assert_eq!(seen.matches("in the middle of the reply").count(), told, "{seen}");
-    assert!(!seen.contains("connecting again"), "{seen}");
+    assert!(seen.matches(LATE).count() <= 1, "{seen}");
     println!("a chat in an upgrade: {} model calls, the answer whole and once, 0 failures", model.asked());
 }
 
