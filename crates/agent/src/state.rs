@@ -197,7 +197,7 @@ impl State {
                     }
                     Question::Permission | Question::UnknownOutcome => {
                         if let Some(call) = turn.call_mut(*effect) {
-                            call.status = CallStatus::Asking;
+                            call.status = CallStatus::Asking(*question);
                             call.asked += 1;
                         }
                     }

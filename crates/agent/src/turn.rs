@@ -1,6 +1,6 @@
 //! One turn: from a prompt to the one event that ends it.
 
-use crate::event::{Access, CallFact, Failure, TurnOutcome, Verdict};
+use crate::event::{Access, CallFact, Failure, Question, TurnOutcome, Verdict};
 use crate::id::{EffectId, EffectKind, Seq, TurnId};
 use crate::settings::Limit;
 use crate::units::{ModelName, Money, Usage};
@@ -118,8 +118,8 @@ pub enum CallStatus {
     NeedsPermission,
     /// It began, the daemon died, and it may not simply be run again.
     Lost,
-    /// Somebody is being asked; the answer decides.
-    Asking,
+    /// Somebody is being asked this; the answer decides.
+    Asking(Question),
     /// It may run.
     Ready,
     /// It runs.
@@ -144,7 +144,7 @@ impl Call {
         use CallStatus::*;
         match (verdict, self.status) {
             (Verdict::Deny, Running) => self.revoked = true,
-            (Verdict::Deny, Ready | NeedsPermission | Asking | Lost) => {
+            (Verdict::Deny, Ready | NeedsPermission | Asking(_) | Lost) => {
                 self.status = Settled;
                 return true;
             }
@@ -214,7 +214,7 @@ impl Turn {
     pub fn asks(&self, question: EffectId) -> bool {
         let of_call = match &self.phase {
             Phase::Tools { calls, .. } => calls.get(question.ordinal as usize).is_some_and(|call| {
-                call.status == CallStatus::Asking
+                matches!(call.status, CallStatus::Asking(_))
                     && question == self.effect(EffectKind::Ask, question.ordinal, call.asked)
             }),
             Phase::Model { .. } | Phase::Done => false,

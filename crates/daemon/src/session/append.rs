@@ -24,7 +24,7 @@ pub(super) const STATE_FOLD: &str = "state";
 /// The canvas's.
 pub(super) const CANVAS_FOLD: &str = "canvas";
 /// The version of the state's format.
-pub(super) const STATE_FORMAT: u32 = 2;
+pub(super) const STATE_FORMAT: u32 = 3;
 
 /// An event with the bytes it has on disk.
 struct Drafted {

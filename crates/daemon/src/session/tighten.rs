@@ -101,7 +101,7 @@ fn stricter(outfit: &Outfit, call: &Call, job: &PreparedCall) -> Option<Verdict>
     let verdict = verdict(outfit, job)?;
     let counts = match (verdict, call.status) {
         (Verdict::Deny, Running) => !call.revoked,
-        (Verdict::Deny, Ready | NeedsPermission | Asking | Lost) => true,
+        (Verdict::Deny, Ready | NeedsPermission | Asking(_) | Lost) => true,
         // What a person has allowed is not asked about again.
         (Verdict::Ask, Ready) => call.asked == 0,
         _ => false,

@@ -33,8 +33,7 @@ pub(crate) fn open_questions(state: &State) -> Vec<ApprovalView> {
     }
     if let Phase::Tools { calls, .. } = &turn.phase {
         for (ordinal, call) in calls.iter().enumerate() {
-            if call.status == CallStatus::Asking {
-                let question = if call.attempt > 1 { Question::UnknownOutcome } else { Question::Permission };
+            if let CallStatus::Asking(question) = call.status {
                 let id = agent::EffectId {
                     turn: turn.id,
                     step: turn.step,
