@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""A snapshot of a large state while turns run: their latency before, during and after, and how long making, verifying
-and restoring took.
+"""A snapshot of a large state while turns run: their latency before, during and after, and how long making, verifying,
+restoring and undoing that took.
 
 The state is filled with prompts of words that barely compress. A turn is one step of the stub's. `slowest` says when in
 the snapshot the slowest turns were, so that what made them slow can be told.
@@ -103,10 +103,11 @@ def main():
             _, verify_s = timed(peer, "snapshot", "verify", made["id"])
             _, elsewhere_s = timed(peer, "snapshot", "restore", made["id"], "--to", os.path.join(d, "elsewhere"))
             _, restore_s = timed(peer, "snapshot", "restore", "--yes", made["id"])
+            _, undo_s = timed(peer, "snapshot", "restore", "--undo", "--yes")
         finally:
             peer.stop()
             subprocess.run([peer.exe, "daemon", "stop"], env=peer.env, capture_output=True)
-        snapshot = {"bytes": made["bytes"], "create_s": create_s, "verify_s": verify_s, "restore_elsewhere_s": elsewhere_s, "restore_s": restore_s}
+        snapshot = {"bytes": made["bytes"], "create_s": create_s, "verify_s": verify_s, "restore_elsewhere_s": elsewhere_s, "restore_s": restore_s, "undo_s": undo_s}
         found = {"state": state, "snapshot": snapshot, "turn": latency, "slowest": slowest, "errors": errors}
         print(json.dumps({"before": before, "snapshots": found, "after": load()}, indent=1))
 
