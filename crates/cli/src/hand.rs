@@ -72,21 +72,20 @@ impl Hand {
 
     /// Prints what was done: a document for programs, or words for people, the remarks after them apart.
     pub fn done(mut self, document: &serde_json::Value, words: &str, remarks: &[String]) -> ExitCode {
-        let json = self.context.globals.json;
         let told = self.tell(document, words, remarks);
-        match told {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => error.report(json),
-        }
+        self.ended(told)
     }
 
     /// Prints what a snapshot says of itself.
     pub fn snapshot(mut self, view: &SnapshotView) -> ExitCode {
-        let json = self.context.globals.json;
         let told = snapshot_show::tell(&mut self.context, view).and_then(|()| self.context.screen.flush());
+        self.ended(told)
+    }
+
+    fn ended(self, told: Result<(), Error>) -> ExitCode {
         match told {
             Ok(()) => ExitCode::SUCCESS,
-            Err(error) => error.report(json),
+            Err(error) => error.report(self.context.globals.json),
         }
     }
 

@@ -39,10 +39,12 @@ impl Imagined {
 
     /// A text of its body in full.
     pub(crate) fn words(&self, text: &Text) -> String {
-        let blob = |hash| self.blob(hash).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
         match text {
             Text::Inline(text) => text.clone(),
-            Text::Blob { blob: hash, .. } => blob(*hash).unwrap_or_default(),
+            Text::Blob { blob, .. } => {
+                let bytes = self.blob(*blob).unwrap_or_default();
+                String::from_utf8_lossy(&bytes).into_owned()
+            }
         }
     }
 
