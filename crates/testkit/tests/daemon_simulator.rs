@@ -15,7 +15,7 @@ const FIXED: u64 = 6_000;
 /// How long that may take; on a slow machine fewer are tried, and it says so.
 const FIXED_WITHIN: Duration = Duration::from_secs(4 * 60);
 /// Seeds that found something once.
-const FOUND: [u64; 1] = [898_021_581_207_788_714];
+const FOUND: [u64; 2] = [898_021_581_207_788_714, 898_023_141_868_807_967];
 /// How many more are tried, from a seed that is new each time.
 const ROTATING: u64 = 1_000;
 /// The same of these.

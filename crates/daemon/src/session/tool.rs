@@ -44,9 +44,10 @@ impl Owner {
             let (tasks, tool) = (house.tasks.clone(), name.clone());
             let ran = tasks.tool(move || {
                 let outfit = house.catalog.current();
-                // Between the append that began it and now, permissions may have been tightened.
+                // Between the append that began it and now, permissions may have been tightened. It has done nothing yet, so it
+                // was not stopped: it fails.
                 if judged(&outfit, &tool, &inspected) == Verdict::Deny {
-                    return tool_fact(id, turn, &tool, ended(ToolOutcome::Cancelled, FORBIDDEN.to_owned()));
+                    return tool_fact(id, turn, &tool, ended(ToolOutcome::Failed, FORBIDDEN.to_owned()));
                 }
                 let output = run(&house, &outfit, &inspected, canvas, &workspace, blobs, &stop);
                 let output = guarded(output, &outfit.secrets);
