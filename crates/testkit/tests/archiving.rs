@@ -4,6 +4,7 @@
 
 use serde_json::{Value, json};
 use std::path::PathBuf;
+use std::time::Duration;
 use testkit::{Answer, Daemon, World, verify_chains};
 
 const DAEMON: &str = env!("CARGO_BIN_EXE_testkit-daemon");
@@ -113,7 +114,7 @@ fn damage_is_found_and_removing_is_possible_all_the_same() {
 }
 
 #[test]
-fn what_has_work_or_a_schedule_stays_and_the_idle_go_by_themselves() {
+fn what_has_work_stays_and_so_does_who_was_spoken_to_just_now() {
     let (world, _daemon) = World::new(DAEMON, "[retention]\narchive_idle_ms = 1\n");
     world.prompt("[[tool count {\"label\":\"x\"}]]");
     world.until(|update| update["kind"] == "model.finished");
@@ -123,6 +124,26 @@ fn what_has_work_or_a_schedule_stays_and_the_idle_go_by_themselves() {
     world.finished("trn_1");
     let dry = world.client.post("/v1/daemon/gc?dry_run=true", &json!({})).unwrap().json();
     assert_eq!(dry["archived"], 0, "who is awake was spoken to just now: {dry}");
+}
+
+#[test]
+fn the_idle_go_when_it_is_tidied_and_keep_what_nobody_has_accepted() {
+    let (world, _daemon) = world("[daemon]\nidle_ms = 1\n[retention]\narchive_idle_ms = 1\n");
+    let with_canvas = world.session.clone();
+    let made = world.client.post("/v1/sessions", &json!({ "workspace": world.home.workspace() })).unwrap().json();
+    let world = World { session: made["session"].as_str().unwrap().to_owned(), ..world };
+    assert_eq!(world.ask("idle words")["outcome"], "done");
+    while world.client.get("/v1/daemon").unwrap().json()["cache"]["awake"] != 0 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let dry = world.client.post("/v1/daemon/gc?dry_run=true", &json!({})).unwrap().json();
+    assert_eq!((&dry["archived"], files(&world).len()), (&json!(1), 0), "{dry}");
+    let tidied = world.client.post("/v1/daemon/gc", &json!({})).unwrap().json();
+    assert_eq!((&tidied["archived"], files(&world).len()), (&json!(1), 1), "{tidied}");
+    let left = world.client.get("/v1/sessions").unwrap().json()["sessions"].clone();
+    assert!(left.as_array().unwrap().iter().all(|session| session["id"] == json!(with_canvas)), "{left}");
+    assert_eq!(world.ask("[[echo]]")["outcome"], "done", "a prompt brings it back");
+    assert!(world.reply().contains("idle words"));
 }
 
 #[test]

@@ -335,3 +335,14 @@ fn an_export_of_a_session_that_is_not_there_says_so() {
     assert_eq!(lines[0]["tinkerbell_session"]["session"], json!(world.session));
     assert!(lines.last().unwrap()["end"]["lines"].as_u64() == Some(lines.len() as u64 - 1));
 }
+
+#[test]
+fn what_a_kill_left_of_a_file_that_was_received_goes_at_the_next_start() {
+    let (world, daemon) = world();
+    daemon.kill();
+    let left = world.home.state().join("ses_01kav9ft00rwyvadqn13111pb5.import");
+    std::fs::write(&left, b"the beginning of a file").unwrap();
+    let _daemon = world.home.start(DAEMON).unwrap();
+    assert!(!left.exists());
+    assert_eq!(world.ask("[[echo]]")["outcome"], "done");
+}
