@@ -16,6 +16,7 @@ use crate::signals::{Asked, Signals};
 use crate::tasks::Tasks;
 use crate::upgrade::{self, Ask, Asks, Estate, Heir, Successor, UpgradeError};
 use crate::{carry, log, notify, retention, schedule, snapshots};
+use rustix::process::{Pid, Signal, kill_process};
 use std::ffi::OsString;
 use std::future::{Future, pending};
 use std::os::fd::{AsFd, OwnedFd};
@@ -76,13 +77,17 @@ async fn live(
     origin: Origin,
 ) -> Result<(), StartError> {
     let Options { places, store, at_step, .. } = &options;
-    let mut config = Config::load(&places.config_file)?;
-    let ground = match &mut heir {
-        None => Ground::claim(places, &config, origin.activated)?,
+    let (mut config, ground) = match &mut heir {
+        None => {
+            let config = Config::load(&places.config_file)?;
+            let ground = Ground::claim(places, &config, origin.activated)?;
+            (config, ground)
+        }
         Some(heir) => {
-            let log = start_log(places, &config)?;
-            let (lock, socket) = heir.take(places, store).await?;
-            Ground::of(lock, socket, log)
+            let log = start_log(places, &heir.greeted(places).await?)?;
+            let (lock, socket, config) = heir.take(places, store).await?;
+            log.set(config.log);
+            (config, Ground::of(lock, socket, log))
         }
     };
     let mut signals = Signals::new()?;
@@ -169,20 +174,40 @@ async fn live(
             return Ok(());
         }
         config = (*house.config()).clone();
-        let clock = house.clock.clone();
+        let (clock, tasks) = (house.clock.clone(), house.tasks.clone());
         drop((house, registry));
-        match hand_over(&mut successor, &begun, &ground, places, is_over).await {
-            Ok(()) => {
+        let (outcome, was_stopped) = {
+            let handing = hand_over(&mut successor, &begun, &ground, places, &config, is_over);
+            passing_on(&mut signals, begun.to_pid, handing).await
+        };
+        match outcome {
+            Some(Ok(())) => {
                 notify::handed_over_to(successor.pid());
                 ground.socket.borrow().was_given_away();
                 tracing::info!(pid = begun.to_pid, "handed over");
                 std::mem::forget(ground.lock);
                 return Ok(());
             }
-            Err(error) => {
+            Some(Err(error)) if !was_stopped => {
                 tracing::error!(%error, "the upgrade failed; going on");
+                if !is_over {
+                    // What has not ended is a hook of the user's perhaps: nothing may open the journal beside it.
+                    tokio::select! {
+                        () = notify::while_away(tasks.finished()) => {}
+                        () = signals.stop() => {
+                            std::mem::forget(ground.lock);
+                            return Ok(());
+                        }
+                    }
+                }
                 let (from, why) = (crate::VERSION.to_owned(), Some(error.to_string()));
                 last = Some(upgrade::report(UpgradeOutcome::Failed, clock.now(), begun.binary, from, why));
+            }
+            // Asked to stop meanwhile, and nobody has taken over.
+            Some(Err(_)) | None => {
+                drop(successor);
+                std::mem::forget(ground.lock);
+                return Ok(());
             }
         }
     }
@@ -219,19 +244,36 @@ fn start_log(places: &Places, config: &Config) -> Result<LogLevel, StartError> {
     log::start(&path, config.log).map_err(|error| StartError::Log { path, error })
 }
 
-/// Wakes what has work left and opens the doors.
+/// Hands over, and passes on to the new daemon what asks us to stop meanwhile: it ends, or serves and stops in good order.
+/// Whether something did; no outcome where it was asked for twice, and we end as one that is killed.
+async fn passing_on<T>(signals: &mut Signals, to: u32, handing: impl Future<Output = T>) -> (Option<T>, bool) {
+    let mut handing = std::pin::pin!(handing);
+    let mut was_stopped = false;
+    loop {
+        tokio::select! {
+            biased;
+            outcome = &mut handing => return (Some(outcome), was_stopped),
+            () = signals.stop() => {
+                tracing::info!(pid = to, "asked to stop by a signal; the new daemon is asked as well");
+                // It is a child of ours that nobody has waited for, so the number is its own.
+                if let Some(pid) = i32::try_from(to).ok().and_then(Pid::from_raw) {
+                    let _ = kill_process(pid, Signal::TERM);
+                }
+                if was_stopped {
+                    return (None, true);
+                }
+                was_stopped = true;
+            }
+        }
+    }
+}
+
+/// Follows the configuration, wakes what has work left and opens the doors.
 async fn begin(registry: &Arc<Registry>, ground: &Ground, places: &Places) -> Result<(), StartError> {
     let house = registry.house().clone();
     if let Err(error) = carry::sweep(&places.state_dir) {
         tracing::warn!(%error, "what is left of sessions that were being imported cannot be taken away");
     }
-    let waking = house.store.waking().await.map_err(AssembleError::Read)?;
-    tracing::info!(version = crate::VERSION, socket = %ground.path().display(), waking = waking.len(), "ready");
-    for session in waking {
-        registry.wake(session);
-    }
-    let tasks = &house.tasks;
-    tasks.spawn("socket door", door(registry.clone(), ground.socket.subscribe(), router(registry.clone())));
     let hands = Hands {
         places: places.clone(),
         hangup: signal(SignalKind::hangup())?,
@@ -239,7 +281,16 @@ async fn begin(registry: &Arc<Registry>, ground: &Ground, places: &Places) -> Re
         sockets: ground.socket.clone(),
         lock: ground.lock.clone(),
     };
-    tasks.spawn("configuration", reload::serve(registry.clone(), hands));
+    // Before anything runs: what was tightened while nobody read the file counts from the first call on.
+    let reloading = reload::begin(registry.clone(), hands).await;
+    let waking = house.store.waking().await.map_err(AssembleError::Read)?;
+    tracing::info!(version = crate::VERSION, socket = %ground.path().display(), waking = waking.len(), "ready");
+    for session in waking {
+        registry.wake(session);
+    }
+    let tasks = &house.tasks;
+    tasks.spawn("socket door", door(registry.clone(), ground.socket.subscribe(), router(registry.clone())));
+    tasks.spawn("configuration", reloading.serve());
     tasks.spawn("schedules", schedule::keep(registry.clone()));
     tasks.spawn("janitor", retention::keep(registry.clone()));
     tasks.spawn("snapshots", snapshots::periodic(house.clone()));
@@ -281,11 +332,11 @@ struct Trial {
 }
 
 impl Desire {
-    fn trial(&self, ask: Ask, limit: Duration) -> Trial {
+    fn trial(&self, ask: Ask, config: Arc<Config>) -> Trial {
         let binary = ask.binary.unwrap_or_else(|| self.binary.clone());
         tracing::info!(binary = %binary.display(), "an upgrade is wanted");
         let (more, state_dir) = (self.more.clone(), self.state_dir.clone());
-        let outcome = Box::pin(Successor::try_out(binary.clone(), more, state_dir, limit, self.at_step));
+        let outcome = Box::pin(Successor::try_out(binary.clone(), more, state_dir, config, self.at_step));
         Trial { outcome, binary, reply: ask.reply }
     }
 }
@@ -335,8 +386,7 @@ async fn until_end(house: &House, signals: &mut Signals, asks: &mut Asks, desire
         };
         match (&trial, ask.reply) {
             (None, reply) => {
-                let limit = Duration::from_millis(house.config().upgrade_ms);
-                trial = Some(desire.trial(Ask { binary: ask.binary, reply }, limit));
+                trial = Some(desire.trial(Ask { binary: ask.binary, reply }, house.config()));
             }
             (Some(_), Some(reply)) => drop(reply.send(Err(upgrade::under_way()))),
             (Some(_), None) => {}
@@ -351,6 +401,7 @@ async fn hand_over(
     begun: &UpgradeBegun,
     ground: &Ground,
     places: &Places,
+    config: &Config,
     is_over: bool,
 ) -> Result<(), UpgradeError> {
     // Nobody else has it open, and nobody is served.
@@ -362,6 +413,7 @@ async fn hand_over(
     let estate = Estate {
         descriptors: vec![ground.lock.as_fd(), socket.as_fd()],
         sockets: vec![socket.given()],
+        config,
         after_us: !is_over,
     };
     let given = successor.give(estate).await;

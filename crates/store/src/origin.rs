@@ -60,7 +60,8 @@ pub(crate) fn note_forks_in(connection: &Connection, journal: i64) -> rusqlite::
             "INSERT OR IGNORE INTO origins (journal, parent, upto)
              SELECT journal, json_extract(header, '$.parent'), json_extract(header, '$.at_seq') FROM events
              WHERE journal = ? AND header LIKE '%\"kind\":\"session.forked\"%'
-                 AND json_extract(header, '$.kind') = 'session.forked'",
+                 AND json_extract(header, '$.kind') = 'session.forked'
+                 AND typeof(json_extract(header, '$.at_seq')) = 'integer'",
         )?
         .execute([journal])?;
     Ok(())

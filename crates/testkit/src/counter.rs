@@ -17,7 +17,7 @@ pub const COUNT_FILE: &str = "TESTKIT_COUNT_FILE";
 /// Names the file to which `sleep_in_child` writes the child's process id.
 pub const SLEEPER_FILE: &str = "TESTKIT_SLEEPER_FILE";
 
-/// `count` touches the world and is not idempotent; `look` counts too, as a tool that may be repeated; `stall` runs until it is stopped; `sleep_in_child` starts a child that
+/// `count` touches the world and is not idempotent; `look` counts too, as a tool that may be repeated; `stall` runs until it is stopped, `linger` until a time is over; `sleep_in_child` starts a child that
 /// would outlive the daemon; `break_down` panics with the words of a file.
 pub fn tools() -> Vec<ExtraTool> {
     vec![
@@ -29,6 +29,17 @@ pub fn tools() -> Vec<ExtraTool> {
             }
             Err("stopped".to_owned())
         }),
+        tool(
+            "linger",
+            Access::World,
+            "Takes as many milliseconds as the label says, whoever asks it to stop.",
+            |text, _| {
+                let arguments: serde_json::Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+                let millis = arguments["label"].as_str().and_then(|label| label.parse().ok()).unwrap_or(0);
+                std::thread::sleep(Duration::from_millis(millis));
+                Ok("it is over".to_owned())
+            },
+        ),
         tool("sleep_in_child", Access::World, "Starts a child process that sleeps for an hour.", |_, _| {
             let path = std::env::var_os(SLEEPER_FILE).ok_or("no file for the process id")?;
             let mut command = Command::new("sleep");

@@ -1,7 +1,8 @@
 //! Other versions of the daemon, as far as hand-overs can tell: what tests put before its arguments.
 //!
 //! `--part schema=next` knows a version of the tables that the real one does not, `schema=broken` one that fails,
-//! `kill=STEP` ends the process with SIGKILL at a step of a hand-over and `hang=STEP` stops it there for ever.
+//! `kill=STEP` ends the process with SIGKILL at a step of a hand-over, `hang=STEP` stops it there for ever, and
+//! `wait=STEP,FILE` for as long as there is such a file.
 
 use crate::Home;
 use daemon::{Options, Step};
@@ -9,8 +10,9 @@ use rustix::process::{Signal, getpid, kill_process};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::time::Duration;
 
-/// What happens at which step.
+/// What happens at which step: `kill`, `hang`, or the file that is waited for.
 static PART: OnceLock<(String, Step)> = OnceLock::new();
 
 /// Reads the arguments of this process, and plays its part.
@@ -30,7 +32,11 @@ fn play(options: &mut Options, part: &str) {
     match (what, of) {
         ("schema", "next") => options.store.later = &["CREATE TABLE of_the_next_version (word TEXT) STRICT;"],
         ("schema", "broken") => options.store.later = &["INSERT INTO there_is_no_such_table VALUES (1);"],
-        ("kill" | "hang", name) => {
+        ("kill" | "hang" | "wait", name) => {
+            let (name, what) = match name.split_once(',') {
+                Some((name, file)) => (name, file),
+                None => (name, what),
+            };
             let step = Step::ALL.into_iter().find(|step| step.name() == name).expect("the test names a step");
             PART.set((what.to_owned(), step)).expect("one part is enough");
             options.at_step = at_step;
@@ -44,9 +50,14 @@ fn at_step(step: Step) {
         Some((what, at)) if *at == step && what == "kill" => {
             kill_process(getpid(), Signal::KILL).expect("a process may end itself");
         }
-        Some((_, at)) if *at == step => loop {
+        Some((what, at)) if *at == step && what == "hang" => loop {
             std::thread::park();
         },
+        Some((file, at)) if *at == step => {
+            while Path::new(file).exists() {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+        }
         _ => {}
     }
 }

@@ -222,6 +222,10 @@ fn what_somebody_made_up_is_refused_though_all_hashes_are_right() {
     refused("another session", raw(header(2, &own, "\"kind\":\"daemon.began\",\"generation\":9"), "{}"));
     refused("another place", raw(header(9, &own, updated), "{}"));
     refused("session.created, once", raw(header(2, &own, "\"kind\":\"session.created\""), "{}"));
+    let parent = "\"kind\":\"session.forked\",\"parent\":\"ses_01kav9ft000000000000000009\",\"at_seq\":";
+    for later in ["2", "18446744073709551615"] {
+        refused("cannot have had", raw(header(2, &own, &format!("{parent}{later}")), "{}"));
+    }
     refused("no JSON object", raw(header(2, &own, updated), "{}{}"));
     refused("no JSON object", raw(header(2, &own, updated), "[]"));
     let blob = BlobHash::of(b"bytes");
@@ -345,4 +349,23 @@ fn what_a_kill_left_of_a_file_that_was_received_goes_at_the_next_start() {
     let _daemon = world.home.start(DAEMON).unwrap();
     assert!(!left.exists());
     assert_eq!(world.ask("[[echo]]")["outcome"], "done");
+}
+
+#[test]
+fn words_that_are_taken_away_are_no_title_of_what_came_either() {
+    let (origin, _there) = waiting_session();
+    let (home, _daemon, client) = elsewhere();
+    assert_eq!(import(&client, &at(&home), &export(&origin)).status, 200);
+    let here = World { home, client, session: origin.session.clone() };
+    assert_eq!(here.answer("allow").status, 200);
+    here.finished("trn_2");
+    assert!(here.view()["title"].as_str().unwrap().contains("first words"));
+    let events = here.get("/events").json()["events"].as_array().unwrap().clone();
+    let said =
+        events.iter().filter(|event| ["prompt.accepted", "model.finished"].contains(&event["kind"].as_str().unwrap()));
+    let seqs: Vec<&Value> = said.map(|event| &event["seq"]).collect();
+    assert_eq!(here.post("/redact", json!({ "seqs": seqs })).status, 200);
+    let found = here.client.get("/v1/sessions/search?q=first").unwrap().json();
+    assert_eq!(found["hits"].as_array().unwrap().len(), 0, "{found}");
+    assert!(!String::from_utf8(export(&here)).unwrap().contains("first words"));
 }

@@ -140,6 +140,14 @@ fn real_faketime_clocks_that_jump_hurry_nothing_and_hold_nothing_up() {
     clock.start();
     let first = clock.prompt(&session, LONG, "key 0");
     assert_eq!(first.json()["turn"], "trn_1", "{:?}", first.json());
+    // Far ahead of what the daemon counts by itself, as after days of sleep: the next one begins there, and what was answered
+    // a moment ago is known to it.
+    clock.set("+500d");
+    let asked = clock.prompt(&session, LONG, "a sleeper's");
+    assert_eq!(asked.status, 200, "{:?}", asked.json());
+    clock.stop();
+    clock.start();
+    assert_eq!(clock.prompt(&session, LONG, "a sleeper's").json()["turn"], asked.json()["turn"]);
     clock.stop();
     testkit::verify_chains(&clock.home);
     println!("clocks: {} turns with the clock set in the middle, {backwards} times backwards, 0 failures", ways.len());

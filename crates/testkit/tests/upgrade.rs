@@ -6,6 +6,8 @@
 
 #[path = "upgrade/crowd.rs"]
 mod crowd;
+#[path = "upgrade/meanwhile.rs"]
+mod meanwhile;
 
 use crowd::{Crowd, LOOK, Total, insist, journal};
 use daemon::Step;

@@ -131,9 +131,15 @@ fn check(desk: &Desk, other: Option<PathBuf>) -> Result<Outcome, Problem> {
     if !alone.good {
         return Ok(alone);
     }
+    let is_ours = other.is_none();
     let text = other.map(|path| std::fs::read_to_string(&path).unwrap_or_default());
     let checked: Option<ConfigChecked> = cli::ask_running(desk.socket.clone(), &CONFIG_CHECK, &CheckRequest { text })?;
-    let Some(checked) = checked else { return Ok(alone) };
+    let Some(checked) = checked else {
+        if is_ours {
+            file.is_own().map_err(wrong)?;
+        }
+        return Ok(alone);
+    };
     let document = json!({
         "file": file.path(), "found": file.path().exists(), "valid": checked.valid, "faults": checked.faults,
         "message": checked.message, "would": checked.would,

@@ -176,6 +176,22 @@ fn the_daemons_own_are_made_when_it_stops_and_go_by_the_rules() {
 }
 
 #[test]
+fn what_another_daemon_keeps_in_the_same_directory_is_not_ours_to_take_away() {
+    let (one, other) = (World::new(), World::new());
+    let directory = one.home.path("shared");
+    let config = format!("[snapshots]\non_stop = true\nkeep = 1\ndirectory = {:?}\n", directory.display().to_string());
+    for world in [&one, &other] {
+        world.home.configure(&config);
+        for number in 0..2 {
+            world.good(&["ask", &format!("say {number}")]);
+            world.good(&["daemon", "stop"]);
+        }
+    }
+    let listed = one.json(&["snapshot", "ls"])["snapshots"].clone();
+    assert_eq!(listed.as_array().unwrap().len(), 2, "one of each: {listed}");
+}
+
+#[test]
 fn a_portable_one_opens_in_another_home_and_says_what_is_missing() {
     let (there, here) = (World::new(), World::new());
     there.good(&["ask", "say one"]);

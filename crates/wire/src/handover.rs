@@ -5,7 +5,7 @@
 //! on a socket pair that keeps the borders of messages; descriptors travel beside it.
 //!
 //! ```text
-//! old  hello                  the new one reads the configuration and tries the state, on a copy where it must change
+//! old  hello (+ descriptor)    the new one reads the configuration and tries the state, on a copy where it must change
 //! new  fit | unfit            the old one brings turns to the border of a step and closes the journal
 //! old  take (+ descriptors)   the new one opens the journal
 //! new  opened | failed
@@ -35,6 +35,10 @@ pub enum HandOver {
         version: String,
         /// The state directory that it holds.
         state_dir: PathBuf,
+        /// The configuration that is in force; its text lies behind the descriptor. `None`: the old one is of a version
+        /// that does not say.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        config: Option<GivenConfig>,
     },
     /// The new one: it could take over.
     Fit {
@@ -48,12 +52,15 @@ pub enum HandOver {
         /// Why.
         why: String,
     },
-    /// The old one: all there is. The descriptors are that of the lock and then one for each socket.
+    /// The old one: all there is. The descriptors are that of the lock, one for each socket, and that of the configuration.
     Take {
         /// The sockets, in the order of their descriptors.
         sockets: Vec<GivenSocket>,
         /// Whether to wait for the old one's end before the state is opened: something of it still runs.
         after_us: bool,
+        /// As in `hello`, by now.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        config: Option<GivenConfig>,
     },
     /// The new one: the state is open, and nobody is served yet.
     Opened {},
@@ -75,4 +82,12 @@ pub struct GivenSocket {
     pub path: PathBuf,
     /// Whether the daemon made its file, and is to remove it.
     pub ours: bool,
+}
+
+/// A configuration that is handed over: what was in force stays so, also where the file says something by now that was
+/// refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GivenConfig {
+    /// Whether there was a file. Its text is empty where there was none.
+    pub found: bool,
 }

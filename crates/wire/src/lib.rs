@@ -26,7 +26,7 @@ pub use chain::{BlobHash, ChainHash, Salt};
 pub use change::{Change, Changeset, Contents, Entry, EntryKind, FileState, Found, Mode};
 pub use draining::{DrainReason, Draining};
 pub use error::{Code, Problem};
-pub use handover::{GivenSocket, HandOver};
+pub use handover::{GivenConfig, GivenSocket, HandOver};
 pub use media::MediaType;
 pub use path::{PathError, RelPath};
 pub use record::{Delta, DeltaKind, Header, Record};

@@ -43,6 +43,8 @@ struct Check<'a, R> {
     known: BTreeSet<BlobHash>,
     /// Those of them that the next event must hold.
     waiting: BTreeSet<BlobHash>,
+    /// What these take up, as they are stored.
+    waiting_bytes: u64,
     partials: Vec<(EffectId, String)>,
 }
 
@@ -61,8 +63,9 @@ pub(crate) fn check<R: Read>(file: R, limits: &Limits, secrets: &Secrets) -> Res
     }
     let (state, hash) = (State::default(), ChainHash::START);
     let (known, waiting) = Default::default();
+    let (forgotten, waiting_bytes, partials) = Default::default();
     let mut check =
-        Check { lines, limits, secrets, head, state, forgotten: 0, hash, known, waiting, partials: Vec::new() };
+        Check { lines, limits, secrets, head, state, forgotten, hash, known, waiting, waiting_bytes, partials };
     check.without_keys(check.head.workspace.as_bytes())?;
     check.without_keys(check.head.title.as_deref().unwrap_or_default().as_bytes())?;
     loop {
@@ -85,6 +88,13 @@ impl<R: Read> Check<'_, R> {
     fn blob(&mut self, line: ExportBlob) -> Result<(), Damage> {
         let hash = line.blob;
         let blob = self.lines.blob(line, self.limits.blob_bytes)?;
+        // An event and its blobs are one transaction, and everybody waits for it.
+        self.waiting_bytes += blob.stored_bytes();
+        let limit = self.limits.blobs_bytes_per_append as u64;
+        if self.waiting_bytes > limit {
+            let (what, limit_name) = ("what one event holds".to_owned(), "blobs_bytes_per_append");
+            return Err(Damage::TooLarge { what, limit_name, limit });
+        }
         let bytes = blob.unpacked(self.limits.blob_bytes);
         let bytes = bytes.ok_or_else(|| self.lines.wrong(format!("blob {hash} is not what its name says")))?;
         self.without_keys(&bytes)?;
@@ -126,6 +136,9 @@ impl<R: Read> Check<'_, R> {
         if matches!(header.event, Event::SessionCreated {}) != (event.seq == Seq(1)) {
             return wrong("a session begins with session.created, once");
         }
+        if matches!(header.event, Event::SessionForked { at_seq, .. } if at_seq >= event.seq) {
+            return wrong("it is forked at an event that its parent cannot have had by then");
+        }
         if let Some(body) = body {
             let object =
                 body.starts_with('{') && body.ends_with('}') && serde_json::from_str::<IgnoredAny>(body).is_ok();
@@ -157,6 +170,7 @@ impl<R: Read> Check<'_, R> {
             }
             self.waiting.remove(hash);
         }
+        self.waiting_bytes = 0;
         match self.waiting.first() {
             Some(hash) => Err(self.lines.wrong(format!("blob {hash} came before it and is not held by it"))),
             None => Ok(()),
@@ -195,5 +209,45 @@ impl<R: Read> Check<'_, R> {
             Some(key) => Err(self.lines.wrong(format!("it holds the key {key}, and it would be written down"))),
             None => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use agent::{Micros, SessionId};
+
+    #[test]
+    fn what_one_event_holds_is_bounded() {
+        let head = ExportHead {
+            format: FORMAT,
+            version: "0.1.0".to_owned(),
+            session: SessionId::from_parts(1, 1),
+            events: 1,
+            head: ChainHash::START,
+            workspace: "/work".to_owned(),
+            title: None,
+            model: None,
+            created_at: Micros(0),
+            updated_at: Micros(0),
+        };
+        let blob = |text: &str| {
+            let blob = BlobHash::of(text.as_bytes());
+            Line::Blob(ExportBlob { blob, bytes: 5, coding: "plain".to_owned(), parts: 1 })
+        };
+        let lines = [
+            Line::TinkerbellSession(head),
+            blob("bytes"),
+            Line::Part("Ynl0ZXM=".to_owned()),
+            blob("bytez"),
+            Line::Part("Ynl0ZXo=".to_owned()),
+        ];
+        let file: String = lines.iter().map(|line| serde_json::to_string(line).unwrap() + "\n").collect();
+        let refused = |most| {
+            let limits = Limits { blobs_bytes_per_append: most, ..Limits::default() };
+            check(file.as_bytes(), &limits, &Secrets::default()).unwrap_err().to_string()
+        };
+        assert!(refused(9).contains("blobs_bytes_per_append"), "{}", refused(9));
+        assert!(!refused(10).contains("blobs_bytes_per_append"), "{}", refused(10));
     }
 }

@@ -6,6 +6,7 @@
 
 use super::fault::{ConfigError, MAX_CONFIG_BYTES};
 use super::meaning::Config;
+use super::trust;
 use rustix::fs::{Mode, OFlags};
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -22,7 +23,7 @@ pub(super) fn read(path: &Path) -> Result<Option<String>, ConfigError> {
 }
 
 /// All of an open file, as long as it is no larger than a configuration may be.
-pub(super) fn text(path: &Path, source: impl Read) -> Result<String, ConfigError> {
+pub(crate) fn text(path: &Path, source: impl Read) -> Result<String, ConfigError> {
     let mut text = String::new();
     let read = source.take(MAX_CONFIG_BYTES + 1).read_to_string(&mut text);
     read.map_err(|error| ConfigError::Unreadable { path: path.to_owned(), error })?;
@@ -60,9 +61,15 @@ impl ConfigFile {
         &self.path
     }
 
-    /// Reads it as the daemon would; the error has all that is wrong.
+    /// Reads it, whoever wrote it; the error has all that is wrong.
     pub fn check(&self) -> Result<Config, ConfigError> {
-        Config::load(&self.path)
+        let text = read(&self.path)?;
+        Config::parse(&self.path, text.as_deref().unwrap_or_default(), text.is_some())
+    }
+
+    /// Whether a daemon would believe it.
+    pub fn is_own(&self) -> Result<(), ConfigError> {
+        trust::read_own(&self.path).map(drop)
     }
 
     /// Puts a text in the place of the file, provided that `before` still stands there. The text has been checked.

@@ -2,11 +2,12 @@
 
 use super::fault::ConfigError;
 use super::walk::Found;
-use super::{file, raw, resolve, table, walk};
+use super::{raw, resolve, table, trust, walk};
 use agent::{Limits, ModelName, Money, Rule, Tokens};
 use models::ProviderInfo;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use tracing::level_filters::LevelFilter;
 use wire::places::Places;
 
@@ -56,6 +57,8 @@ pub struct Config {
     pub rules: Vec<Rule>,
     /// The keys as the file has them, for whoever asks who said what.
     pub(super) said: Vec<Found>,
+    /// What stands in the file, for a daemon that takes over.
+    pub(crate) text: Arc<str>,
 }
 
 /// What goes, and when.
@@ -199,12 +202,10 @@ impl Config {
         }
     }
 
-    /// Reads and checks a file; a missing one means all defaults.
+    /// Reads and checks a file, which must be the user's own word; a missing one means all defaults.
     pub fn load(file: &Path) -> Result<Config, ConfigError> {
-        match file::read(file)? {
-            Some(text) => Config::parse(file, &text, true),
-            None => Config::parse(file, "", false),
-        }
+        let text = trust::read_own(file)?;
+        Config::parse(file, text.as_deref().unwrap_or_default(), text.is_some())
     }
 
     /// Checks a text that stands, or will stand, in a file. All that is wrong is told at once, as far as that can be.
@@ -216,7 +217,7 @@ impl Config {
         }
         let raw = raw::read(text).map_err(|fault| invalid(vec![fault]))?;
         match resolve::resolve(file, found, raw) {
-            Ok(config) => Ok(Config { said: walked.found, ..config }),
+            Ok(config) => Ok(Config { said: walked.found, text: text.into(), ..config }),
             Err(wrong) => Err(invalid(wrong.into_iter().map(|wrong| walked.locate(wrong)).collect())),
         }
     }

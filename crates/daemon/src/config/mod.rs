@@ -35,6 +35,7 @@ pub use edit::{Change, ChangeError};
 pub use editor::{Answer, EditError, Edited};
 pub use effective::{GetError, chosen};
 pub use fault::{ConfigError, Fault};
+pub(crate) use file::text;
 pub use file::{ConfigFile, ReplaceError};
 pub use meaning::{Config, Instructions, KeySource, Model, OFFLINE, Retention, Route, Snapshots, ToolUse};
 pub use names::{UnknownProvider, named};

@@ -9,6 +9,7 @@ use super::walk::{Wrong, dotted};
 use agent::{Limits, ModelName, Money, Tokens};
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 use tracing::level_filters::LevelFilter;
 
 /// Finds out what a file means, or all that contradicts itself in it.
@@ -54,6 +55,7 @@ pub(super) fn resolve(file: &Path, found: bool, raw: RawConfig) -> Result<Config
         snapshots: snapshots(raw.snapshots),
         rules: raw.permissions.rules,
         said: Vec::new(),
+        text: Arc::default(),
     })
 }
 

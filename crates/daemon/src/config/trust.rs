@@ -19,8 +19,12 @@ pub(crate) fn read_own(path: &Path) -> Result<Option<String>, ConfigError> {
         Err(error) => return Err(unreadable(error)),
     };
     let us = rustix::process::geteuid().as_raw();
-    // What is open is judged, not what lies there by now.
-    let mut judged = vec![(path.to_owned(), file.metadata().map_err(unreadable)?)];
+    // What is open is judged, not what lies there by now. Of a device such as `/dev/null` nobody writes what it says.
+    let metadata = file.metadata().map_err(unreadable)?;
+    let mut judged = Vec::new();
+    if metadata.is_file() {
+        judged.push((path.to_owned(), metadata));
+    }
     let real = path.canonicalize().map_err(unreadable)?;
     let mut directories: Vec<&Path> = [path.parent(), real.parent()].into_iter().flatten().collect();
     directories.dedup();

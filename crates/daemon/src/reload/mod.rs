@@ -18,5 +18,5 @@ mod watch;
 
 pub use handle::Reloads;
 pub(crate) use handle::{status, view};
-pub(crate) use serve::{Hands, serve};
+pub(crate) use serve::{Hands, begin};
 pub use settle::settle;

@@ -1,7 +1,7 @@
 //! Everything that can be found out about a configuration before it is in force. Nothing is changed by it.
 
 use super::refusal::Refusal;
-use super::serve::Reloader;
+use super::serve::{Reloader, known};
 use crate::config::Config;
 use crate::doors::Socket;
 use agent::ModelName;
@@ -39,8 +39,7 @@ impl Reloader {
         let (path, reader) = (self.file().to_owned(), self.reader.clone());
         let read = self.house().tasks.chore(move || reader(&path)).await;
         let known = match &read {
-            Some(Ok(Some(text))) => BlobHash::of(format!("text {text}").as_bytes()),
-            Some(Ok(None)) => BlobHash::of(b"none"),
+            Some(Ok(text)) => known(text.as_deref()),
             Some(Err(error)) => BlobHash::of(format!("error {error}").as_bytes()),
             None => BlobHash::of(b"broken"),
         };

@@ -15,10 +15,18 @@ use agent::Event;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::signal::unix::Signal;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use wire::places::Places;
 use wire::rest::{ConfigChecked, ConfigFault, ConfigRefused, ReloadCause, Reloaded};
 use wire::{BlobHash, body};
+
+/// What a file is known by that was read; without one, what its absence is.
+pub(super) fn known(text: Option<&str>) -> BlobHash {
+    match text {
+        Some(text) => BlobHash::of(format!("text {text}").as_bytes()),
+        None => BlobHash::of(b"none"),
+    }
+}
 
 /// Reads the file; `None` where there is none.
 pub(crate) type Reader = Arc<dyn Fn(&Path) -> Result<Option<String>, ConfigError> + Send + Sync>;
@@ -45,7 +53,7 @@ pub(super) struct Reloader {
     /// Absent where it works without a process of its own.
     pub(super) process: Option<Process>,
     /// What stood in the file when it was read last.
-    pub(super) known: Option<BlobHash>,
+    known: BlobHash,
 }
 
 /// What of the process follows the configuration.
@@ -55,53 +63,64 @@ pub(super) struct Process {
     lock: Arc<Lock>,
 }
 
-/// Reads the configuration whenever there is a reason to, until the daemon stops.
-pub(crate) async fn serve(registry: Arc<Registry>, hands: Hands) {
-    let Hands { places, mut hangup, log, sockets, lock } = hands;
-    let Some(mut inbox) = registry.house().reloads.inbox() else { return };
-    let mut reloader = Reloader {
-        registry,
-        places,
-        reader: Arc::new(config::read_own),
-        process: Some(Process { log, sockets, lock }),
-        known: None,
-    };
-    let stop = reloader.house().stop.clone();
-    let mut watch = reloader.watch();
-    // What was written since the daemon read it, before anybody watched.
-    reloader.file_changed().await;
-    loop {
-        let asked = tokio::select! {
-            () = stop.cancelled() => return,
-            _ = hangup.recv() => None,
-            ask = inbox.recv() => ask,
-            () = changed(&mut watch) => {
-                // Watched anew before it is read, so that nothing falls between.
-                watch = reloader.watch();
-                reloader.file_changed().await;
-                continue;
-            }
-        };
-        match asked {
-            Some(Ask::Check { text, reply }) => drop(reply.send(reloader.check(text).await)),
-            Some(Ask::Reload { force, reply }) => {
-                let outcome = reloader.reload(ReloadCause::Asked, force).await;
-                drop(reply.send(outcome.map_err(|refusal| refusal.problem())));
-            }
-            None => drop(reloader.reload(ReloadCause::Signal, false).await),
-        }
-        // What happens while it is watched anew is read, not waited for.
-        match &watch {
-            Some(watching) if watching.covers(reloader.file(), &reloader.key_files()) => {}
-            Some(_) => {
-                watch = reloader.watch();
-                reloader.file_changed().await;
-            }
-            // Where nothing could be watched it is tried again, and a file that is read either way is not read twice.
-            None => {
-                watch = reloader.watch();
-                if watch.is_some() {
+/// The task, before it runs.
+pub(crate) struct Reloading {
+    reloader: Reloader,
+    watch: Option<Watch>,
+    hangup: Signal,
+    inbox: mpsc::Receiver<Ask>,
+}
+
+/// Begins to watch the file. When this returns, what was written since the daemon knew its configuration is in force, or
+/// refused.
+pub(crate) async fn begin(registry: Arc<Registry>, hands: Hands) -> Reloading {
+    let Hands { places, hangup, log, sockets, lock } = hands;
+    let inbox = registry.house().reloads.inbox().expect("it was made just now");
+    let process = Some(Process { log, sockets, lock });
+    let mut reloader = Reloader::new(registry, places, process);
+    let watch = reloader.watch();
+    reloader.catch_up().await;
+    Reloading { reloader, watch, hangup, inbox }
+}
+
+impl Reloading {
+    /// Reads the configuration whenever there is a reason to, until the daemon stops.
+    pub(crate) async fn serve(self) {
+        let Reloading { mut reloader, mut watch, mut hangup, mut inbox } = self;
+        let stop = reloader.house().stop.clone();
+        loop {
+            let asked = tokio::select! {
+                () = stop.cancelled() => return,
+                _ = hangup.recv() => None,
+                ask = inbox.recv() => ask,
+                () = changed(&mut watch) => {
+                    // Watched anew before it is read, so that nothing falls between.
+                    watch = reloader.watch();
                     reloader.file_changed().await;
+                    continue;
+                }
+            };
+            match asked {
+                Some(Ask::Check { text, reply }) => drop(reply.send(reloader.check(text).await)),
+                Some(Ask::Reload { force, reply }) => {
+                    let outcome = reloader.reload(ReloadCause::Asked, force).await;
+                    drop(reply.send(outcome.map_err(|refusal| refusal.problem())));
+                }
+                None => drop(reloader.reload(ReloadCause::Signal, false).await),
+            }
+            // What happens while it is watched anew is read, not waited for.
+            match &watch {
+                Some(watching) if watching.covers(reloader.file(), &reloader.key_files()) => {}
+                Some(_) => {
+                    watch = reloader.watch();
+                    reloader.file_changed().await;
+                }
+                // Where nothing could be watched it is tried again, and a file that is read either way is not read twice.
+                None => {
+                    watch = reloader.watch();
+                    if watch.is_some() {
+                        reloader.file_changed().await;
+                    }
                 }
             }
         }
@@ -116,6 +135,13 @@ async fn changed(watch: &mut Option<Watch>) {
 }
 
 impl Reloader {
+    /// One that knows what is in force.
+    pub(super) fn new(registry: Arc<Registry>, places: Places, process: Option<Process>) -> Reloader {
+        let config = registry.house().config();
+        let known = known(Some(&*config.text).filter(|_| config.found));
+        Reloader { registry, places, reader: Arc::new(config::read_own), process, known }
+    }
+
     pub(super) fn house(&self) -> &Arc<House> {
         self.registry.house()
     }
@@ -149,31 +175,27 @@ impl Reloader {
         watch
     }
 
-    /// Something changed where the file is, or where keys are. What was read before is not read again.
+    /// Something changed where the file is, or where keys are.
     pub(super) async fn file_changed(&mut self) {
-        let (config, known) = self.read().await;
-        if self.known == Some(known) {
+        if !self.catch_up().await {
             catalog::keys_changed(self.house()).await;
-            return;
-        }
-        // The configuration that the daemon began with is what is there.
-        let began = self.known.is_none() && config.as_ref().is_ok_and(|config| self.is_in_force(config));
-        self.known = Some(known);
-        if !began {
-            let outcome = self.settle(config, ReloadCause::Watch, false).await;
-            drop(outcome);
         }
     }
 
-    fn is_in_force(&self, config: &Config) -> bool {
-        let now = self.house().config();
-        now.found == config.found && now.changed(config).is_empty()
+    /// Reads the file and puts it in force, unless it was read before. Whether it was not.
+    async fn catch_up(&mut self) -> bool {
+        let (config, known) = self.read().await;
+        let is_new = std::mem::replace(&mut self.known, known) != known;
+        if is_new {
+            drop(self.settle(config, ReloadCause::Watch, false).await);
+        }
+        is_new
     }
 
     /// Reads the file and puts it in force.
     pub(super) async fn reload(&mut self, cause: ReloadCause, force: bool) -> Result<Reloaded, Refusal> {
         let (config, known) = self.read().await;
-        self.known = Some(known);
+        self.known = known;
         self.settle(config, cause, force).await
     }
 

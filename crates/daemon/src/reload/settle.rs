@@ -2,7 +2,7 @@
 
 use super::refusal::Refusal;
 use super::serve::Reloader;
-use crate::config::{self, Config, ConfigError};
+use crate::config::{Config, ConfigError};
 use crate::registry::Registry;
 use std::sync::Arc;
 use wire::Problem;
@@ -19,7 +19,7 @@ pub async fn settle(
     places: Places,
     read: Result<Config, ConfigError>,
 ) -> Result<Reloaded, Problem> {
-    let mut reloader = Reloader { registry, places, reader: Arc::new(config::read_own), process: None, known: None };
+    let mut reloader = Reloader::new(registry, places, None);
     let settled = reloader.settle(read.map_err(Refusal::from), ReloadCause::Watch, false).await;
     settled.map_err(|refusal| refusal.problem())
 }

@@ -1,7 +1,7 @@
 //! Every way in which a configuration can be wrong, cut or unreadable, at the task that reads it; and what proves bad.
 
 use super::refusal::Refusal;
-use super::serve::{Reader, Reloader};
+use super::serve::Reloader;
 use crate::assemble::{Parts, assemble};
 use crate::catalog;
 use crate::config::{self, Config, ConfigError};
@@ -48,8 +48,7 @@ impl Bench {
         };
         let registry = assemble(parts).await.unwrap();
         let places = Places { config_file: file, state_dir, sockets: vec![socket], socket_chosen: true };
-        let reader: Reader = Arc::new(config::read_own);
-        Bench { home, reloader: Reloader { registry, places, reader, process: None, known: None } }
+        Bench { home, reloader: Reloader::new(registry, places, None) }
     }
 
     fn file(&self) -> PathBuf {

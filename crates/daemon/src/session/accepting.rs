@@ -217,7 +217,7 @@ impl Owner {
             path: end.path.clone(),
         };
         let (reply, once) = waiter.map_or((None, None), |(reply, once)| (Some(reply), once));
-        self.kept = once.map(|once| once.keep(self.house.steady.now(), &accepted));
+        self.kept = once.map(|once| once.keep(&self.house, &accepted));
         self.unwritten.push(Fact::new(event, &end, gathered));
         let outcome = self.happen(Vec::new(), None).await;
         if let Some(reply) = reply {

@@ -156,9 +156,7 @@ impl Owner {
     /// The title that an event gives, or that was taken from it.
     async fn title_from(&self, event: &Event, text: &str) -> Result<Option<String>, Problem> {
         Ok(match event {
-            Event::SessionCreated {} | Event::SessionUpdated {} | Event::SessionForked { .. } => {
-                body::read::<body::Session>(text).ok().and_then(|session| session.title)
-            }
+            event if names(event) => body::read::<body::Session>(text).ok().and_then(|session| session.title),
             Event::PromptAccepted { .. } | Event::PromptQueued { .. } | Event::PromptSteered { .. } => {
                 let said = match body::read::<body::Prompt>(text).ok().map(|prompt| prompt.text) {
                     Some(Text::Inline(text)) => Some(text),
@@ -185,10 +183,9 @@ impl Owner {
             for record in page {
                 let Some(body) = record.body.filter(|body| body.contains("\"title\"")) else { continue };
                 let event = Header::from_json(&record.header).map(|header| header.event);
-                let Ok(Event::SessionCreated {} | Event::SessionUpdated {} | Event::SessionForked { .. }) = event
-                else {
+                if !event.is_ok_and(|event| names(&event)) {
                     continue;
-                };
+                }
                 let title = body::read::<body::Session>(&body).ok().and_then(|session| session.title);
                 if title.is_some_and(|title| titles.contains(&title)) {
                     seqs.insert(record.seq);
@@ -240,4 +237,10 @@ impl Owner {
             }
         }
     }
+}
+
+/// Whether an event may give the session a title.
+fn names(event: &Event) -> bool {
+    use Event::{SessionCreated, SessionForked, SessionImported, SessionUpdated};
+    matches!(event, SessionCreated {} | SessionUpdated {} | SessionForked { .. } | SessionImported {})
 }

@@ -6,6 +6,7 @@ use super::fact::{Fact, Gathered};
 use super::owner::Owner;
 use super::perform::unreadable;
 use super::view;
+use crate::house::House;
 use crate::secrets::Secrets;
 use agent::{Answer, EffectId, Event, Micros, Scheduled, Seq, SkipReason, Tokens, TurnId, TurnOutcome};
 use serde::Serialize;
@@ -147,7 +148,7 @@ impl Owner {
         let seq = self.seq_of(facts.len() - 1);
         let acknowledged = Acknowledged { session: self.id, seq, turn, model: model.clone(), why };
         let long = if scheduled.is_some() { SCHEDULED_ANSWER_MICROS } else { ANSWER_MICROS };
-        let kept = once.map(|once| once.keep_for(self.house.steady.now(), &acknowledged, long));
+        let kept = once.map(|once| once.keep_for(&self.house, &acknowledged, long));
         let before = self.profile.model.clone();
         self.profile.model = model.or(self.profile.model.take());
         let outcome = self.happen(facts, kept).await;
@@ -248,19 +249,22 @@ impl Owner {
 
 impl Once {
     /// Keeps an answer under the key.
-    pub(super) fn keep(self, now: Micros, answer: &impl Serialize) -> NewAnswer {
-        self.keep_for(now, answer, ANSWER_MICROS)
+    pub(super) fn keep(self, house: &House, answer: &impl Serialize) -> NewAnswer {
+        self.keep_for(house, answer, ANSWER_MICROS)
     }
 
-    /// Keeps an answer under the key for so long.
-    fn keep_for(self, now: Micros, answer: &impl Serialize, micros: i64) -> NewAnswer {
+    /// Keeps an answer under the key for so long: by our own time, which stands still while the machine sleeps, and by the
+    /// wall clock, which the next daemon begins with.
+    fn keep_for(self, house: &House, answer: &impl Serialize, micros: i64) -> NewAnswer {
+        let now = house.steady.now();
+        let since = now.max(house.clock.now());
         NewAnswer {
             scope: self.scope,
             key: self.key,
             body_hash: self.request,
             answer: serde_json::to_string(answer).expect("an answer is plain data"),
             now,
-            expires: Micros(now.0.saturating_add(micros)),
+            expires: Micros(since.0.saturating_add(micros)),
         }
     }
 }

@@ -204,9 +204,10 @@ impl Snapshots {
         let bounds = Bounds { keep: snapshots.keep, max_age_ms: snapshots.max_age_ms, max_bytes: snapshots.max_bytes };
         let directory = self.directory(&config);
         let notes = self.notes().await?;
-        let found = self.found(&directory).await?;
-        let rows: Vec<SnapshotRow> =
-            found.iter().map(|found| found.row(notes.contains_key(&found.manifest.id))).collect();
+        let (found, state) = (self.found(&directory).await?, self.store.state_name().await.map_err(internal)?);
+        // Another daemon may keep its own in the same directory.
+        let ours = found.iter().filter(|found| Some(found.manifest.state) == state);
+        let rows: Vec<SnapshotRow> = ours.map(|found| found.row(notes.contains_key(&found.manifest.id))).collect();
         let nothing_goes =
             rows.first().is_none_or(|row| retain::goes(&rows, row.id, bounds, self.clock.now()).is_empty());
         if nothing_goes {

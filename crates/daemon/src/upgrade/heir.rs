@@ -1,16 +1,18 @@
 //! The new daemon's side: proves that it is fit, takes everything, and serves when it is told to.
 
+use super::given;
 use super::step::{AtStep, Step};
 use super::talk::{Heard, Talk};
+use crate::config::{Config, ConfigError};
 use crate::doors::{Socket, SocketError};
 use crate::lock::{Lock, LockError};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use store::{OpenError, Store};
-use wire::HandOver;
 use wire::handover::PROTOCOL;
 use wire::places::Places;
+use wire::{GivenConfig, HandOver};
 
 /// A daemon that is about to take over.
 #[derive(Debug)]
@@ -34,6 +36,8 @@ pub(crate) enum HeirError {
     Strange,
     #[error("the daemon before holds another state directory than {0}; give both the same environment")]
     Elsewhere(std::path::PathBuf),
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     #[error(transparent)]
     State(#[from] OpenError),
     #[error(transparent)]
@@ -70,13 +74,10 @@ impl Heir {
         Ok(Heir { talk, at_step, before: String::new(), alone: false })
     }
 
-    /// Shows that it can do with the state that there is, and is given everything.
-    pub(crate) async fn take(
-        &mut self,
-        places: &Places,
-        options: &store::Options,
-    ) -> Result<(Lock, Socket), HeirError> {
-        let HandOver::Hello { protocol: PROTOCOL, version, state_dir } = self.hear().await?.word else {
+    /// Hears who asks; the configuration that is in force there.
+    pub(crate) async fn greeted(&mut self, places: &Places) -> Result<Config, HeirError> {
+        let heard = self.hear().await?;
+        let HandOver::Hello { protocol: PROTOCOL, version, state_dir, config } = heard.word else {
             return Err(HeirError::Strange);
         };
         (self.at_step)(Step::Greeted);
@@ -84,24 +85,35 @@ impl Heir {
         if !is_same_directory(&state_dir, &places.state_dir) {
             return Err(HeirError::Elsewhere(places.state_dir.clone()));
         }
+        configuration(config, &mut heard.descriptors.into_iter(), places)
+    }
+
+    /// Shows that it can do with the state that there is, and is given everything.
+    pub(crate) async fn take(
+        &mut self,
+        places: &Places,
+        options: &store::Options,
+    ) -> Result<(Lock, Socket, Config), HeirError> {
         let migrates = Store::rehearse(&places.state_dir, options)?;
         self.say(&HandOver::Fit { version: crate::VERSION.to_owned(), migrates }).await?;
         (self.at_step)(Step::Fit);
-        let Heard { word: HandOver::Take { sockets, after_us }, descriptors } = self.hear().await? else {
+        let Heard { word: HandOver::Take { sockets, after_us, config }, descriptors } = self.hear().await? else {
             return Err(HeirError::Strange);
         };
         let mut descriptors = descriptors.into_iter();
         let lock = descriptors.next().ok_or(HeirError::Strange)?;
         let lock = Lock::adopt(lock, &places.state_dir, &places.lock_file())?;
         // One socket is all that there is today; what a later version may give besides is closed.
+        let more = sockets.len().saturating_sub(1);
         let given = sockets.into_iter().next().ok_or(HeirError::Strange)?;
         let socket = Socket::adopt(descriptors.next().ok_or(HeirError::Strange)?, given)?;
+        let config = configuration(config, &mut descriptors.skip(more), places)?;
         (self.at_step)(Step::Taken);
         if after_us {
             while let Ok(Some(_)) = self.talk.hear().await {}
             self.alone = true;
         }
-        Ok((lock, socket))
+        Ok((lock, socket, config))
     }
 
     /// The state is open. Returns when it may be served: when the one before says so, or is gone.
@@ -159,6 +171,17 @@ impl Heir {
     async fn hear(&mut self) -> Result<Heard, HeirError> {
         self.talk.hear().await.map_err(HeirError::Talk)?.ok_or(HeirError::Gone)
     }
+}
+
+/// What the one before gave; where it gave nothing, what stands in the file.
+fn configuration(
+    given: Option<GivenConfig>,
+    descriptors: &mut impl Iterator<Item = OwnedFd>,
+    places: &Places,
+) -> Result<Config, HeirError> {
+    let Some(given) = given else { return Ok(Config::load(&places.config_file)?) };
+    let descriptor = descriptors.next().ok_or(HeirError::Strange)?;
+    Ok(given::take(&given, descriptor, &places.config_file)?)
 }
 
 fn is_same_directory(one: &std::path::Path, other: &std::path::Path) -> bool {

@@ -12,6 +12,7 @@
 //!
 //! Deliberately absent: two daemons that have the journal open at the same time.
 
+mod given;
 mod heir;
 mod line;
 mod step;

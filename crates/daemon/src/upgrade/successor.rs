@@ -1,21 +1,24 @@
 //! The old daemon's side: starts the new one, hears whether it is fit, gives it everything, and ends it when it fails.
 
+use super::given;
 use super::step::{AtStep, Step};
 use super::talk::Talk;
+use crate::config::Config;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use std::future::pending;
 use std::io;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use wire::handover::PROTOCOL;
 use wire::rest::UpgradeBegun;
-use wire::{Code, GivenSocket, HandOver, Problem};
+use wire::{Code, GivenConfig, GivenSocket, HandOver, Problem};
 
 /// Variables that are about this process and not about its successor.
 const OURS_ALONE: [&str; 4] = ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "WATCHDOG_PID"];
@@ -74,6 +77,8 @@ pub(crate) struct Estate<'a> {
     pub(crate) descriptors: Vec<BorrowedFd<'a>>,
     /// What the sockets are.
     pub(crate) sockets: Vec<GivenSocket>,
+    /// What was in force to the end.
+    pub(crate) config: &'a Config,
     /// Something of ours still runs, so the state may be opened only when we are gone.
     pub(crate) after_us: bool,
 }
@@ -90,15 +95,18 @@ impl Successor {
         binary: PathBuf,
         more: Vec<std::ffi::OsString>,
         state_dir: PathBuf,
-        limit: Duration,
+        config: Arc<Config>,
         at_step: AtStep,
     ) -> Result<(Successor, UpgradeBegun), UpgradeError> {
         let failed = |error| UpgradeError::Binary { path: binary.clone(), error };
         let (child, socket) = spawn(&binary, &more).map_err(failed)?;
+        let limit = Duration::from_millis(config.upgrade_ms);
         let mut successor = Successor::of(child, socket, limit, at_step, binary.clone()).map_err(failed)?;
         at_step(Step::Started);
         let version = crate::VERSION.to_owned();
-        successor.say(&HandOver::Hello { protocol: PROTOCOL, version, state_dir }, &[]).await?;
+        let (given, text) = successor.given(&config)?;
+        let hello = HandOver::Hello { protocol: PROTOCOL, version, state_dir, config: Some(given) };
+        successor.say(&hello, &[text.as_fd()]).await?;
         match successor.hear("said that it is fit").await? {
             HandOver::Fit { version, migrates } => {
                 at_step(Step::Proved);
@@ -132,11 +140,16 @@ impl Successor {
     /// Gives everything away. When this returns well, the new daemon serves, or will as soon as we are gone. After an
     /// error it is to be ended, and then nothing of what was given is in other hands.
     pub(crate) async fn give(&mut self, estate: Estate<'_>) -> Result<(), UpgradeError> {
-        let Estate { descriptors, sockets, after_us } = estate;
+        let Estate { mut descriptors, sockets, config, after_us } = estate;
         (self.at_step)(Step::Closed);
-        self.say(&HandOver::Take { sockets, after_us }, &descriptors).await?;
+        let (given, text) = self.given(config)?;
+        descriptors.push(text.as_fd());
+        let heard = self.say(&HandOver::Take { sockets, after_us, config: Some(given) }, &descriptors).await?;
         (self.at_step)(Step::Given);
         if after_us {
+            if !heard {
+                return Err(self.ended("taken over"));
+            }
             self.serves = true;
             return Ok(());
         }
@@ -173,14 +186,20 @@ impl Successor {
         self.told
     }
 
-    async fn say(&self, word: &HandOver, descriptors: &[BorrowedFd<'_>]) -> Result<(), UpgradeError> {
-        let failed = |error| UpgradeError::Talk { path: self.binary.clone(), error };
+    /// Whether there was anybody to hear it. That it hung up is also seen by the next hearing, which knows how it ended.
+    async fn say(&self, word: &HandOver, descriptors: &[BorrowedFd<'_>]) -> Result<bool, UpgradeError> {
         match tokio::time::timeout(self.limit, self.talk.say(word, descriptors)).await {
-            // That it hung up is seen by the next hearing, which knows how it ended.
-            Ok(Err(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            Ok(outcome) => outcome.map_err(failed),
+            Ok(Ok(())) => Ok(true),
+            Ok(Err(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+            Ok(Err(error)) => Err(self.failed(error)),
             Err(_) => Err(self.slow("listened")),
         }
+    }
+
+    /// A configuration as it is handed over.
+    fn given(&self, config: &Config) -> Result<(GivenConfig, OwnedFd), UpgradeError> {
+        let text = given::put(&config.text).map_err(|error| self.failed(error))?;
+        Ok((GivenConfig { found: config.found }, text))
     }
 
     /// The next thing that it says. It may leave without hanging up, where a child of its own keeps the socket.
@@ -206,9 +225,17 @@ impl Successor {
         };
         match heard {
             Ok(Some(heard)) => Ok(heard.word),
-            Ok(None) => Err(UpgradeError::Ended { path: self.binary.clone(), status: self.end(), what }),
-            Err(error) => Err(UpgradeError::Talk { path: self.binary.clone(), error }),
+            Ok(None) => Err(self.ended(what)),
+            Err(error) => Err(self.failed(error)),
         }
+    }
+
+    fn failed(&self, error: io::Error) -> UpgradeError {
+        UpgradeError::Talk { path: self.binary.clone(), error }
+    }
+
+    fn ended(&mut self, what: &'static str) -> UpgradeError {
+        UpgradeError::Ended { path: self.binary.clone(), status: self.end(), what }
     }
 
     fn slow(&self, what: &'static str) -> UpgradeError {

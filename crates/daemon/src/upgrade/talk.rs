@@ -12,8 +12,8 @@ use tokio::io::unix::AsyncFd;
 use wire::HandOver;
 use wire::handover::{MAX_MESSAGE_BYTES, MAX_SOCKETS};
 
-/// The most descriptors beside one message: the lock's, and the sockets'.
-const DESCRIPTORS: usize = MAX_SOCKETS + 1;
+/// The most descriptors beside one message: the lock's, the sockets', and the configuration's.
+const DESCRIPTORS: usize = MAX_SOCKETS + 2;
 
 /// One end of it.
 #[derive(Debug)]

@@ -14,7 +14,7 @@ use wire::places::Running;
 use wire::snapshot::{
     self, Coding, LeftOut, Manifest, Portable, Secret, SecretPlace, SnapshotReason, StoredFile, Why, Workspace,
 };
-use wire::{BlobHash, ChainHash, GivenSocket, HandOver, ToolSpec, handover};
+use wire::{BlobHash, ChainHash, GivenConfig, GivenSocket, HandOver, ToolSpec, handover};
 
 /// All of them.
 pub(crate) fn others() -> Vec<Written> {
@@ -42,16 +42,25 @@ pub(crate) fn others() -> Vec<Written> {
                 protocol: handover::PROTOCOL,
                 version: "0.1.0".to_owned(),
                 state_dir: PathBuf::from("/home/ada/.local/state/tinkerbell"),
+                config: None,
+            },
+            HandOver::Hello {
+                protocol: handover::PROTOCOL,
+                version: "0.1.0".to_owned(),
+                state_dir: PathBuf::from("/home/ada/.local/state/tinkerbell"),
+                config: Some(GivenConfig { found: true }),
             },
             HandOver::Fit { version: "0.2.0".to_owned(), migrates: true },
             HandOver::Unfit { why: "the configuration cannot be read".to_owned() },
-            HandOver::Take { sockets: vec![given(true), given(false)], after_us: false },
+            HandOver::Take { sockets: vec![given(true), given(false)], after_us: false, config: None },
+            HandOver::Take { sockets: vec![given(true)], after_us: true, config: Some(GivenConfig { found: false }) },
             HandOver::Opened {},
             HandOver::Failed { why: "there is no room on the disk".to_owned() },
             HandOver::Go {},
             HandOver::Serving {},
         ],
         GivenSocket: [given(true), given(false)],
+        GivenConfig: [GivenConfig { found: true }],
     ]
 }
 

@@ -8,6 +8,7 @@ use super::staging::{Source, stage};
 use crate::clock;
 use crate::snapshots::container::Passphrase;
 use crate::snapshots::restore::Chosen;
+use agent::Micros;
 use std::io;
 use std::path::{Path, PathBuf};
 use wire::snapshot::{ARCHIVE, CONFIG, JOURNAL, KEYS, Manifest};
@@ -148,7 +149,7 @@ fn exchange(
     manifest: Option<Manifest>,
     disk: Disk<'_>,
 ) -> Result<Restored, RestoreError> {
-    let aside = fresh_aside(state_dir);
+    let aside = fresh_aside(&kept(state_dir)?, clock::now());
     disk.sync_directory(state_dir)?;
     let intent = Intent::new(staged, &aside, entries);
     intent.write(state_dir, disk)?;
@@ -203,12 +204,15 @@ fn sync_all(directories: &[&Path], disk: Disk<'_>) -> Result<(), RestoreError> {
     directories.iter().filter(|path| path.is_dir()).try_for_each(|path| disk.sync_directory(path))
 }
 
-/// A name for what is replaced, after all that were there.
-fn fresh_aside(state_dir: &Path) -> String {
-    let time: String = wire::time::write(clock::now()).chars().filter(char::is_ascii_alphanumeric).collect();
-    let names = std::iter::once(format!("{ASIDE}{time}")).chain((2..).map(|n| format!("{ASIDE}{time}-{n}")));
-    let mut free = names.filter(|name| state_dir.join(name).symlink_metadata().is_err());
-    free.next().unwrap_or_else(|| unreachable!("names do not end"))
+/// A name for what is replaced at such a time, after all that are kept: what was replaced last is put back first, and goes
+/// last, also where the clock was ahead when the others got their names.
+fn fresh_aside(kept: &[String], at: Micros) -> String {
+    let time: String = wire::time::write(at).chars().filter(char::is_ascii_alphanumeric).collect();
+    let name = format!("{ASIDE}{time}");
+    match kept.last().filter(|last| **last >= name) {
+        Some(last) => format!("{last}-2"),
+        None => name,
+    }
 }
 
 /// The replaced states that are kept, oldest first.
@@ -227,4 +231,18 @@ fn names(directory: &Path) -> Result<Vec<String>, RestoreError> {
     }
     names.sort();
     Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_replaced_last_has_the_last_name_whatever_the_clock_says() {
+        let mut names: Vec<String> = Vec::new();
+        for days in [500, 500, 500, 3, 2, 600, 1, 1] {
+            names.push(fresh_aside(&names, Micros(days * 24 * 3600 * 1_000_000)));
+        }
+        assert!(names.is_sorted() && names.windows(2).all(|two| two[0] != two[1]), "{names:?}");
+    }
 }
