@@ -6,7 +6,7 @@ use crate::catalog::Catalog;
 use crate::clock::{Clock, Steady};
 use crate::config::Config;
 use crate::house::House;
-use crate::journal::{BeginError, DaemonJournal};
+use crate::journal::{DaemonJournal, NoteError};
 use crate::keys::KeyStore;
 use crate::pictures::Pictures;
 use crate::registry::Registry;
@@ -120,13 +120,13 @@ pub async fn assemble_in(surroundings: Surroundings, parts: Parts) -> Result<Arc
     store.words = Some(VOCABULARY);
     let store = Store::open(&state_dir, store)?;
     let (journal, before) = DaemonJournal::begin(&store, clock.clone()).await.map_err(|error| match error {
-        BeginError::Append(AppendError::OutcomeUnknown) => AssembleError::FirstWrite(state_dir.clone()),
-        BeginError::Append(error) => AssembleError::Append { path: state_dir.clone(), error },
+        NoteError::Append(AppendError::OutcomeUnknown) => AssembleError::FirstWrite(state_dir.clone()),
+        NoteError::Append(error) => AssembleError::Append { path: state_dir.clone(), error },
         // Found a little later than by opening it, and the way out is the same.
-        BeginError::Read(ReadError::Damaged { what }) => {
+        NoteError::Read(ReadError::Damaged { what }) => {
             AssembleError::Store(OpenError::Damaged { path: state_dir.join("journal.db"), detail: what })
         }
-        BeginError::Read(error) => AssembleError::Read(error),
+        NoteError::Read(error) => AssembleError::Read(error),
     })?;
     let auditor = Auditor::begin(&state_dir, &store, &journal, clock.clone()).await;
     let stop = CancellationToken::new();

@@ -38,30 +38,32 @@ pub(crate) struct Before {
     pub(crate) at: Micros,
 }
 
-/// Why a daemon cannot begin.
-#[derive(Debug)]
-pub(crate) enum BeginError {
-    /// The journal cannot be read.
-    Read(ReadError),
-    /// The beginning cannot be written down.
-    Append(AppendError),
+/// Why something was not noted; where its outcome is unknown, it may be.
+#[derive(Debug, thiserror::Error)]
+pub enum NoteError {
+    /// The head cannot be read, so nothing was tried.
+    #[error("{0}; nothing was written")]
+    Read(#[from] ReadError),
+    /// The store did not take it.
+    #[error(transparent)]
+    Append(#[from] AppendError),
 }
 
 impl DaemonJournal {
     /// Writes `daemon.began` with the next generation: from here on, an older daemon's writes are refused. Says also
     /// what is known of the daemon before.
-    pub(crate) async fn begin(store: &Store, clock: Clock) -> Result<(DaemonJournal, Before), BeginError> {
-        let head = store.head(JournalId::Daemon).await.map_err(BeginError::Read)?;
+    pub(crate) async fn begin(store: &Store, clock: Clock) -> Result<(DaemonJournal, Before), NoteError> {
+        let head = store.head(JournalId::Daemon).await?;
         let generation = Generation(head.map_or(0, |head| head.generation.0) + 1);
-        let last = store.event(JournalId::Daemon, head.map_or(Seq(0), |head| head.seq)).await;
-        let last = last.map_err(BeginError::Read)?.and_then(|last| Header::from_json(&last.header).ok());
+        let last = store.event(JournalId::Daemon, head.map_or(Seq(0), |head| head.seq)).await?;
+        let last = last.and_then(|last| Header::from_json(&last.header).ok());
         let before = Before {
             clean: last.as_ref().is_some_and(|last| matches!(last.event, Event::DaemonEnded { .. })),
             at: last.map_or(Micros(0), |last| last.at),
         };
         let (line, head) = (Semaphore::new(1), watch::Sender::new(Seq(0)));
         let journal = DaemonJournal { store: store.clone(), clock, generation, line, head };
-        journal.note(Event::DaemonBegan { generation }, &this_process()).await.map_err(BeginError::Append)?;
+        journal.note(Event::DaemonBegan { generation }, &this_process()).await?;
         Ok((journal, before))
     }
 
@@ -72,16 +74,16 @@ impl DaemonJournal {
 
     /// Appends an event, and answers with its place when it is on disk. Not cancel-safe: dropped while it waits for the
     /// disk, the event may be there.
-    pub async fn note<B: Serialize>(&self, event: Event, body: &B) -> Result<Seq, AppendError> {
+    pub async fn note<B: Serialize>(&self, event: Event, body: &B) -> Result<Seq, NoteError> {
         let notes = Notes { events: vec![(event, body::write(body))], ..Notes::default() };
         self.note_all(self.clock.now(), notes).await
     }
 
     /// Appends several events that are true together, and answers with the place of the last. Not cancel-safe.
-    pub(crate) async fn note_all(&self, at: Micros, notes: Notes) -> Result<Seq, AppendError> {
+    pub(crate) async fn note_all(&self, at: Micros, notes: Notes) -> Result<Seq, NoteError> {
         let _turn = self.line.acquire().await.expect("it is never closed");
         // Read anew each time: after a commit of unknown outcome only the file knows.
-        let head = self.store.head(JournalId::Daemon).await.map_err(|_| AppendError::OutcomeUnknown)?;
+        let head = self.store.head(JournalId::Daemon).await?;
         let after = head.map_or(Seq(0), |head| head.seq);
         // The daemon's journal has one owner at a time by the lock, so its epoch is its generation.
         let mut append = Append::new(JournalId::Daemon, Epoch(self.generation.0), self.generation, after);

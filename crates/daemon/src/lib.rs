@@ -53,7 +53,7 @@ pub use children::spawn as spawn_child;
 pub use clock::{Clock, Sleep, Time};
 pub use config::{Config, ConfigError, OFFLINE};
 pub use doors::router;
-pub use journal::DaemonJournal;
+pub use journal::{DaemonJournal, NoteError};
 pub use lock::{Lock, LockError};
 pub use registry::Registry;
 pub use reload::{Reloads, settle as settle_config};

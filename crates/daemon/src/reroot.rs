@@ -7,6 +7,7 @@
 
 use crate::archive;
 use crate::house::House;
+use crate::journal::NoteError;
 use crate::schedule;
 use crate::snapshots::restore::{ROOTS, Roots};
 use agent::{Event, SessionId};
@@ -40,6 +41,15 @@ pub enum RerootError {
     /// The journal cannot be written.
     #[error("where a restored session works now cannot be written down: {0}; the next start goes on with it")]
     Append(#[from] AppendError),
+}
+
+impl From<NoteError> for RerootError {
+    fn from(error: NoteError) -> RerootError {
+        match error {
+            NoteError::Read(error) => RerootError::Read(error),
+            NoteError::Append(error) => RerootError::Append(error),
+        }
+    }
 }
 
 /// Moves the sessions that the list names, if there is one, before anything of them is woken.

@@ -139,6 +139,8 @@ enum Verdict {
 struct State {
     disk: Disk,
     fault: Option<Fault>,
+    /// Armed once that one has hurt a call.
+    next: Option<Fault>,
     seen: u64,
     hit: Option<String>,
     dead: bool,
@@ -160,6 +162,9 @@ impl State {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         self.hit.get_or_insert_with(|| format!("{op:?} of {name}"));
         self.dead |= matches!(fault.hurt, Hurt::Power | Hurt::PowerTorn);
+        if let Some(next) = self.next.take() {
+            (self.fault, self.seen) = (Some(next), 0);
+        }
         match (fault.hurt, op) {
             (Hurt::Torn | Hurt::PowerTorn, Op::Write) => Verdict::Half(own),
             (Hurt::TornFull, Op::Write) => Verdict::Half(ffi::SQLITE_FULL),
@@ -205,12 +210,19 @@ impl FaultVfs {
     /// Hurts a call from now on.
     pub fn arm(&self, fault: Fault) {
         let mut state = self.state();
-        (state.fault, state.seen, state.hit) = (Some(fault), 0, None);
+        (state.fault, state.next, state.seen, state.hit) = (Some(fault), None, 0, None);
+    }
+
+    /// Hurts a call from now on, and after that another one, as if it were armed then.
+    pub fn arm_both(&self, fault: Fault, next: Fault) {
+        let mut state = self.state();
+        (state.fault, state.next, state.seen, state.hit) = (Some(fault), Some(next), 0, None);
     }
 
     /// Hurts nothing any more: the disk has room again, or was mended.
     pub fn disarm(&self) {
-        self.state().fault = None;
+        let mut state = self.state();
+        (state.fault, state.next) = (None, None);
     }
 
     /// What was hurt, if anything was.

@@ -4,7 +4,7 @@ use super::key::{self, KeyError};
 use super::verify::vouches;
 use crate::clock::Clock;
 use crate::house::House;
-use crate::journal::DaemonJournal;
+use crate::journal::{DaemonJournal, NoteError};
 use agent::{Event, PublicKey};
 use ed25519_dalek::{Signer, SigningKey};
 use std::path::Path;
@@ -37,6 +37,8 @@ enum SignError {
     Read(#[from] ReadError),
     #[error(transparent)]
     Append(#[from] AppendError),
+    #[error(transparent)]
+    Note(#[from] NoteError),
     #[error("the journal is empty")]
     Nothing,
     #[error(

@@ -26,6 +26,21 @@ pub(super) enum Ask {
     Run(ScheduleId, Reply<ScheduleView>),
 }
 
+impl Ask {
+    /// Answers it with what is in the way.
+    pub(super) fn refuse(self, problem: Problem) {
+        match self {
+            Ask::List(reply) => drop(reply.send(Err(problem))),
+            Ask::Add(_, reply)
+            | Ask::Get(_, reply)
+            | Ask::Remove(_, reply)
+            | Ask::Pause(_, reply)
+            | Ask::Resume(_, reply)
+            | Ask::Run(_, reply) => drop(reply.send(Err(problem))),
+        }
+    }
+}
+
 /// The keeper, from outside.
 #[derive(Debug)]
 pub struct Schedules {

@@ -3,7 +3,7 @@
 use super::ask::Reply;
 use super::fire::{Report, Told, fire};
 use super::fold::{Claim, Fold, Schedule};
-use super::note::load;
+use super::note::unread;
 use super::plan::{self, Plan};
 use super::runs::Looked;
 use super::when::When;
@@ -38,6 +38,8 @@ pub(super) struct Keeper {
     /// The last event in the fold on disk.
     pub(super) folded: Seq,
     pub(super) looked: Looked,
+    /// The fold may not be what is on disk: it is read before anything is done.
+    pub(super) stale: bool,
     /// Another daemon has taken over, or the journal is closed.
     pub(super) gone: bool,
     whens: BTreeMap<ScheduleId, Option<When>>,
@@ -66,22 +68,13 @@ pub async fn keep(registry: Arc<Registry>) {
     let clock = house.clock.clone();
     let Some(mut inbox) = house.schedules.take_inbox() else { return };
     let (reports, mut told) = mpsc::channel(FIRING);
-    let (fold, folded) = loop {
-        match load(&house.store).await {
-            Ok(loaded) => break loaded,
-            Err(error) => tracing::error!(%error, "the schedules cannot be read"),
-        }
-        tokio::select! {
-            () = house.stop.cancelled() => return,
-            () = clock.sleep(RETRY) => {}
-        }
-    };
     let mut keeper = Keeper {
         registry,
         clock,
-        fold,
-        folded,
+        fold: Fold::default(),
+        folded: Seq(0),
         looked: Looked::default(),
+        stale: true,
         gone: false,
         whens: BTreeMap::new(),
         firing: BTreeSet::new(),
@@ -115,10 +108,13 @@ impl Keeper {
     /// Sees to everything whose time has come.
     async fn look(&mut self) {
         self.behind = false;
+        if self.fresh().await.is_err() {
+            return;
+        }
         self.settle_runs().await;
         let ids: Vec<ScheduleId> = self.fold.all.iter().map(|schedule| schedule.id).collect();
         for id in ids {
-            if self.gone {
+            if self.gone || self.stale {
                 return;
             }
             if let Err(problem) = self.see_to(id).await {
@@ -206,7 +202,7 @@ impl Keeper {
             return Ok(Some(busy));
         }
         let house = self.registry.house();
-        let unreadable = |error: store::ReadError| Problem::new(Code::OutcomeUnknown, error.to_string());
+        let unreadable = |error: store::ReadError| unread(error.to_string());
         let config = house.config();
         let mut accounts = vec![(Account::Day(wire::time::day(self.clock.now())), config.per_day)];
         if let Some(session) = schedule.rule.session {
@@ -254,6 +250,12 @@ impl Keeper {
     async fn told(&mut self, report: Report) {
         let Report { id, due, told } = report;
         self.firing.remove(&id);
+        if let Err(problem) = self.fresh().await {
+            // The claim is on disk. It is said again under its key, and then it is known what became of it.
+            let Some(reply) = self.waiting.remove(&id) else { return };
+            let _ = reply.send(Err(problem));
+            return;
+        }
         let claim = self.fold.get(id).and_then(|schedule| schedule.claim.filter(|claim| claim.due == due));
         match claim {
             Some(claim) => self.settle(id, claim, told).await,
@@ -342,7 +344,7 @@ impl Keeper {
 
     /// How long nothing is to be done.
     fn pause(&mut self) -> Duration {
-        if self.behind {
+        if self.behind || self.stale {
             return RETRY;
         }
         let now = self.clock.now();

@@ -2,7 +2,7 @@
 
 use super::fold::Fold;
 use super::keeper::Keeper;
-use crate::journal::Notes;
+use crate::journal::{NoteError, Notes};
 use agent::{Event, PauseCause, ScheduleId, Seq};
 use store::{AppendError, FoldRow, JournalId, ReadError, Store};
 use wire::{Code, Header, Problem};
@@ -34,9 +34,31 @@ pub(super) async fn load(store: &Store) -> Result<(Fold, Seq), ReadError> {
 }
 
 impl Keeper {
-    /// Writes events that are true together, and takes them in. On an error nothing of it happened, or the fold was read
-    /// anew and has what did.
+    /// Reads the schedules, unless what is known is what is on disk.
+    pub(super) async fn fresh(&mut self) -> Result<(), Problem> {
+        if !self.stale {
+            return Ok(());
+        }
+        match load(&self.registry.house().store).await {
+            Ok((fold, folded)) => {
+                (self.fold, self.folded, self.stale) = (fold, folded, false);
+                self.forget_whens();
+                Ok(())
+            }
+            Err(error) => {
+                tracing::error!(%error, "the schedules cannot be read");
+                Err(unread(error.to_string()))
+            }
+        }
+    }
+
+    /// Writes events that are true together, and takes them in. On an error nothing of it happened, or the fold is read
+    /// anew, now or before anything else is done, and has what did.
     pub(super) async fn note(&mut self, events: Vec<(Event, String)>, forget: Vec<Seq>) -> Result<(), Problem> {
+        // Whoever decided on these events went by what may not be so any more.
+        if self.stale {
+            return Err(unread("it is not known how the schedules stand; nothing was written".to_owned()));
+        }
         let (at, count) = (self.clock.now(), events.len() as u64);
         let happened: Vec<Event> = events.iter().map(|(event, _)| event.clone()).collect();
         let lost_fold = !forget.is_empty();
@@ -67,6 +89,10 @@ impl Keeper {
 
     /// Writes the fold where enough has happened, in this room or in others: a start shall read little.
     pub(super) async fn write_fold(&mut self, now: bool) {
+        // What is not known to be missing in the fold would be missing for good.
+        if self.stale {
+            return;
+        }
         let journal = &self.registry.house().journal;
         // Nobody else writes events of schedules, so what came from others is in the fold already.
         self.fold.head = self.fold.head.max(*journal.follow().borrow());
@@ -83,28 +109,37 @@ impl Keeper {
         }
     }
 
-    async fn refused(&mut self, error: AppendError) -> Problem {
+    async fn refused(&mut self, error: NoteError) -> Problem {
+        let detail = error.to_string();
         let code = match error {
-            AppendError::Full | AppendError::Locked => Code::StorageFull,
-            AppendError::ReadOnly => Code::ReadOnly,
-            AppendError::OutcomeUnknown => {
-                match load(&self.registry.house().store).await {
-                    Ok((fold, folded)) => (self.fold, self.folded) = (fold, folded),
-                    Err(error) => {
-                        tracing::error!(%error, "the schedules cannot be read again");
-                        self.gone = true;
-                    }
+            // Nothing was tried, so what is known is still so.
+            NoteError::Read(ReadError::Closed) => self.leave(&detail),
+            NoteError::Read(_) => return unread(detail),
+            NoteError::Append(error) => match error {
+                AppendError::Full | AppendError::Locked => Code::StorageFull,
+                AppendError::ReadOnly => Code::ReadOnly,
+                AppendError::OutcomeUnknown => {
+                    self.stale = true;
+                    // Where that fails, it is tried again before anything else is done.
+                    let _ = self.fresh().await;
+                    Code::OutcomeUnknown
                 }
-                Code::OutcomeUnknown
-            }
-            AppendError::Generation { .. } | AppendError::Epoch { .. } | AppendError::Closed => {
-                tracing::warn!(%error, "another daemon keeps the schedules");
-                self.gone = true;
-                Code::Draining
-            }
-            AppendError::Stale { .. } | AppendError::Answered(_) => Code::Conflict,
-            AppendError::Invalid(_) => Code::Internal,
+                AppendError::Generation { .. } | AppendError::Epoch { .. } | AppendError::Closed => self.leave(&detail),
+                AppendError::Stale { .. } | AppendError::Answered(_) => Code::Conflict,
+                AppendError::Invalid(_) => Code::Internal,
+            },
         };
-        Problem::new(code, error.to_string()).remedy("look with `tinkerbell schedule ls` before you ask again")
+        Problem::new(code, detail).remedy("look with `tinkerbell schedule ls` before you ask again")
     }
+
+    fn leave(&mut self, detail: &str) -> Code {
+        tracing::warn!(detail, "nobody keeps the schedules here any more");
+        self.gone = true;
+        Code::Draining
+    }
+}
+
+/// What is said while the journal cannot be read. Nothing of what was asked for was done.
+pub(super) fn unread(detail: String) -> Problem {
+    Problem::new(Code::OutcomeUnknown, detail).remedy("look after the disk, then try again")
 }

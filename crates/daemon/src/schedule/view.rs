@@ -3,6 +3,7 @@
 use super::ask::Ask;
 use super::fold::{End, Run, Schedule};
 use super::keeper::Keeper;
+use super::note::unread;
 use agent::{Event, Money, PauseCause, ScheduleId, ScheduleRule, Seq, SkipReason, UnixSeconds};
 use std::collections::BTreeMap;
 use store::JournalId;
@@ -13,6 +14,9 @@ use wire::{Code, Problem};
 impl Keeper {
     /// Does what is asked, and answers. Whoever asked may have left; it happens all the same.
     pub(super) async fn obey(&mut self, ask: Ask) {
+        if let Err(problem) = self.fresh().await {
+            return ask.refuse(problem);
+        }
         match ask {
             Ask::Add(request, reply) => drop(reply.send(self.add(*request).await)),
             Ask::List(reply) => drop(reply.send(self.list().await)),
@@ -82,7 +86,7 @@ impl Keeper {
     async fn words(&self, seqs: impl Iterator<Item = Seq>) -> Result<BTreeMap<Seq, String>, Problem> {
         let seqs: Vec<Seq> = seqs.collect();
         let records = self.registry.house().store.events_at(JournalId::Daemon, &seqs).await;
-        let records = records.map_err(|error| Problem::new(Code::Internal, error.to_string()))?;
+        let records = records.map_err(|error| unread(error.to_string()))?;
         Ok(records.into_iter().filter_map(|record| Some((record.seq, record.body?))).collect())
     }
 

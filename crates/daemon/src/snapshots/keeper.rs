@@ -12,7 +12,7 @@ use crate::assemble::Surroundings;
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::config::{Config, KeySource};
-use crate::journal::{self, DaemonJournal};
+use crate::journal::{self, DaemonJournal, NoteError};
 use crate::keys::KeyStore;
 use crate::lock::{LockError, private_directory};
 use crate::status::internal;
@@ -21,7 +21,7 @@ use agent::{Event, Micros, Seq, SessionId, SnapshotId};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use store::{AppendError, Pace, Store};
+use store::{Pace, Store};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use wire::rest::{CreateSnapshot, SnapshotList, SnapshotRow, SnapshotStatus, SnapshotVerified, SnapshotView};
@@ -190,7 +190,7 @@ impl Snapshots {
         noted.is_ok()
     }
 
-    async fn write_down(&self, journal: &DaemonJournal, event: Event, body: String) -> Result<Seq, AppendError> {
+    async fn write_down(&self, journal: &DaemonJournal, event: Event, body: String) -> Result<Seq, NoteError> {
         // Read up to here, so that the next start has little to read.
         let fold = self.notes().await.ok().map(|_| self.notes.fold());
         let notes = journal::Notes { events: vec![(event, body)], fold, forget: Vec::new() };

@@ -11,7 +11,7 @@ use testkit::SetClock;
 use wire::rest::{CreateSchedule, ScheduleView};
 
 /// Longer than anything here takes that does not hang.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) struct World {
     pub(crate) dir: TempDir,
@@ -28,6 +28,10 @@ fn full_hour() -> i64 {
 }
 
 pub(crate) async fn registry(dir: &Path, clock: &Arc<SetClock>) -> Arc<Registry> {
+    registry_on(Options::default(), dir, clock).await
+}
+
+async fn registry_on(store: Options, dir: &Path, clock: &Arc<SetClock>) -> Arc<Registry> {
     let file = dir.join("config.toml");
     if !file.exists() {
         std::fs::create_dir_all(dir.join("work")).unwrap();
@@ -38,7 +42,7 @@ pub(crate) async fn registry(dir: &Path, clock: &Arc<SetClock>) -> Arc<Registry>
         state_dir: dir.join("state"),
         socket: dir.join("socket"),
         canvas_dir: dir.join("canvas"),
-        store: Options::default(),
+        store,
         tools: Vec::new(),
         models: vec![testkit::scripted()],
     };
@@ -52,9 +56,14 @@ pub(crate) fn keep(registry: &Arc<Registry>) {
 
 impl World {
     pub(crate) async fn new() -> World {
+        World::on(Options::default()).await
+    }
+
+    /// One whose store is opened so.
+    pub(crate) async fn on(store: Options) -> World {
         let (dir, now) = (TempDir::new().unwrap(), full_hour());
         let clock = SetClock::at(Micros(now * 1_000_000));
-        let registry = registry(dir.path(), &clock).await;
+        let registry = registry_on(store, dir.path(), &clock).await;
         keep(&registry);
         World { dir, clock, now, registry }
     }
