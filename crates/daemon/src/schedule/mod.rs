@@ -16,6 +16,7 @@
 //! prompt a session.
 
 mod ask;
+mod calendar;
 mod fire;
 mod fold;
 mod keeper;
