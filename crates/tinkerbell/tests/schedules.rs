@@ -4,7 +4,7 @@
 
 mod world;
 
-use world::{World, wait_until};
+use world::{TINKERBELL, World, wait_until};
 
 const CONFIG: &str = "default_model = \"offline\"\n[daemon]\ndiscover = false\n";
 
@@ -49,6 +49,20 @@ fn schedules_outlive_their_daemon_and_can_be_run_by_hand() {
     world.run(&["schedule", "add", "--cron", "61 * * * *", "x"]).refused(2, &["61 * * * *"]);
     world.run(&["schedule", "add", "--every", "1s", "x"]).refused(2, &["interval"]);
     world.run(&["schedule", "rm", "olds"]).refused(3, &["no schedule \"olds\""]);
+}
+
+#[test]
+fn a_machine_whose_zone_has_no_name_is_not_taken_for_utc() {
+    let world = World::new();
+    world.home.configure(CONFIG);
+    let mut command = world.home.command(TINKERBELL);
+    command.args(["daemon", "run", "--detached"]).env("TZ", "CET-1CEST,M3.5.0,M10.5.0/3").current_dir("/");
+    let daemon = world.home.start_as(&mut command).unwrap();
+    let daily = ["schedule", "add", "--cron", "0 9 * * *", "--name", "daily", "hello"];
+    world.run(&daily).refused(2, &["zone has no name", "--zone"]);
+    world.good(&[&daily[..], &["--zone", "Europe/Berlin"]].concat());
+    assert_eq!(world.json(&["schedule", "show", "daily"])["when"], "0 9 * * * (Europe/Berlin)");
+    assert!(daemon.stop().unwrap());
 }
 
 #[test]

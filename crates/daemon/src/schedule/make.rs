@@ -5,8 +5,9 @@ use super::when::{When, zone};
 use crate::registry::{Registry, real_workspace};
 use crate::session::{no_such_session, title_of, titled};
 use agent::{MissedRule, ScheduleRule, UnixSeconds};
+use jiff::Timestamp;
 use jiff::civil::DateTime;
-use jiff::{Timestamp, tz};
+use jiff::tz::{Offset, TimeZone};
 use wire::body;
 use wire::rest::CreateSchedule;
 use wire::{Code, Problem};
@@ -19,6 +20,8 @@ const CRON_BYTES: usize = 128;
 const LEAST_EVERY_S: u64 = 60;
 /// The longest interval, and the furthest moment.
 const MOST_S: u64 = 10 * 366 * 86_400;
+/// What to do about a zone.
+const NAME_ZONE: &str = "say `--zone` as the IANA names it, such as Europe/Berlin or UTC";
 
 impl Keeper {
     /// The rule and the words of a new schedule.
@@ -69,7 +72,7 @@ fn rule(request: &CreateSchedule, now: UnixSeconds) -> Result<ScheduleRule, Prob
         return Err(invalid("a zone belongs to cron or at".to_owned(), "leave it out"));
     }
     let zone = match &request.cron {
-        Some(_) => Some(zone_name(request.zone.as_deref())?),
+        Some(_) => Some(zone_name(&known_zone(request.zone.as_deref())?, now)?),
         None => None,
     };
     let at = request.at.as_deref().map(|at| moment(at, request.zone.as_deref())).transpose()?;
@@ -81,11 +84,24 @@ fn rule(request: &CreateSchedule, now: UnixSeconds) -> Result<ScheduleRule, Prob
     Ok(ScheduleRule { cron, zone, every_s, once, session, missed, run_microusd, day_microusd, active_s, model: None })
 }
 
-/// The zone's name, written down so that a machine that moves keeps its schedules.
-fn zone_name(name: Option<&str>) -> Result<String, Problem> {
-    let found = zone(name)
-        .map_err(|error| invalid(error.to_string(), "name one as the IANA does, such as Europe/Berlin or UTC"))?;
-    Ok(found.iana_name().unwrap_or("UTC").to_owned())
+fn known_zone(name: Option<&str>) -> Result<TimeZone, Problem> {
+    zone(name).map_err(|error| invalid(error.to_string(), NAME_ZONE))
+}
+
+/// The zone's name, written down so that a machine that moves keeps its schedules. A machine's zone may have none: where
+/// it is a file that was copied, or a rule in $TZ.
+fn zone_name(zone: &TimeZone, now: UnixSeconds) -> Result<String, Problem> {
+    match zone.iana_name() {
+        Some(name) => Ok(name.to_owned()),
+        None if is_utc(zone, now) => Ok("UTC".to_owned()),
+        None => Err(invalid("the machine's zone has no name".to_owned(), NAME_ZONE)),
+    }
+}
+
+/// Whether clocks of a zone show UTC from now on, whatever it is called.
+fn is_utc(zone: &TimeZone, now: UnixSeconds) -> bool {
+    let stays_so = |now: Timestamp| zone.to_offset(now) == Offset::UTC && zone.following(now).next().is_none();
+    Timestamp::from_second(now.0).is_ok_and(stays_so)
 }
 
 /// A moment: with its offset, or as clocks of the zone show it. In a gap, the time after it; where clocks show it
@@ -94,7 +110,7 @@ fn moment(text: &str, name: Option<&str>) -> Result<UnixSeconds, Problem> {
     if let Ok(at) = text.parse::<Timestamp>() {
         return Ok(UnixSeconds(at.as_second()));
     }
-    let zone: tz::TimeZone = zone(name).map_err(|error| invalid(error.to_string(), "such as Europe/Berlin"))?;
+    let zone = known_zone(name)?;
     let local = text.parse::<DateTime>().ok().and_then(|local| zone.to_ambiguous_timestamp(local).compatible().ok());
     let local = local.ok_or_else(|| invalid(format!("{text:?} is no time"), "write it as 2026-12-01T09:00"))?;
     Ok(UnixSeconds(local.as_second()))
@@ -162,6 +178,21 @@ mod tests {
         assert_eq!((once.once, once.missed), (Some(UnixSeconds(1_600)), MissedRule::One));
         let cron = asked(|r| (r.cron, r.zone) = (Some("@daily".into()), Some("Europe/Berlin".into()))).unwrap();
         assert_eq!((cron.zone.as_deref(), cron.missed), (Some("Europe/Berlin"), MissedRule::Skip));
+    }
+
+    #[test]
+    fn a_zone_without_a_name_is_refused_unless_it_is_utc() {
+        let name = |zone: TimeZone| zone_name(&zone, UnixSeconds(1_796_112_000));
+        assert_eq!(name(TimeZone::get("Europe/Berlin").unwrap()).unwrap(), "Europe/Berlin");
+        for utc in ["UTC0", "GMT0"] {
+            assert_eq!(name(TimeZone::posix(utc).unwrap()).unwrap(), "UTC", "{utc}");
+        }
+        // London's is UTC in winter alone.
+        for rule in ["CET-1CEST,M3.5.0,M10.5.0/3", "GMT0BST,M3.5.0/1,M10.5.0", "JST-9"] {
+            let problem = name(TimeZone::posix(rule).unwrap()).unwrap_err();
+            assert_eq!(problem.code, Code::InvalidRequest, "{rule}");
+            assert!(problem.remedy.unwrap().contains("--zone"), "{rule}");
+        }
     }
 
     #[test]

@@ -37,6 +37,9 @@ pub(super) enum WhenError {
         /// The name.
         zone: String,
     },
+    /// The daemon's environment names a zone that is none.
+    #[error("the machine's zone cannot be read: the daemon's $TZ names none")]
+    Machine,
     /// Nothing says when.
     #[error("nothing says when it is due")]
     Nothing,
@@ -140,9 +143,14 @@ impl When {
 
 /// A time zone by its name; that of the machine without one.
 pub(super) fn zone(name: Option<&str>) -> Result<TimeZone, WhenError> {
-    match name {
-        None => Ok(TimeZone::try_system().unwrap_or(TimeZone::UTC)),
-        Some(name) => TimeZone::get(name).map_err(|_| WhenError::Zone { zone: name.to_owned() }),
+    if let Some(name) = name {
+        return TimeZone::get(name).map_err(|_| WhenError::Zone { zone: name.to_owned() });
+    }
+    match TimeZone::try_system() {
+        Ok(zone) => Ok(zone),
+        Err(_) if std::env::var_os("TZ").is_some() => Err(WhenError::Machine),
+        // A machine that says nothing shows UTC.
+        Err(_) => Ok(TimeZone::UTC),
     }
 }
 
