@@ -14,3 +14,5 @@ mod house;
 mod kills;
 #[path = "schedules/reasons.rs"]
 mod reasons;
+#[path = "schedules/room.rs"]
+mod room;

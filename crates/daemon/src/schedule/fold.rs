@@ -109,7 +109,12 @@ impl Fold {
 
     /// Whether one more would have a place.
     pub(super) fn has_room(&self) -> bool {
-        self.all.len() < MOST || self.all.iter().any(Schedule::is_over)
+        self.all.len() < MOST || self.makes_room().is_some()
+    }
+
+    /// The one that makes room for one more, where there are as many as there may be: the oldest that is over.
+    pub(super) fn makes_room(&self) -> Option<&Schedule> {
+        self.all.iter().find(|schedule| self.all.len() >= MOST && schedule.is_over())
     }
 
     /// Adds an event. Total: what makes no sense changes nothing but the head.
@@ -118,10 +123,9 @@ impl Fold {
         let now = UnixSeconds::from(at);
         match event {
             Event::ScheduleCreated { schedule, rule } => {
-                if self.all.len() >= MOST
-                    && let Some(over) = self.all.iter().position(Schedule::is_over)
-                {
-                    self.all.remove(over);
+                // Its removal stands before this event, but not in what 0.1.0 wrote.
+                if let Some(over) = self.makes_room().map(|over| over.id) {
+                    self.all.retain(|one| one.id != over);
                 }
                 if self.get(*schedule).is_none() && self.all.len() < MOST {
                     self.all.push(Schedule::new(*schedule, seq, now, rule.clone()));

@@ -39,8 +39,10 @@ impl Keeper {
     async fn add(&mut self, request: CreateSchedule) -> Result<ScheduleView, Problem> {
         let (rule, words) = self.read(request).await?;
         let id = self.clock.schedule_id();
-        let created = Event::ScheduleCreated { schedule: id, rule };
-        self.note(vec![(created, body::write(&words))], Vec::new()).await?;
+        // One that makes room goes as by hand: nobody could have its words forgotten any more.
+        let (mut events, forget): (Vec<_>, Vec<_>) = self.fold.makes_room().map(removal).into_iter().unzip();
+        events.push((Event::ScheduleCreated { schedule: id, rule }, body::write(&words)));
+        self.note(events, forget.concat()).await?;
         self.forget_whens();
         self.view(id).await
     }
@@ -48,10 +50,8 @@ impl Keeper {
     /// Removes a schedule and forgets its words, and those about its occurrences as far as they are remembered.
     async fn remove(&mut self, id: ScheduleId) -> Result<ScheduleView, Problem> {
         let view = self.view(id).await?;
-        let schedule = self.known(id)?;
-        let worded = schedule.runs.iter().filter(|run| has_words(run)).map(|run| run.seq);
-        let forget = [schedule.made].into_iter().chain(worded).collect();
-        self.note(vec![(Event::ScheduleRemoved { schedule: id }, "{}".to_owned())], forget).await?;
+        let (removed, forget) = removal(self.known(id)?);
+        self.note(vec![removed], forget).await?;
         self.forget_whens();
         self.write_fold(true).await;
         Ok(view)
@@ -77,8 +77,7 @@ impl Keeper {
     /// One schedule as doors show it.
     pub(super) async fn view(&mut self, id: ScheduleId) -> Result<ScheduleView, Problem> {
         let schedule = self.known(id)?.clone();
-        let worded = schedule.runs.iter().filter(|run| has_words(run)).map(|run| run.seq);
-        let mut words = self.words([schedule.made].into_iter().chain(worded)).await?;
+        let mut words = self.words(worded(&schedule).into_iter()).await?;
         Ok(self.shown(&schedule, &mut words))
     }
 
@@ -132,6 +131,17 @@ impl Keeper {
             runs,
         }
     }
+}
+
+/// The event that removes a schedule, and those whose words go with it.
+fn removal(schedule: &Schedule) -> ((Event, String), Vec<Seq>) {
+    ((Event::ScheduleRemoved { schedule: schedule.id }, "{}".to_owned()), worded(schedule))
+}
+
+/// The events that have its words, and those about its occurrences.
+fn worded(schedule: &Schedule) -> Vec<Seq> {
+    let runs = schedule.runs.iter().filter(|run| has_words(run)).map(|run| run.seq);
+    [schedule.made].into_iter().chain(runs).collect()
 }
 
 /// Whether the event that tells of it has words.
