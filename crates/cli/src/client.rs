@@ -16,10 +16,11 @@ use crate::locate::{self, Found, Unreachable};
 use crate::request::Request;
 use crate::screen;
 use crate::start::Starter;
-use patience::{Patience, Tells, Waiting};
+use patience::{PROMPT_LIMIT, Patience, Tells, Waiting};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
+use wire::operation::Operation;
 use wire::places::Places;
 use wire::{Code, Problem};
 
@@ -132,6 +133,32 @@ impl Client {
         }
     }
 
+    /// Asks for what the daemon says of itself. A daemon that is well has that at hand, so one that does not answer soon is
+    /// [`HttpError::Silent`], with its process.
+    pub(crate) fn call_promptly(&mut self, operation: &Operation) -> Result<Answer, Error> {
+        self.call_within(operation, PROMPT_LIMIT)
+    }
+
+    fn call_within(&mut self, operation: &Operation, limit: Duration) -> Result<Answer, Error> {
+        self.waiting = Waiting { limit, ..Waiting::usual() };
+        let answer = self.call(&Request::new(operation)?);
+        self.wait_as_usual();
+        answer.map_err(|error| match error {
+            Error::Http(HttpError::TimedOut { seconds }) => {
+                HttpError::Silent { process: self.listener(), seconds }.into()
+            }
+            other => other,
+        })
+    }
+
+    /// The process that listens, by its own word: the kernel names whoever listened first, which may have been a service
+    /// manager, and nobody should be told to kill that.
+    fn listener(&self) -> Option<u32> {
+        let running = locate::announced(&self.places)?;
+        let found = locate::connect(&self.places).ok()?;
+        (running.socket.as_ref() == Some(&found.path)).then_some(running.pid)
+    }
+
     fn call_once(&mut self, request: &Request) -> Result<Answer, Error> {
         let (mut connection, head) = self.exchange(request)?;
         let mut patience = Patience::new(&self.waiting, self.interrupt.as_ref());
@@ -192,7 +219,7 @@ impl Client {
         match self.exchange_on(first, &bytes) {
             Err(error) if error.is_broken_connection() && !request.is_repeatable() => {
                 Err(Problem::new(Code::OutcomeUnknown, format!("it is not known whether this was done: {error}"))
-                    .remedy("look with `tinkerbell status` and `tinkerbell sessions show` before asking again")
+                    .remedy(format!("look with {} before asking again", request.seen_with()))
                     .into())
             }
             Err(error) if error.is_broken_connection() => {
@@ -373,6 +400,24 @@ mod tests {
         }
         assert_eq!(got, ["{\"a\":1}", "{\"b\":2}"]);
         assert!(matches!(stream.fill(), Err(HttpError::Closed)));
+    }
+
+    #[test]
+    fn a_daemon_that_hangs_is_named_with_the_ways_to_end_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let _hangs = std::os::unix::net::UnixListener::bind(dir.path().join("socket")).unwrap();
+        let mut client = Client::new(places(dir.path()), None);
+        let mut ask = || client.call_within(&operation::STATUS, Duration::from_millis(20)).unwrap_err().problem();
+        let unknown = ask();
+        assert_eq!((unknown.code, unknown.detail.as_str()), (Code::NoDaemon, "the daemon has not answered for 0 s"));
+        let running =
+            wire::places::Running { pid: 4711, version: "0.1.0".into(), socket: Some(dir.path().join("socket")) };
+        let lock = dir.path().join("daemon.lock");
+        std::fs::write(&lock, serde_json::to_vec(&running).unwrap()).unwrap();
+        std::fs::set_permissions(&lock, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        let hung = ask();
+        assert_eq!(hung.detail, "the daemon (process 4711) has not answered for 0 s");
+        assert!(hung.remedy.unwrap().contains("`kill 4711` asks it to stop and `kill -9 4711` ends it"));
     }
 
     #[test]

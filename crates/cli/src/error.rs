@@ -36,6 +36,14 @@ impl Error {
                 Problem::new(Code::NoDaemon, error.to_string())
                     .remedy("look with `tinkerbell daemon logs`; `tinkerbell daemon stop` ends it, and the next command starts a new one"),
             ),
+            Error::Http(error @ HttpError::Silent { process, .. }) => Some(
+                Problem::new(Code::NoDaemon, error.to_string()).remedy(match process {
+                    Some(pid) => format!(
+                        "again in a while; else `kill {pid}` asks it to stop and `kill -9 {pid}` ends it: nothing that was acknowledged is lost"
+                    ),
+                    None => "again in a while; else look with `tinkerbell daemon logs`".to_owned(),
+                }),
+            ),
             Error::Http(error @ HttpError::Interrupted) => Some(
                 Problem::new(Code::OutcomeUnknown, error.to_string())
                     .remedy("what was asked may still happen; look with `tinkerbell sessions ls`"),

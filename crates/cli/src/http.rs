@@ -52,12 +52,24 @@ pub(crate) enum HttpError {
         /// How long we waited.
         seconds: u64,
     },
+    /// Nothing came for longer than a daemon that is well takes for a word about itself.
+    #[error("{} has not answered for {seconds} s", listener(.process))]
+    Silent {
+        /// Who listens, where that is known.
+        process: Option<u32>,
+        /// How long we waited.
+        seconds: u64,
+    },
     /// Whoever could have answered has ended.
     #[error("the daemon ended before it had answered")]
     Gone,
     /// The user pressed Ctrl-C while we waited.
     #[error("interrupted while waiting for the daemon")]
     Interrupted,
+}
+
+fn listener(process: &Option<u32>) -> String {
+    process.map_or_else(|| "the daemon".to_owned(), |pid| format!("the daemon (process {pid})"))
 }
 
 impl HttpError {

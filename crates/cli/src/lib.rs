@@ -57,5 +57,5 @@ pub use arguments::{Command, ConfigJob, Invocation, SnapshotJob, parse, tree};
 pub use error::report;
 pub use hand::Hand;
 pub use passphrase::PassphraseFrom;
-pub use run::run;
+pub use run::{ConfigReader, run};
 pub use running::ask_running;

@@ -9,6 +9,8 @@ use wire::{Code, Problem};
 /// A request on its way to the daemon.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
+    /// The operation's.
+    name: &'static str,
     method: &'static str,
     target: String,
     accept: &'static str,
@@ -32,6 +34,7 @@ impl Request {
         let key = if KEYED.contains(&operation.name) { Some(random_key()?) } else { None };
         let repeatable = matches!(operation.method, "GET" | "PUT") || key.is_some();
         Ok(Request {
+            name: operation.name,
             method: operation.method,
             target: operation.path.to_owned(),
             accept: "application/json",
@@ -44,6 +47,15 @@ impl Request {
     /// Whether sending it twice does the same as sending it once.
     pub(crate) fn is_repeatable(&self) -> bool {
         self.repeatable
+    }
+
+    /// The commands that show whether it happened.
+    pub(crate) fn seen_with(&self) -> &'static str {
+        match self.name.split_once('.') {
+            Some(("snapshots", _)) => "`tinkerbell snapshot ls`",
+            Some(("schedules", _)) => "`tinkerbell schedule ls`",
+            _ => "`tinkerbell status` and `tinkerbell sessions show`",
+        }
     }
 
     /// Fills in a parameter of the route.
@@ -159,6 +171,14 @@ mod tests {
         assert!(!rewind.is_repeatable() && !text(rewind).contains(IDEMPOTENCY_HEADER));
         let get = text(Request::new(&operation::STATUS).unwrap());
         assert!(!get.contains("content-length") && !get.contains(IDEMPOTENCY_HEADER), "{get}");
+    }
+
+    #[test]
+    fn what_may_have_happened_is_seen_where_it_would_be() {
+        let seen = |operation| Request::new(operation).unwrap().seen_with();
+        assert_eq!(seen(&operation::SNAPSHOT_CREATE), "`tinkerbell snapshot ls`");
+        assert_eq!(seen(&operation::SCHEDULE_CREATE), "`tinkerbell schedule ls`");
+        assert!(seen(&operation::CANVAS_REWIND).contains("sessions show"));
     }
 
     #[test]

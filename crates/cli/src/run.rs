@@ -9,6 +9,7 @@ use crate::screen::Screen;
 use crate::start::Starter;
 use crate::terminal;
 use agent::Seq;
+use std::path::Path;
 use std::process::ExitCode;
 use wire::places::Places;
 use wire::{Code, Problem};
@@ -28,6 +29,10 @@ impl Exit {
     pub(crate) const CANCELLED: Exit = Exit(130);
 }
 
+/// The daemon's own reader of the configuration, which the command line does not have: what a file amounts to, or all
+/// that is wrong with it.
+pub type ConfigReader = fn(&Path) -> Result<String, String>;
+
 /// What a command has to work with.
 #[derive(Debug)]
 pub(crate) struct Context {
@@ -40,6 +45,8 @@ pub(crate) struct Context {
     pub(crate) in_chat: bool,
     /// The end of the accept that this command asked for and told of.
     pub(crate) accepted: Option<Seq>,
+    /// Reads a configuration as the daemon does, where somebody lent it.
+    pub(crate) reader: Option<ConfigReader>,
 }
 
 /// Whether a command may start the daemon.
@@ -54,7 +61,7 @@ pub(crate) enum Starting {
 impl Context {
     /// What a command has that is run by itself.
     pub(crate) fn new(screen: Screen, globals: Globals) -> Context {
-        Context { globals, screen, in_chat: false, accepted: None }
+        Context { globals, screen, in_chat: false, accepted: None, reader: None }
     }
 
     /// Where things lie.
@@ -86,11 +93,12 @@ impl Context {
     }
 }
 
-/// Runs a command of the command line.
-pub fn run(invocation: Invocation) -> ExitCode {
+/// Runs a command of the command line, which is lent the daemon's reader of the configuration.
+pub fn run(invocation: Invocation, reader: ConfigReader) -> ExitCode {
     let Invocation { globals, verb } = invocation;
     let json = globals.json;
     let mut context = Context::new(Screen::standard(globals.color), globals);
+    context.reader = Some(reader);
     let result = dispatch(verb, &mut context);
     // What was printed before an error belongs before it.
     let flushed = context.screen.flush();

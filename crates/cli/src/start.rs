@@ -59,26 +59,30 @@ impl Starter {
     /// Starts a daemon and connects to it, or to the one that was quicker.
     pub(crate) fn start(&self, places: &Places) -> Result<Found, Problem> {
         let began = Instant::now();
+        let mut told = false;
         loop {
-            let mut child = self.spawn()?;
+            // A name that a daemon left in the lock file stays there until the next one begins: it is in nobody's way.
+            let gone = locate::announced(places).map(|left| left.pid).filter(|pid| wait::has_ended(*pid));
+            let mut child = self.spawn(places)?;
             let mut pipe = child.stderr.take().expect("the child was spawned with a pipe as its standard error");
-            let words = match listen(&mut pipe, began).map_err(|error| cannot_start(&error.to_string()))? {
-                Said::Ready => return locate::connect(places).map_err(|unreachable| unreachable.problem()),
-                Said::NothingYet => return Err(not_ready()),
-                Said::Words(words) => words,
-            };
+            let words =
+                match listen(&mut pipe, began, &mut told).map_err(|error| cannot_start(&error.to_string(), places))? {
+                    Said::Ready => return locate::connect(places).map_err(|unreachable| unreachable.problem()),
+                    Said::NothingYet => return Err(not_ready()),
+                    Said::Words(words) => words,
+                };
             // It is ending; waiting for it leaves no zombie behind.
             let _ = child.wait();
-            match another(places, child.id())? {
+            match another(places, [Some(child.id()), gone])? {
                 Other::Ready(found) => return Ok(found),
                 // The one that was in our way has gone: it was stopping, not starting.
                 Other::Gone if began.elapsed() < OTHERS_LIMIT => {}
-                Other::Gone | Other::Nobody => return Err(cannot_start(&words)),
+                Other::Gone | Other::Nobody => return Err(cannot_start(&words, places)),
             }
         }
     }
 
-    fn spawn(&self) -> Result<Child, Problem> {
+    fn spawn(&self, places: &Places) -> Result<Child, Problem> {
         let mut command = Command::new(&self.executable);
         command.arg0("tinkerbell").args(["daemon", "run", "--detached"]);
         if let Some(socket) = &self.socket {
@@ -87,16 +91,19 @@ impl Starter {
         }
         // The child makes a session of its own, which the leader of a process group could not.
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-        command.spawn().map_err(|error| cannot_start(&format!("cannot run {}: {error}", self.executable.display())))
+        command.spawn().map_err(|error| {
+            let words = format!("cannot run {}: {error}", self.executable.display());
+            cannot_start(&words, places)
+        })
     }
 }
 
-/// Waits until the child has said something whole, saying on our side what we wait for once it takes long.
-fn listen(pipe: &mut ChildStderr, began: Instant) -> io::Result<Said> {
+/// Waits until the child has said something whole, saying on our side what we wait for once it takes long: one time,
+/// however many children there are.
+fn listen(pipe: &mut ChildStderr, began: Instant, told: &mut bool) -> io::Result<Said> {
     let mut heard = Vec::new();
-    let mut told = false;
     loop {
-        let limit = if told { START_LIMIT } else { QUIET };
+        let limit = if *told { START_LIMIT } else { QUIET };
         let left = limit.saturating_sub(began.elapsed());
         let [ready] = wait::readable([Some(pipe.as_fd())], Some(left))?;
         if ready {
@@ -109,10 +116,10 @@ fn listen(pipe: &mut ChildStderr, began: Instant) -> io::Result<Said> {
             if length == 0 || heard.len() > MAX_WORDS_BYTES {
                 return Ok(Said::Words(String::from_utf8_lossy(&heard).trim().to_owned()));
             }
-        } else if told {
+        } else if *told {
             return Ok(Said::NothingYet);
         } else {
-            told = true;
+            *told = true;
             screen::progress("starting the daemon…");
         }
     }
@@ -126,11 +133,11 @@ enum Other {
     Nobody,
 }
 
-/// Waits for the daemon that holds the lock: until it is ready, or has gone.
-fn another(places: &Places, ours: u32) -> Result<Other, Problem> {
+/// Waits for the daemon that holds the lock: until it is ready, or has gone. It is none of `others`.
+fn another(places: &Places, others: [Option<u32>; 2]) -> Result<Other, Problem> {
     let began = Instant::now();
     let mut told = false;
-    let holder = || locate::announced(places).filter(|running| running.pid != ours);
+    let holder = || locate::announced(places).filter(|running| !others.contains(&Some(running.pid)));
     let Some(first) = holder() else {
         return Ok(locate::connect(places).map_or(Other::Nobody, Other::Ready));
     };
@@ -142,7 +149,7 @@ fn another(places: &Places, ours: u32) -> Result<Other, Problem> {
             return Ok(Other::Ready(found));
         }
         let [has_ended] = wait::readable([Some(process.as_fd())], Some(OTHERS_PAUSE))
-            .map_err(|error| cannot_start(&error.to_string()))?;
+            .map_err(|error| cannot_start(&error.to_string(), places))?;
         if has_ended {
             return Ok(Other::Gone);
         }
@@ -163,11 +170,14 @@ fn not_ready() -> Problem {
         .remedy("it may still become ready: look with `tinkerbell daemon logs -f`")
 }
 
-fn cannot_start(words: &str) -> Problem {
+fn cannot_start(words: &str, places: &Places) -> Problem {
     let words = words.strip_prefix("error: ").unwrap_or(words);
     let why = if words.is_empty() { "it ended without a word" } else { words };
-    Problem::new(Code::NoDaemon, format!("the daemon could not be started: {why}"))
-        .remedy("`tinkerbell doctor` looks for what is missing; `tinkerbell daemon run` starts it in the foreground")
+    let remedy = match words.contains(&places.config_file.display().to_string()) {
+        true => "`tinkerbell config edit`",
+        false => "`tinkerbell doctor` looks for what is missing; `tinkerbell daemon run` starts it in the foreground",
+    };
+    Problem::new(Code::NoDaemon, format!("the daemon could not be started: {why}")).remedy(remedy)
 }
 
 #[cfg(test)]
@@ -210,10 +220,34 @@ mod tests {
         let starter = script(dir.path(), "echo 'error: the disk is full' >&2; exit 8");
         let problem = starter.start(&places(dir.path())).unwrap_err();
         assert_eq!(problem.detail, "the daemon could not be started: the disk is full");
+        let file = dir.path().join("config.toml");
+        let starter =
+            script(dir.path(), &format!("echo 'error: the configuration {} is not valid' >&2", file.display()));
+        let problem = starter.start(&places(dir.path())).unwrap_err();
+        assert_eq!(problem.remedy.as_deref(), Some("`tinkerbell config edit`"));
         let silent = script(dir.path(), "exit 1").start(&places(dir.path())).unwrap_err();
         assert_eq!(silent.detail, "the daemon could not be started: it ended without a word");
         let missing = Starter::of(&dir.path().join("nothing")).start(&places(dir.path())).unwrap_err();
         assert!(missing.detail.contains("nothing"), "{missing}");
+    }
+
+    #[test]
+    fn a_daemon_that_has_ended_is_in_nobodys_way() {
+        let dir = tempfile::tempdir().unwrap();
+        // It stays a zombie: nobody asks after it before the end of the test.
+        let mut zombie = Command::new("true").spawn().unwrap();
+        let process = wait::process(zombie.id()).unwrap();
+        assert_eq!(wait::readable([Some(process.as_fd())], None).unwrap(), [true]);
+        let left = wire::places::Running { pid: zombie.id(), version: "0.1.0".into(), socket: None };
+        let lock = dir.path().join("daemon.lock");
+        std::fs::write(&lock, serde_json::to_vec(&left).unwrap()).unwrap();
+        std::fs::set_permissions(&lock, Permissions::from_mode(0o600)).unwrap();
+        let tries = dir.path().join("tries");
+        let starter = script(dir.path(), &format!("echo x >> {}; echo 'error: no' >&2; exit 2", tries.display()));
+        let problem = starter.start(&places(dir.path())).unwrap_err();
+        assert_eq!(problem.detail, "the daemon could not be started: no");
+        assert_eq!(std::fs::read_to_string(&tries).unwrap(), "x\n");
+        zombie.wait().unwrap();
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use std::io;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 /// Waits until one of `descriptors` can be read (or has hung up), or the time is over: which of them, in order.
@@ -34,6 +34,14 @@ pub(crate) fn process(pid: u32) -> Option<OwnedFd> {
     pidfd_open(pid, PidfdFlags::empty()).ok()
 }
 
+/// Whether there is no such process any more; one whose end nobody has asked after counts as gone.
+pub(crate) fn has_ended(pid: u32) -> bool {
+    match process(pid) {
+        Some(process) => readable([Some(process.as_fd())], Some(Duration::ZERO)).is_ok_and(|[ended]| ended),
+        None => true,
+    }
+}
+
 fn timespec(duration: Duration) -> Timespec {
     let seconds = i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
     Timespec { tv_sec: seconds, tv_nsec: i64::from(duration.subsec_nanos()) }
@@ -41,11 +49,22 @@ fn timespec(duration: Duration) -> Timespec {
 
 #[cfg(test)]
 mod tests {
-    use super::readable;
+    use super::{has_ended, readable};
     use std::io::Write;
     use std::os::fd::AsFd;
     use std::os::unix::net::UnixStream;
     use std::time::Duration;
+
+    #[test]
+    fn a_process_whose_end_nobody_asked_after_has_ended() {
+        assert!(!has_ended(std::process::id()));
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let process = super::process(child.id()).unwrap();
+        assert_eq!(readable([Some(process.as_fd())], None).unwrap(), [true]);
+        assert!(has_ended(child.id()));
+        child.wait().unwrap();
+        assert!(has_ended(child.id()));
+    }
 
     #[test]
     fn it_says_which_descriptor_is_ready() {

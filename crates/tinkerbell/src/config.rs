@@ -127,6 +127,11 @@ fn notes(warnings: &[String]) -> String {
 /// Checks a file by itself, and then, where a daemon runs, with what only that can find out.
 fn check(desk: &Desk, other: Option<PathBuf>) -> Result<Outcome, Problem> {
     let file = other.clone().map_or_else(|| desk.file.clone(), ConfigFile::new);
+    // The daemon can do without its file; a file that somebody names is one that should be there.
+    if let Some(named) = other.as_ref().filter(|named| !named.exists()) {
+        return Err(Problem::new(Code::NotFound, format!("there is no file {}", named.display()))
+            .remedy("`tinkerbell config check` alone checks the file that the daemon reads"));
+    }
     let alone = check_alone(&file)?;
     if !alone.good {
         return Ok(alone);
@@ -171,6 +176,16 @@ fn check_alone(file: &ConfigFile) -> Result<Outcome, Problem> {
             Ok(Outcome { text: error.to_string(), document, ..Outcome::default() })
         }
         Err(error) => Err(wrong(error)),
+    }
+}
+
+/// Whether the daemon could begin with a file: what it amounts to, or all that is wrong with it. A file that is not there
+/// is fine.
+pub(crate) fn look(path: &Path) -> Result<String, String> {
+    match ConfigFile::new(path).check() {
+        Ok(config) if config.found => Ok(format!("{} is valid; {}", path.display(), summary(&config))),
+        Ok(_) => Ok(format!("{} is not there: defaults and the offline model", path.display())),
+        Err(error) => Err(error.to_string()),
     }
 }
 

@@ -21,7 +21,7 @@ fn main() -> ExitCode {
             Err(problem) => cli::report(&problem, json),
         },
         Command::Snapshot { job, hand } => snapshot::run(job, *hand),
-        Command::Cli(command) => cli::run(command),
+        Command::Cli(command) => cli::run(command, config::look),
     }
 }
 

@@ -92,6 +92,8 @@ fn of_twenty_daemons_one_lives_and_the_others_name_it() {
     let refused = world.home.start(TINKERBELL).unwrap_err();
     assert!(refused.contains(&holder), "{refused}");
     assert!(world.home.state().join("daemon.lock").exists() && socket(&world).exists());
+    let ways_out = format!("`kill -9 {}` ends it", winner.child.id());
+    world.run(&["daemon", "stop"]).refused(10, &[&holder, "has not answered", &ways_out]);
     kill_process(pid, Signal::CONT).unwrap();
     assert_eq!(world.json(&["status"])["pid"], winner.child.id(), "it goes on as if nothing had been");
 

@@ -304,6 +304,25 @@ fn everything_can_be_looked_at() {
 }
 
 #[test]
+fn a_configuration_that_keeps_the_daemon_from_starting_is_found_and_mended() {
+    let world = World::new();
+    world.home.configure("[daemon]\ngrace = 3\n");
+    let doctor = world.run(&["doctor"]);
+    assert!(doctor.code == 1 && doctor.out.contains("unknown key `grace`"), "{doctor:?}");
+    assert!(doctor.out.contains("try: tinkerbell config edit"), "{doctor:?}");
+    world.run(&["sessions", "ls"]).refused(10, &["unknown key `grace`", "try: `tinkerbell config edit`"]);
+    world.run(&["config", "check", "nope.toml"]).refused(3, &["there is no file nope.toml"]);
+    world.good(&["config", "unset", "daemon.grace"]);
+    assert_eq!(world.run(&["doctor"]).code, 0);
+
+    let _daemon = world.daemon();
+    world.home.configure("[daemon]\ngrace = 3\n");
+    assert_eq!(world.run(&["config", "reload"]).code, 2);
+    let doctor = world.run(&["doctor"]);
+    assert!(doctor.code == 1 && doctor.out.contains("the daemon refused the file"), "{doctor:?}");
+}
+
+#[test]
 fn the_daemon_starts_by_itself_and_stops_when_told() {
     let world = World::repository();
     assert!(world.good(&["daemon", "stop"]).is_empty(), "there is none");

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 /// How long an answer may take. An accept of many files is the longest.
 pub(crate) const ANSWER_LIMIT: Duration = Duration::from_secs(300);
+/// How long a daemon that is well may take for a word about itself: what it is, and what counts in it.
+pub(super) const PROMPT_LIMIT: Duration = Duration::from_secs(5);
 /// After this long we say that we wait.
 const QUIET: Duration = Duration::from_secs(1);
 

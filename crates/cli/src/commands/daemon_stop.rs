@@ -55,8 +55,13 @@ pub(crate) fn stop(context: &mut Context) -> Result<Option<Pid>, Error> {
     };
     let mut client = context.client(Starting::Never)?;
     // By its own word: the kernel names whoever listened first, which may have been a service manager.
-    let status = client.call(&Request::new(&operation::STATUS)?).and_then(|answer| answer.read::<DaemonStatus>());
-    let pid = status.ok().and_then(|status| Pid::from_raw(i32::try_from(status.pid).ok()?)).unwrap_or(peer);
+    let status = match client.call_promptly(&operation::STATUS) {
+        Ok(answer) => answer.read::<DaemonStatus>().ok(),
+        // It would not hear the next word either.
+        Err(error @ Error::Http(HttpError::Silent { .. })) => return Err(error),
+        Err(_) => None,
+    };
+    let pid = status.and_then(|status| Pid::from_raw(i32::try_from(status.pid).ok()?)).unwrap_or(peer);
     let limit = grace(&mut client) + STOP_LIMIT;
     // Taken before the request, so that it stands for this process even if it ends at once.
     let process = pidfd_open(pid, PidfdFlags::empty());
@@ -74,7 +79,7 @@ pub(crate) fn stop(context: &mut Context) -> Result<Option<Pid>, Error> {
 
 /// How long the daemon lets turns end; nothing where it does not say.
 fn grace(client: &mut Client) -> Duration {
-    let asked = Request::new(&operation::CONFIG_GET).and_then(|request| client.call(&request)?.read::<ConfigView>());
+    let asked = client.call_promptly(&operation::CONFIG_GET).and_then(|answer| answer.read::<ConfigView>());
     let keys = asked.map(|config| config.keys).unwrap_or_default();
     let grace_ms = keys.iter().find(|key| key.key == GRACE).and_then(|key| key.value.as_ref()?.parse().ok());
     Duration::from_millis(grace_ms.unwrap_or(0))

@@ -49,7 +49,7 @@ impl Doctor {
         let mut findings = Vec::new();
         match context.places() {
             Ok(places) => {
-                findings.extend(machine::places(&places));
+                findings.extend(machine::places(&places, context.reader));
                 findings.extend(daemon::all(context.client(Starting::Never)?, &places));
             }
             Err(problem) => findings.push(Finding {

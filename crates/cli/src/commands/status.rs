@@ -2,7 +2,6 @@
 
 use crate::error::Error;
 use crate::plain;
-use crate::request::Request;
 use crate::run::{Context, Exit, Starting};
 use crate::screen::{BAD, HEAD, NOTE, Sink};
 use crate::words;
@@ -21,7 +20,7 @@ impl Status {
     /// Runs it.
     pub(crate) fn run(self, context: &mut Context) -> Result<Exit, Error> {
         let mut client = context.client(Starting::Never)?;
-        let answer = client.call(&Request::new(&operation::STATUS)?)?;
+        let answer = client.call_promptly(&operation::STATUS)?;
         if context.globals.json {
             return context.print_json(&answer.body);
         }
@@ -78,14 +77,19 @@ fn print(out: &mut Sink, status: &DaemonStatus) -> Result<(), Error> {
     }
 }
 
-/// Since when the configuration counts, and why it was read.
-fn loaded(config: &ConfigStatus) -> String {
-    let why = match config.cause {
+/// Why a configuration was read.
+pub(crate) fn why(cause: ReloadCause) -> &'static str {
+    match cause {
         ReloadCause::Start => "at the start",
         ReloadCause::Watch => "since the file changed",
         ReloadCause::Signal => "at a SIGHUP",
         ReloadCause::Asked => "since somebody asked for it",
-    };
+    }
+}
+
+/// Since when the configuration counts, and why it was read.
+fn loaded(config: &ConfigStatus) -> String {
+    let why = why(config.cause);
     let unwatched = if config.watched { "" } else { "; changes are not noticed by themselves" };
     format!("read {why}, {}{unwatched}", words::ago(config.loaded_at, words::now()))
 }
@@ -169,10 +173,10 @@ fn awake(cache: &CacheStatus) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use crate::testing::{daemon, run};
 
-    const STATUS: &str = r#"{"version":"0.1.0","pid":7,"generation":3,"started_at":"2025-11-23T09:00:00.000000Z",
+    pub(crate) const STATUS: &str = r#"{"version":"0.1.0","pid":7,"generation":3,"started_at":"2025-11-23T09:00:00.000000Z",
             "state_dir":"/s","socket":"/s/socket","config_file":"/c","config_found":false,"default_model":"offline",
             "cache":{"awake":12,"bytes":1572864,"limit_bytes":67108864,"idle_ms":600000,"wakings":1040,"let_go":1028,"evicted":9},
             "running":2,"sessions":10000,"store":{"health":"open","journal_bytes":1,"wal_bytes":2},"resident_bytes":4096,

@@ -19,9 +19,9 @@ One TOML file; `tinkerbell config path` says where (`~/.config/tinkerbell/config
 | --- | --- |
 | `tinkerbell config get [KEY]` | what counts, and whether the file, the environment or a default says so |
 | `tinkerbell config set KEY VALUE` | changes one key; comments stay, and nothing is written that would not be valid |
-| `tinkerbell config unset KEY` | takes a key or a table such as `models.NAME` out of the file |
+| `tinkerbell config unset KEY` | takes a key or a table such as `models.NAME` out of the file, also one that means nothing |
 | `tinkerbell config edit` | opens the file in `$VISUAL` or `$EDITOR`, and checks it before it counts |
-| `tinkerbell config check [FILE]` | says all that is wrong, with lines, without starting anything |
+| `tinkerbell config check [FILE]` | says all that is wrong, with lines, without starting anything; `tinkerbell doctor` does too |
 | `tinkerbell config reload` | has the daemon read it anew, and says what changed |
 
 [config.example.toml](../config.example.toml) has every key with an example. This page and that file are written from the table of

@@ -12,6 +12,9 @@ use super::{Fault, names};
 use std::path::PathBuf;
 use toml_edit::{DocumentMut, Item, Key, Table, TableLike, Value};
 
+/// How a fault begins that says that a key is not there.
+const MISSING: &str = "is missing";
+
 /// What was changed.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Change {
@@ -49,6 +52,19 @@ pub enum ChangeError {
     /// The value would make the configuration contradict itself.
     #[error("with this change the configuration would not be valid, so nothing was changed:\n{}", lines(.0))]
     WouldBeInvalid(Vec<Fault>),
+    /// The first key of a model or a route, which need several at once.
+    #[error(
+        "{table} is not in the file yet, so give all its keys at once: tinkerbell config set {table} '{{ {given}, … }}'\n{}",
+        lines(.faults)
+    )]
+    NewTable {
+        /// The model or route.
+        table: String,
+        /// What was given.
+        given: String,
+        /// What would be wrong with that alone.
+        faults: Vec<Fault>,
+    },
     /// The key is not in the file.
     #[error("{key} is not set in {file}, so its default counts already")]
     NotSet {
@@ -75,23 +91,41 @@ impl ConfigFile {
             None => Item::Table(table_of(key, value)?),
         };
         let new = one_line(&item);
-        let old = self.change(&path, |document| put(document.as_table_mut(), &path, item))?;
+        let old = self.change(&path, |document| put(document.as_table_mut(), &path, item));
+        let old = old.map_err(|error| match error {
+            ChangeError::WouldBeInvalid(faults) => self.would_be_invalid(&path, &new, faults),
+            other => other,
+        })?;
         Ok(Change { file: self.path.clone(), key: shown(&path), old, new: Some(new) })
     }
 
     /// Takes a key, or a whole table such as `models.NAME`, out of the file, so that the default counts.
     pub fn unset(&self, key: &str) -> Result<Change, ChangeError> {
         let path = parse_path(key)?;
-        let names: Vec<&str> = path.iter().map(String::as_str).collect();
-        if matches!(meaning(SECTIONS, &names), Meaning::Unknown) {
-            return Err(ChangeError::UnknownKey { key: key.to_owned(), message: unknown(&names) });
-        }
         let mut there = false;
         let old = self.change(&path, |document| there = take(document.as_table_mut(), &path))?;
         if !there {
+            let names: Vec<&str> = path.iter().map(String::as_str).collect();
+            // One that means nothing and stands in the file can be taken out like any other.
+            if matches!(meaning(SECTIONS, &names), Meaning::Unknown) {
+                return Err(ChangeError::UnknownKey { key: key.to_owned(), message: unknown(&names) });
+            }
             return Err(ChangeError::NotSet { key: shown(&path), file: self.path.clone() });
         }
         Ok(Change { file: self.path.clone(), key: shown(&path), old, new: None })
+    }
+
+    /// Why a value would not be valid: also by itself, where it is the first of a table that needs several.
+    fn would_be_invalid(&self, path: &[String], given: &str, faults: Vec<Fault>) -> ChangeError {
+        let Some((name, table)) = path.split_last() else { return ChangeError::WouldBeInvalid(faults) };
+        let names: Vec<&str> = table.iter().map(String::as_str).collect();
+        let text = read(&self.path).ok().flatten().unwrap_or_default();
+        let is_there = text.parse::<DocumentMut>().is_ok_and(|document| look_up(document.as_table(), table).is_some());
+        let lacks = faults.iter().any(|fault| fault.message.starts_with(MISSING));
+        if is_there || !lacks || !matches!(meaning(SECTIONS, &names), Meaning::Named) {
+            return ChangeError::WouldBeInvalid(faults);
+        }
+        ChangeError::NewTable { table: dotted(&names), given: format!("{} = {given}", dotted(&[name])), faults }
     }
 
     /// Changes the text, checks it and puts it in place; gives what stood at the path before.

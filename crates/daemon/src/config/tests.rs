@@ -296,7 +296,9 @@ fn one_key_is_changed_and_all_else_stays() {
     assert_eq!((change.old.as_deref(), change.new.as_deref()), (Some("7"), Some("9")));
     assert_eq!(text(&file), "# mine\n\n[limits]\nsteps   = 9 # few\n\n# prices\n[budget]\nper_day_usd = 1.0\n");
     file.set("daemon.log", "debug").unwrap();
-    file.set("models.local.provider", "ollama").unwrap_err();
+    let first = file.set("models.local.provider", "ollama").unwrap_err().to_string();
+    assert!(first.contains("tinkerbell config set models.local '{ provider = \"ollama\", … }'"), "{first}");
+    assert!(first.contains("models.local.model: "), "{first}");
     assert!(text(&file).ends_with("per_day_usd = 1.0\n\n[daemon]\nlog = \"debug\"\n"), "{}", text(&file));
     let change = file.unset("limits.steps").unwrap();
     assert_eq!((change.old.as_deref(), change.new), (Some("9"), None));
@@ -381,6 +383,11 @@ fn a_broken_file_can_be_mended_key_by_key_and_not_made_worse() {
     file.set("limits.steps", "5").unwrap();
     file.unset("limits.attempts").unwrap();
     assert!(file.check().is_ok());
+    std::fs::write(file.path(), "[daemon]\ngrace = 3\n[limit]\nsteps = 3\n").unwrap();
+    file.unset("daemon.grace").unwrap();
+    assert!(matches!(file.unset("daemon.grace"), Err(ChangeError::UnknownKey { .. })));
+    file.unset("limit").unwrap();
+    assert!(file.check().is_ok(), "what means nothing goes as well: {}", text(&file));
     std::fs::write(file.path(), "[limits").unwrap();
     let error = file.set("limits.steps", "5").unwrap_err().to_string();
     assert!(error.contains("line 1") && error.contains("mend the file first"), "{error}");

@@ -4,10 +4,12 @@ use super::{Finding, bad, good, note};
 use crate::client::{Client, VERSION};
 use crate::commands::models_ls::offer;
 use crate::error::Error;
+use crate::http::HttpError;
 use crate::locate::{self, Unreachable};
 use crate::request::Request;
 use crate::words;
 use serde::de::DeserializeOwned;
+use wire::Problem;
 use wire::operation::{self, Operation};
 use wire::places::Places;
 use wire::rest::{DaemonStatus, Health, KeyList, KeyRow, ModelList, ModelRow};
@@ -28,8 +30,14 @@ pub(super) fn all(mut client: Client, places: &Places) -> Vec<Finding> {
         }
     };
     let mut findings = vec![listener];
-    match get::<DaemonStatus>(&mut client, &operation::STATUS) {
+    match client.call_promptly(&operation::STATUS).and_then(|answer| answer.read::<DaemonStatus>()) {
         Ok(status) => findings.extend(health(&status)),
+        // Who does not answer this answers nothing else.
+        Err(error @ Error::Http(HttpError::Silent { .. })) => {
+            let Problem { detail, remedy, .. } = error.problem();
+            findings.push(bad("daemon", detail, remedy.unwrap_or_default()));
+            return findings;
+        }
         Err(error) => findings.push(bad("daemon", error.to_string(), "look with `tinkerbell daemon logs`")),
     }
     match get::<ModelList>(&mut client, &operation::MODELS) {
@@ -67,7 +75,12 @@ fn health(status: &DaemonStatus) -> Vec<Finding> {
             "mend the disk, then `tinkerbell daemon stop`",
         )
     };
-    vec![version, journal]
+    let mut findings = vec![version, journal];
+    if let Some(refused) = status.config.as_ref().and_then(|config| config.refused.as_ref()) {
+        let words = format!("the daemon refused the file, and what counted before counts still: {}", refused.message);
+        findings.push(bad("configuration", words, "tinkerbell config edit"));
+    }
+    findings
 }
 
 fn models(list: &ModelList) -> Vec<Finding> {
@@ -143,6 +156,26 @@ mod tests {
             (model_row(None, None), model_row(Some(Health::Down), None), model_row(None, Some("its key")));
         assert_eq!(states(&[up, down.clone()]), [State::Good, State::Optional]);
         assert_eq!(states(&[down, keyless]), [State::Optional, State::Optional, State::Missing]);
+    }
+
+    #[test]
+    fn a_file_that_the_daemon_refused_is_a_fault() {
+        let status = |config: serde_json::Value| -> DaemonStatus {
+            let mut status: serde_json::Value = serde_json::from_str(crate::commands::status::tests::STATUS).unwrap();
+            status["config"] = config;
+            serde_json::from_value(status).unwrap()
+        };
+        let mut config = serde_json::json!({
+            "loaded_at": "2025-11-23T09:00:00.000000Z", "cause": "start", "watched": true,
+        });
+        let is_configuration = |finding: &Finding| finding.name == "configuration";
+        assert!(!health(&status(config.clone())).iter().any(is_configuration));
+        config["refused"] = serde_json::json!({
+            "at": "2025-11-23T09:00:00.000000Z", "cause": "watch", "message": "line 2: no such key", "faults": [],
+        });
+        let findings = health(&status(config));
+        let refused = findings.iter().find(|finding| is_configuration(finding)).unwrap();
+        assert!(refused.state == State::Missing && refused.detail.ends_with("line 2: no such key"), "{refused:?}");
     }
 
     #[test]

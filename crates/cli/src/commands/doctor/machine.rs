@@ -2,6 +2,7 @@
 
 use super::{Finding, bad, good, note};
 use crate::child::{Program, said};
+use crate::run::ConfigReader;
 use crate::terminal::size;
 use rustix::process::geteuid;
 use std::io;
@@ -10,12 +11,12 @@ use std::path::Path;
 use wire::places::Places;
 
 /// Where our files lie, and whether they can.
-pub(super) fn places(places: &Places) -> Vec<Finding> {
+pub(super) fn places(places: &Places, reader: Option<ConfigReader>) -> Vec<Finding> {
     let socket = places.sockets.first().map_or_else(|| "nowhere".to_owned(), |path| path.display().to_string());
     vec![
         good("places", format!("state in {}, socket at {socket}", places.state_dir.display())),
         directory("state directory", &places.state_dir),
-        configuration(&places.config_file),
+        configuration(&places.config_file, reader),
     ]
 }
 
@@ -60,14 +61,14 @@ fn is_writable(path: &Path) -> bool {
     rustix::fs::access(path, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK).is_ok()
 }
 
-fn configuration(path: &Path) -> Finding {
-    let shown = path.display();
-    match std::fs::File::open(path) {
-        Ok(_) => good("configuration", format!("{shown} (tinkerbell config check reads it)")),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            good("configuration", format!("{shown} is not there: defaults and the offline model"))
-        }
-        Err(error) => bad("configuration", format!("{shown} cannot be read: {error}"), "make it readable for yourself"),
+/// Whether a daemon could begin with the file as it stands.
+fn configuration(path: &Path, reader: Option<ConfigReader>) -> Finding {
+    let Some(read) = reader else {
+        return note("configuration", format!("{} was not read", path.display()), "tinkerbell config check");
+    };
+    match read(path) {
+        Ok(words) => good("configuration", words),
+        Err(words) => bad("configuration", words, "tinkerbell config edit"),
     }
 }
 
@@ -97,6 +98,15 @@ mod tests {
     use crate::commands::doctor::State;
     use std::fs::Permissions;
     use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn a_configuration_that_keeps_the_daemon_from_starting_is_a_fault_with_its_way_out() {
+        let path = Path::new("/c.toml");
+        assert_eq!(configuration(path, Some(|_| Ok("fine".to_owned()))).state, State::Good);
+        let wrong = configuration(path, Some(|_| Err("line 2: no such key".to_owned())));
+        assert_eq!((wrong.state, wrong.detail.as_str()), (State::Missing, "line 2: no such key"));
+        assert_eq!(wrong.remedy.as_deref(), Some("tinkerbell config edit"));
+    }
 
     #[test]
     fn a_directory_must_be_private_and_may_be_missing() {
