@@ -10,7 +10,7 @@ use agent::{Event, Seq, SessionId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use store::{JournalId, ReadError};
-use wire::rest::{EventPlace, ForkRedacted, RedactRequest, Redacted};
+use wire::rest::{EventPlace, ForkRedacted, RedactRequest, Redacted, SnapshotRow};
 use wire::{Code, Header, Problem};
 
 /// The most other holders of the same bytes that an answer lists.
@@ -29,12 +29,14 @@ pub(crate) async fn redact(
     seqs.dedup();
     if seqs.is_empty() || seqs.len() > MOST_EVENTS {
         let detail = format!("a wish names 1 to {MOST_EVENTS} events, not {}", seqs.len());
-        return Err(Problem::new(Code::InvalidRequest, detail).remedy("`tinkerbell sessions show` numbers them"));
+        return Err(
+            Problem::new(Code::InvalidRequest, detail).remedy("`tinkerbell sessions show --events` numbers them")
+        );
     }
     let store = &registry.house().store;
     let copies = if keep_forks { Vec::new() } else { store.copies(id).await.map_err(unreadable)? };
     let mut family: Vec<(SessionId, Vec<Seq>)> = vec![(id, seqs.clone())];
-    family.extend(copies.iter().map(|(fork, upto)| (*fork, shared(&seqs, *upto))));
+    family.extend(held_in.iter().map(|(fork, upto)| (*fork, shared(&seqs, *upto))));
     let wish = |seqs, titles| Wish { seqs, reason: reason.clone(), elsewhere: family.clone(), titles };
     let still_held = holders(registry, &family).await?;
     let gone: Gone = ask(registry, id, wish(seqs.clone(), Vec::new())).await?;
@@ -89,6 +91,7 @@ pub(crate) async fn redact(
         tracing::warn!(session = %id, "forgotten words are still in files; they go with later writes");
     }
     let forks = forks.into_values().filter(|fork| !fork.forgotten.is_empty() || fork.refused.is_some()).collect();
+    let (snapshots, held_in) = snapshots(registry.house(), id, seqs[0]).await;
     Ok(Redacted {
         session: id,
         seq: gone.seq,
@@ -97,17 +100,18 @@ pub(crate) async fn redact(
         forks,
         still_held,
         originals,
-        snapshots: snapshots(registry.house(), id, seqs[0]).await,
+        snapshots,
+        held_in,
         cleared,
     })
 }
 
-/// The names of the snapshots that hold an event of a session, or a later one. What is gone is gone, so that they cannot be
-/// looked through is told in their place.
-pub(crate) async fn snapshots(house: &House, session: SessionId, seq: Seq) -> Vec<String> {
+/// The snapshots that hold an event of a session, or a later one: their names, and all that lists show of them. What is
+/// gone is gone, so that they cannot be looked through is told in place of the names.
+pub(crate) async fn snapshots(house: &House, session: SessionId, seq: Seq) -> (Vec<String>, Vec<SnapshotRow>) {
     match house.snapshots.holding_from(session, seq).await {
-        Ok(rows) => rows.into_iter().map(|row| row.id.to_string()).collect(),
-        Err(problem) => vec![format!("it is not known which: {}", problem.detail)],
+        Ok(rows) => (rows.iter().map(|row| row.id.to_string()).collect(), rows),
+        Err(problem) => (vec![format!("it is not known which: {}", problem.detail)], Vec::new()),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::words;
 use agent::Seq;
 use std::str::FromStr;
 use wire::operation;
-use wire::rest::{EventPlace, RedactRequest, Redacted};
+use wire::rest::{EventPlace, RedactRequest, Redacted, SnapshotRow};
 
 /// What is said where bytes are left in files for now.
 pub(crate) const NOT_CLEARED: &str =
@@ -25,7 +25,7 @@ pub(crate) const NOT_CLEARED: &str =
 /// A path of the canvas whose bytes go leaves the canvas; your files stay as they are. While a turn is open it is refused.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  tinkerbell sessions show 0a1b2c3d --json | grep -n secret
+  tinkerbell sessions show 0a1b2c3d --events | grep secret
   tinkerbell sessions redact 0a1b2c3d 12 14-17 --reason \"a customer's name\"
   tinkerbell sessions redact --yes --keep-forks 0a1b2c3d 12")]
 pub(crate) struct Redact {
@@ -121,7 +121,7 @@ fn print(context: &mut Context, redacted: &Redacted) -> Result<(), Error> {
     }
     places(context, "! the same files or long texts are still held by", &redacted.still_held)?;
     places(context, "! the sessions that it was forked from still say the same:", &redacted.originals)?;
-    in_snapshots(context, &redacted.snapshots)?;
+    in_snapshots(context, &redacted.snapshots, &redacted.held_in)?;
     match redacted.cleared {
         true => Ok(()),
         false => context.screen.remark(NOTE, NOT_CLEARED),
@@ -140,14 +140,22 @@ fn places(context: &mut Context, what: &str, places: &[EventPlace]) -> Result<()
     Ok(())
 }
 
-/// Says which snapshots still hold it.
-pub(crate) fn in_snapshots(context: &mut Context, snapshots: &[String]) -> Result<(), Error> {
-    if snapshots.is_empty() {
-        return Ok(());
-    }
-    context.screen.remark(NOTE, "! snapshots that were made before still hold it:")?;
-    for snapshot in snapshots {
-        context.screen.remark(NOTE, &format!("  {}", plain::strip(snapshot)))?;
+/// Says which snapshots still hold it, and where they lie: one that was written elsewhere is not found by its name.
+pub(crate) fn in_snapshots(context: &mut Context, names: &[String], held_in: &[SnapshotRow]) -> Result<(), Error> {
+    let lines = |noted| -> Vec<String> {
+        let some = held_in.iter().filter(|row| row.noted == noted);
+        some.map(|row| format!("{}  {}", row.id, plain::name(&row.file.display().to_string()))).collect()
+    };
+    // Where they could not be looked through, the answer has words in place of names.
+    let told = if held_in.is_empty() { names.iter().map(|name| plain::strip(name)).collect() } else { lines(true) };
+    for (what, lines) in [
+        ("! snapshots that were made before still hold it:", told),
+        ("! snapshots that the journal does not know may hold it:", lines(false)),
+    ] {
+        if !lines.is_empty() {
+            context.screen.remark(NOTE, what)?;
+        }
+        lines.iter().try_for_each(|line| context.screen.remark(NOTE, &format!("  {line}")))?;
     }
     Ok(())
 }
@@ -181,6 +189,18 @@ mod tests {
         for told in ["a turn is open there", "sessions redact 00000007 12", "  monday"] {
             assert!(done.aside.contains(told), "{told}: {}", done.aside);
         }
+        let row = |file: &str, noted: bool| {
+            serde_json::json!({
+                "id": "snp_01kav9ft000000000000000009", "file": file, "bytes": 9, "noted": noted, "reason": "asked",
+                "created_at": "2025-11-23T09:00:00.000000Z", "sealed": false, "sessions": 1,
+            })
+        };
+        let held_in = serde_json::json!([row("/usb/a.tar", true), row("/old/b.tar", false)]);
+        let answer = answer.replace("\"cleared\"", &format!("\"held_in\":{held_in},\"cleared\""));
+        let told = run(daemon(&[page, &answer]), &["sessions", "redact", "-y", SESSION, "3-4"]).aside;
+        let (known, unknown) = told.split_once("may hold it:\n").unwrap();
+        assert!(known.contains("still hold it:\n  snp_01kav9ft000000000000000009  /usb/a.tar\n"), "{told}");
+        assert!(unknown.contains("  snp_01kav9ft000000000000000009  /old/b.tar\n"), "{told}");
         let asked = done.heard.last().unwrap();
         assert!(asked.starts_with(&format!("POST /v1/sessions/{SESSION}/redact ")), "{asked}");
         assert!(asked.ends_with("{\"seqs\":[3,4]}"), "{asked}");

@@ -84,7 +84,7 @@ fn told_rest(context: &mut Context, removed: &Removed) -> Result<(), Error> {
         let what = format!("! forks still hold what they copied of it: {}", forks.join(" "));
         context.screen.remark(NOTE, &what)?;
     }
-    sessions_redact::in_snapshots(context, &removed.snapshots)?;
+    sessions_redact::in_snapshots(context, &removed.snapshots, &removed.held_in)?;
     match removed.cleared {
         true => Ok(()),
         false => context.screen.remark(NOTE, sessions_redact::NOT_CLEARED),

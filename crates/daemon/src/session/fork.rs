@@ -19,7 +19,9 @@ pub(crate) async fn fork(house: &House, parent: SessionId, request: ForkRequest)
     let at_seq = request.at_seq.unwrap_or(listed.head);
     if at_seq == Seq(0) || at_seq > listed.head {
         let detail = format!("session {parent} has events 1 to {}, not {at_seq}", listed.head);
-        return Err(Problem::new(Code::InvalidRequest, detail).remedy("`tinkerbell sessions show` numbers them"));
+        return Err(
+            Problem::new(Code::InvalidRequest, detail).remedy("`tinkerbell sessions show --events` numbers them")
+        );
     }
     let (session, at) = (house.clock.session_id(), house.clock.now());
     let secrets = house.catalog.current().secrets.clone();
@@ -54,8 +56,8 @@ pub(crate) async fn remove(house: &Arc<House>, session: SessionId) -> Result<Rem
     let taken_away = !archived || archive::discard(&house.shelf, house, session, head).await;
     let (events, cleared) = (removed.events, removed.cleared && erased && taken_away);
     let forks = forks.into_iter().map(|(fork, _)| fork).collect();
-    let snapshots = snapshots(house, session, Seq(1)).await;
-    Ok(Removed { session, events, cleared, forks, snapshots })
+    let (snapshots, held_in) = snapshots(house, session, Seq(1)).await;
+    Ok(Removed { session, events, cleared, forks, snapshots, held_in })
 }
 
 /// Throws the picture of a workspace away: git keeps what a branch no longer names. It is drawn anew when somebody looks.

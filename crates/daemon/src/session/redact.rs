@@ -133,7 +133,7 @@ impl Owner {
     async fn whole_of(&self, wanted: &[Seq], titles: &mut BTreeSet<String>) -> Result<BTreeSet<Seq>, Problem> {
         if let Some(missing) = wanted.iter().find(|seq| **seq == Seq(0) || **seq > self.state.head) {
             let detail = format!("session {} has events 1 to {}, not {missing}", self.id, self.state.head);
-            return Err(Problem::new(Code::NotFound, detail).remedy("`tinkerbell sessions show` numbers them"));
+            return Err(Problem::new(Code::NotFound, detail).remedy("`tinkerbell sessions show --events` numbers them"));
         }
         let records = self.house.store.events_at(JournalId::Session(self.id), wanted).await.map_err(unreadable)?;
         let mut whole = BTreeSet::new();

@@ -1,5 +1,6 @@
 //! Audits, and what becomes of words that are to be forgotten.
 
+use super::SnapshotRow;
 use crate::chain::ChainHash;
 use agent::{Micros, PublicKey, Seq, SessionId};
 use serde::{Deserialize, Serialize};
@@ -140,6 +141,9 @@ pub struct Redacted {
     pub originals: Vec<EventPlace>,
     /// Snapshots that were made before and still hold the session as it was.
     pub snapshots: Vec<String>,
+    /// The same with their files. Where one is not `noted`, nobody knows how far it goes: it may hold the session.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held_in: Vec<SnapshotRow>,
     /// Whether no byte is left in the journal's log and in the index of search. If not (the disk is full, another program
     /// reads the file), they go with later writes or when the daemon is next started.
     pub cleared: bool,

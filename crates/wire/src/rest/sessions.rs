@@ -1,6 +1,6 @@
 //! Sessions: what they are, what is found in them, what becomes of them.
 
-use super::PromptRequest;
+use super::{PromptRequest, SnapshotRow};
 use crate::chain::BlobHash;
 use crate::path::RelPath;
 use agent::{Answer, EffectId, ItemKind, Micros, ModelName, Money, Question, Seq, SessionId, Tokens, TurnId, Usage};
@@ -242,6 +242,9 @@ pub struct Removed {
     /// Snapshots that were made before and still hold it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub snapshots: Vec<String>,
+    /// The same with their files. Where one is not `noted`, nobody knows how far it goes: it may hold the session.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held_in: Vec<SnapshotRow>,
 }
 
 /// `sessions.search`.

@@ -64,9 +64,10 @@ fn of_forgetting() -> Vec<Written> {
         still_held: vec![place],
         originals: vec![place],
         snapshots: vec!["2026-11-23T09-00-00Z".to_owned()],
+        held_in: vec![super::snapshots::row(None)],
         cleared: true,
     };
-    let nothing = Redacted { seq: None, forgotten: vec![], ..redacted.clone() };
+    let nothing = Redacted { seq: None, forgotten: vec![], held_in: vec![], ..redacted.clone() };
     written![
         RedactRequest: [
             RedactRequest { seqs: vec![Seq(3)], reason: None, keep_forks: false },

@@ -76,13 +76,14 @@ fn of_moves() -> Vec<Written> {
         }],
         SessionUnarchived: [SessionUnarchived { session: session(), events: 57, was_archived: true }],
         Removed: [
-            Removed { session: session(), events: 57, cleared: true, forks: vec![], snapshots: vec![] },
+            Removed { session: session(), events: 57, cleared: true, forks: vec![], snapshots: vec![], held_in: vec![] },
             Removed {
                 session: session(),
                 events: 57,
                 cleared: false,
                 forks: vec![fork],
                 snapshots: vec!["2026-11-23T09-00-00Z".to_owned()],
+                held_in: vec![super::snapshots::row(None)],
             },
         ],
     ]

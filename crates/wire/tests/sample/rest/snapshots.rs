@@ -39,7 +39,7 @@ fn sum() -> BlobHash {
     BlobHash::of(b"a snapshot")
 }
 
-fn row(note: Option<String>) -> SnapshotRow {
+pub(super) fn row(note: Option<String>) -> SnapshotRow {
     SnapshotRow {
         id: snapshot(),
         file: PathBuf::from("/home/ada/.local/state/tinkerbell/snapshots/snp_x.tar"),
