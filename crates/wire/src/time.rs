@@ -14,6 +14,11 @@ pub fn read(text: &str) -> Option<Micros> {
     text.parse::<Timestamp>().ok().map(|time| Micros(time.as_microsecond()))
 }
 
+/// Whether a time zone has this name, such as `Europe/Berlin`.
+pub fn is_zone(name: &str) -> bool {
+    jiff::tz::TimeZone::get(name).is_ok()
+}
+
 /// The day (UTC) of a time, such as `2026-11-23`: the scope of a daily budget.
 pub fn day(at: Micros) -> String {
     write(at)[..10].to_owned()

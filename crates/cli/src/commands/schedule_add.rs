@@ -8,8 +8,9 @@ use crate::request::Request;
 use crate::run::{Context, Exit, Starting};
 use crate::screen::FAINT;
 use agent::{MissedRule, ModelName, Money};
-use wire::operation;
+use std::path::Path;
 use wire::rest::{CreateSchedule, ScheduleView};
+use wire::{Code, Problem, operation};
 
 /// Says a prompt by itself: by cron, at an interval, or once
 ///
@@ -40,7 +41,7 @@ pub(crate) struct Add {
     #[arg(long = "in", value_name = "DURATION", value_parser = seconds)]
     within: Option<u64>,
 
-    /// The time zone of --cron and --at, such as Europe/Berlin [default: $TZ, else the daemon's]
+    /// The time zone of --cron and --at, such as Europe/Berlin [default: the one that $TZ names, else the daemon's]
     #[arg(long, value_name = "ZONE")]
     zone: Option<String>,
 
@@ -95,8 +96,10 @@ impl Add {
             None => Some(self.which.standing()?.workspace_name()?.to_owned()),
         };
         let by_clocks = self.cron.is_some() || self.at.is_some();
-        let here = || std::env::var("TZ").ok().filter(|name| by_clocks && name.contains('/'));
-        let zone = self.zone.or_else(here);
+        let zone = match self.zone {
+            None if by_clocks => of_here(std::env::var("TZ").ok())?,
+            said => said,
+        };
         let body = CreateSchedule {
             prompt: self.words.join(" "),
             name: self.name,
@@ -127,6 +130,26 @@ impl Add {
         context.screen.remark(FAINT, &format!("{}, next {next}; {place}", view.when))?;
         Ok(Exit::GOOD)
     }
+}
+
+/// The zone that `TZ` names; none where it is not set, and the daemon's counts. Rules of one's own have no name that a
+/// schedule could keep.
+fn of_here(tz: Option<String>) -> Result<Option<String>, Problem> {
+    let Some(tz) = tz.filter(|tz| !tz.is_empty()) else { return Ok(None) };
+    let named = tz.strip_prefix(':').unwrap_or(&tz);
+    let name = match named.starts_with('/') {
+        true => below_zoneinfo(Path::new(named)).or_else(|| below_zoneinfo(&std::fs::canonicalize(named).ok()?)),
+        false => Some(named.to_owned()),
+    };
+    name.filter(|name| wire::time::is_zone(name)).map(Some).ok_or_else(|| {
+        Problem::new(Code::InvalidRequest, format!("TZ is {tz:?}, which is the name of no time zone"))
+            .remedy("name the zone of --cron or --at, such as --zone Europe/Berlin")
+    })
+}
+
+/// The name of a zone whose file lies here.
+fn below_zoneinfo(path: &Path) -> Option<String> {
+    path.to_str()?.split_once("/zoneinfo/").map(|(_, name)| name.to_owned())
 }
 
 fn missed(text: &str) -> Result<MissedRule, String> {
@@ -166,6 +189,31 @@ mod tests {
         for part in ["\"every_s\":1800", "\"active_s\":86400", "\"day_microusd\":500000", "anything new?", SESSION] {
             assert!(got.heard[0].contains(part), "{part}: {:?}", got.heard);
         }
+    }
+
+    #[test]
+    fn the_zone_is_the_one_that_tz_names() {
+        let of = |tz: &str| super::of_here(Some(tz.to_owned()));
+        for (tz, name) in [
+            ("Europe/Berlin", "Europe/Berlin"),
+            ("EST5EDT", "EST5EDT"),
+            (":UTC", "UTC"),
+            ("/usr/share/zoneinfo/Asia/Kolkata", "Asia/Kolkata"),
+        ] {
+            assert_eq!(of(tz).unwrap().as_deref(), Some(name));
+        }
+        assert_eq!((of("").unwrap(), super::of_here(None).unwrap()), (None, None));
+        for tz in ["CET-1CEST,M3.5.0,M10.5.0/3", ":/there/is/none", "Mars/Base"] {
+            let problem = of(tz).unwrap_err();
+            assert!(problem.detail.contains(tz) && problem.remedy.unwrap().contains("--zone"), "{}", problem.detail);
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("zoneinfo/Europe/Berlin");
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(&file, "").unwrap();
+        let link = dir.path().join("localtime");
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        assert_eq!(of(&format!(":{}", link.display())).unwrap().as_deref(), Some("Europe/Berlin"));
     }
 
     #[test]

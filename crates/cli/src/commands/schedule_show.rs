@@ -15,7 +15,7 @@ use wire::rest::{ScheduleRun, ScheduleView};
 
 /// Shows a schedule: its prompt, its budget, its next time, and what became of its last ones
 ///
-/// Times are UTC.
+/// Times are UTC and say so; the zone that a cron line goes by stands behind it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  tinkerbell schedule show 0a1b2c3d\n  tinkerbell schedule show \"monthly report\"")]
 pub(crate) struct Show {
@@ -83,13 +83,19 @@ fn print(screen: &mut Screen, view: &ScheduleView, columns: Option<usize>) -> Re
 }
 
 fn status(view: &ScheduleView) -> String {
-    let why = match view.paused {
-        None => return view.status.word().to_owned(),
-        Some(PauseCause::Asked) => "somebody asked for it",
-        Some(PauseCause::SessionGone) => "its session is no more",
-        Some(PauseCause::Forgotten) => "its prompt was forgotten",
-    };
-    format!("{}, because {why}", view.status.word())
+    match view.paused {
+        None => view.status.word().to_owned(),
+        Some(cause) => format!("{}, because {}", view.status.word(), because(cause)),
+    }
+}
+
+/// Why a schedule rests.
+pub(crate) fn because(cause: PauseCause) -> &'static str {
+    match cause {
+        PauseCause::Asked => "somebody asked for it",
+        PauseCause::SessionGone => "its session is no more",
+        PauseCause::Forgotten => "its prompt was forgotten",
+    }
 }
 
 fn budget(view: &ScheduleView) -> String {
@@ -129,9 +135,9 @@ pub(crate) fn outcome(run: &ScheduleRun) -> String {
     format!("{ended}{how}")
 }
 
-/// A time to the second, UTC.
-fn time(at: Micros) -> String {
-    wire::time::write(at)[..19].replace('T', " ")
+/// A time to the second, which says that it is UTC: the schedule may go by another zone.
+pub(crate) fn time(at: Micros) -> String {
+    format!("{} UTC", wire::time::write(at)[..19].replace('T', " "))
 }
 
 #[cfg(test)]
@@ -157,9 +163,9 @@ mod tests {
         for line in [
             "  status    paused, because its session is no more\n",
             "  budget    $0.05 a run, $0.50 a day; $0.0012 spent today (UTC); only if somebody was there within 1 day\n",
-            "2025-11-26 09:00:00  skipped: session gone  -        -         -\n",
-            "2025-11-25 09:00:00  missed: 3              -        -         -\n",
-            "2025-11-24 09:00:00  done                   $0.0012  00000007  trn_3\n",
+            "2025-11-26 09:00:00 UTC  skipped: session gone  -        -         -\n",
+            "2025-11-25 09:00:00 UTC  missed: 3              -        -         -\n",
+            "2025-11-24 09:00:00 UTC  done                   $0.0012  00000007  trn_3\n",
         ] {
             assert!(got.contains(line), "{line}{got}");
         }
