@@ -43,9 +43,18 @@ def signed(key, text, signature):
 sha = lambda *parts: hashlib.sha256(b"".join(parts)).digest()
 total, links, heads, newest, keys, signatures, counts = hashlib.sha256(), {}, {}, {}, set(), [], {}
 head, name, at, chain, link, end, upto = None, None, 0, b"", bytes(32), None, 0
-for number, raw in enumerate(open(sys.argv[1], "rb"), 1):
-    line = json.loads(raw)
-    kind, end_before = line["type"], end
+if len(sys.argv) != 2:
+    sys.exit("say which bundle: python3 audit_verify.py BUNDLE")
+try:
+    bundle = open(sys.argv[1], "rb")
+except OSError as error:
+    sys.exit(f"cannot read {sys.argv[1]}: {error.strerror}")
+for number, raw in enumerate(bundle, 1):
+    try:
+        line = json.loads(raw)
+        kind, end_before = line["type"], end
+    except (ValueError, TypeError, KeyError):
+        need(False, "this is no line of a bundle")
     need(end_before is None and (kind == "bundle") == (number == 1), "a line is where none should be")
     if kind == "end":
         end = line

@@ -136,6 +136,7 @@ pub(crate) enum Sessions {
 pub(crate) enum Audit {
     Verify(audit_verify::Verify),
     Export(audit_export::Export),
+    Script(audit_script::Script),
     Sign(audit_sign::Sign),
 }
 

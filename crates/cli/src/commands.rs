@@ -5,6 +5,7 @@ pub(crate) mod approve;
 pub(crate) mod ask;
 pub(crate) mod attach;
 pub(crate) mod audit_export;
+pub(crate) mod audit_script;
 pub(crate) mod audit_sign;
 pub(crate) mod audit_verify;
 pub(crate) mod cancel;

@@ -138,6 +138,7 @@ pub(crate) fn dispatch(verb: Verb, context: &mut Context) -> Result<Exit, Error>
         Verb::Sessions(Sessions::Remove(command)) => command.run(context),
         Verb::Audit(Audit::Verify(command)) => command.run(context),
         Verb::Audit(Audit::Export(command)) => command.run(context),
+        Verb::Audit(Audit::Script(command)) => command.run(context),
         Verb::Audit(Audit::Sign(command)) => command.run(context),
         Verb::Context(ContextVerb::Show(command)) => command.run(context),
         Verb::Schedule(Schedule::Add(command)) => command.run(context),

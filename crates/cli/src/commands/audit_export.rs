@@ -18,15 +18,16 @@ const TOLD_EVERY: u64 = 4 << 20;
 
 /// Writes a bundle with which anybody can check the chains without tinkerbell
 ///
-/// Lines of JSON: the chain over all sessions with its signatures, the events, the long texts. `docs/audit_verify.py`
-/// (plain Python) checks it. With --headers-only no word of any session is in it, and it can be checked all the same.
+/// Lines of JSON: the chain over all sessions with its signatures, the events, the long texts. The program that
+/// `tinkerbell audit script` prints (plain Python) checks it. With --headers-only no word of any session is in it, and it can be checked all the same.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   tinkerbell audit export -o bundle.jsonl
   tinkerbell audit export -o proof.jsonl --headers-only
-  tinkerbell audit export -o one.jsonl --session 0a1b2c3d && python3 docs/audit_verify.py one.jsonl")]
+  tinkerbell audit export -o one.jsonl --session 0a1b2c3d
+  tinkerbell audit script | python3 - one.jsonl")]
 pub(crate) struct Export {
-    /// Where it is written; a file that is there is not replaced
+    /// Where it is written; a file that is there is not replaced; - is standard output
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
 
@@ -51,6 +52,10 @@ impl Export {
         }
         if self.headers_only {
             request = request.query("headers_only", true);
+        }
+        if self.output.as_os_str() == "-" {
+            client.download(&request, &mut |piece| context.screen.out().put_bytes(piece))?;
+            return Ok(Exit::GOOD);
         }
         let file = make(&self.output)?;
         let mut out = BufWriter::new(&file);
@@ -77,7 +82,7 @@ impl Export {
         }
         let path = self.output.display();
         context.screen.out().line(&format!("wrote {path} with {}", words::bytes(written)))?;
-        context.screen.remark(FAINT, "check it with: python3 docs/audit_verify.py FILE")?;
+        context.screen.remark(FAINT, &format!("check it with: tinkerbell audit script | python3 - {path}"))?;
         Ok(Exit::GOOD)
     }
 }
@@ -107,8 +112,12 @@ mod tests {
         let typed = ["audit", "export", "--headers-only", "-o", file.to_str().unwrap()];
         let done = run(daemon(&["{\"type\":\"bundle\"}\n"]), &typed);
         assert!(done.out.ends_with("with 18 B\n"), "{}", done.out);
+        assert!(done.aside.ends_with(&format!("script | python3 - {}\n", file.display())), "{}", done.aside);
         assert!(done.heard[0].starts_with("GET /v1/audit/export?headers_only=true "), "{:?}", done.heard);
         assert_eq!(std::fs::read_to_string(&file).unwrap(), "{\"type\":\"bundle\"}\n");
+        let streamed = run(daemon(&["{\"type\":\"bundle\"}\n"]), &["audit", "export", "-o", "-"]);
+        assert_eq!((streamed.out.as_str(), streamed.aside.as_str()), ("{\"type\":\"bundle\"}\n", ""));
+        assert!(!std::path::Path::new("-").exists());
         let again = run(daemon(&[]), &typed);
         assert!(again.problem.unwrap().detail.contains("bundle.jsonl"));
     }

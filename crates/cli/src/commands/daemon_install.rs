@@ -57,7 +57,8 @@ impl Install {
             }
             return Ok(Exit::GOOD);
         }
-        if self.enable && locate::connect(&context.places()?).is_ok() {
+        let runs = locate::connect(&context.places()?).is_ok();
+        if self.enable && runs {
             return Err(Problem::new(
                 Code::Conflict,
                 "a daemon runs already, and the manager's would find it in its way",
@@ -76,8 +77,7 @@ impl Install {
             context.screen.out().line(&format!("wrote {path}"))?;
         }
         if !managed {
-            let next: Vec<String> = self.enabling(wanted.manager).iter().map(|words| words.join(" ")).collect();
-            context.screen.remark(FAINT, &format!("next: {}", next.join(" && ")))?;
+            context.screen.remark(FAINT, &next(&self.enabling(wanted.manager), runs))?;
         }
         Ok(Exit::GOOD)
     }
@@ -133,6 +133,13 @@ impl Install {
     }
 }
 
+/// What makes the manager begin; a daemon that runs would be in the way of its own.
+fn next(enabling: &[Vec<&str>], runs: bool) -> String {
+    let stop = runs.then(|| "tinkerbell daemon stop".to_owned());
+    let lines: Vec<String> = stop.into_iter().chain(enabling.iter().map(|words| words.join(" "))).collect();
+    format!("next: {}", lines.join(" && "))
+}
+
 /// Where the manager's files lie.
 pub(super) fn directory(machine: bool) -> Result<PathBuf, Problem> {
     Manager::here().directory(machine, &|name| std::env::var_os(name)).ok_or_else(|| {
@@ -179,5 +186,17 @@ pub(super) fn is_ours_or_absent(path: &Path) -> std::io::Result<bool> {
         Ok(text) => Ok(units::is_ours(&text)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(true),
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::next;
+
+    #[test]
+    fn a_daemon_that_runs_is_stopped_first() {
+        let enabling = [vec!["systemctl", "daemon-reload"], vec!["systemctl", "enable", "x"]];
+        assert_eq!(next(&enabling, false), "next: systemctl daemon-reload && systemctl enable x");
+        assert_eq!(next(&enabling[1..], true), "next: tinkerbell daemon stop && systemctl enable x");
     }
 }

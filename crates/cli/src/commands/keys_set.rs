@@ -65,7 +65,9 @@ impl Set {
         context.screen.out().line(&format!("the key {shown} is kept ({}: {place})", origin(row.origin)))?;
         let next = match users(row) {
             Some(models) => format!("used by {models}"),
-            None => format!("no model of the configuration uses it; name one: tinkerbell ask --model {shown}::… \"…\""),
+            None => format!(
+                "no model of the configuration uses it; where {shown} is a provider, name one: tinkerbell ask --model {shown}::… \"…\""
+            ),
         };
         context.screen.remark(FAINT, &next)?;
         Ok(Exit::GOOD)
@@ -131,6 +133,16 @@ mod tests {
         let heard = daemon.heard();
         assert!(heard[0].starts_with("PUT /v1/keys/work "), "{heard:?}");
         assert!(heard[0].ends_with("{\"key\":\"sk-1\",\"keyring\":true}"), "{heard:?}");
+    }
+
+    #[test]
+    fn a_key_that_no_model_uses_is_not_said_to_be_a_providers() {
+        let list = r#"{"keys":[{"name":"snapshots","origin":"kept","place":"/s/keys/snapshots","present":true}]}"#;
+        let daemon = daemon(&["{}", list]);
+        let (mut context, _, aside) = testing::context(&daemon);
+        Set { name: "snapshots".into(), keyring: false }.send(&mut context, "word\n", "snapshots").unwrap();
+        assert!(aside.text().contains("where snapshots is a provider"), "{}", aside.text());
+        daemon.heard();
     }
 
     #[test]

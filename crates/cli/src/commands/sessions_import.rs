@@ -18,6 +18,13 @@ use wire::{Code, Problem, operation};
 /// How long the daemon may take with a file after it has all of it.
 const READ_LIMIT: Duration = Duration::from_secs(3600);
 
+/// How every export begins.
+const BEGINS: &[u8] = b"{\"tinkerbell_session\":";
+/// As much of a file as tells what it is.
+const BEGINS_BYTES: u64 = BEGINS.len() as u64;
+/// How what gzip packed begins.
+const GZIP: &[u8] = b"\x1f\x8b";
+
 /// Takes a session in from a file that `sessions export` made
 ///
 /// The file is read wholly and checked before anything is written: a session is there whole or not at all. It works on
@@ -64,6 +71,9 @@ impl Import {
         if self.as_new {
             request = request.query("as_new", true);
         }
+        let begins = beginning(&mut file).map_err(failed)?;
+        is_export(&self.file, &begins)?;
+        let mut file = begins.as_slice().chain(file);
         let mut client = context.client(Starting::IfNeeded)?;
         client.wait_for("reading it".to_owned(), READ_LIMIT);
         let mut told = Told::new();
@@ -95,6 +105,26 @@ impl Import {
     }
 }
 
+/// The first bytes of a file.
+fn beginning(file: &mut dyn Read) -> io::Result<Vec<u8>> {
+    let mut begins = Vec::with_capacity(BEGINS_BYTES as usize);
+    file.take(BEGINS_BYTES).read_to_end(&mut begins)?;
+    Ok(begins)
+}
+
+/// Refuses what was never an export, which the daemon would have to call damaged.
+fn is_export(path: &Path, begins: &[u8]) -> Result<(), Problem> {
+    if begins.starts_with(BEGINS) {
+        return Ok(());
+    }
+    let shown = path.display();
+    let (what, remedy) = match begins.starts_with(GZIP) {
+        true => ("it is packed by gzip", format!("gunzip < {shown} | tinkerbell sessions import -")),
+        false => ("it does not begin like one", "give the file that `tinkerbell sessions export` made".to_owned()),
+    };
+    Err(Problem::new(Code::InvalidRequest, format!("{shown} is no export of a session: {what}")).remedy(remedy))
+}
+
 fn unreadable(path: &Path, error: &io::Error) -> Error {
     Problem::new(Code::InvalidRequest, format!("cannot read {}: {error}", path.display()))
         .remedy("give the file that `tinkerbell sessions export` made")
@@ -109,7 +139,7 @@ mod tests {
     fn a_file_is_sent_as_it_is() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.session");
-        std::fs::write(&path, "{\"a\":1}\n").unwrap();
+        std::fs::write(&path, "{\"tinkerbell_session\":{}}\n").unwrap();
         let answer = serde_json::json!({
             "session": SESSION, "from": SESSION, "seq": 10, "events": 9, "workspace": "/w", "approvals": 1,
         });
@@ -120,7 +150,22 @@ mod tests {
         assert!(got.aside.contains("1 question open: tinkerbell sessions show 00000007"), "{}", got.aside);
         let heard = &got.heard[0];
         assert!(heard.starts_with("POST /v1/sessions/import?workspace=/w&as_new=true "), "{heard}");
-        assert!(heard.ends_with("\r\n\r\n{\"a\":1}\n"), "{heard}");
+        assert!(heard.ends_with("\r\n\r\n{\"tinkerbell_session\":{}}\n"), "{heard}");
+    }
+
+    #[test]
+    fn what_was_never_an_export_is_not_called_damaged() {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, bytes, said) in [
+            ("README.md", &b"# tinkerbell\n"[..], "does not begin like one"),
+            ("a.gz", b"\x1f\x8b\x08", "gzip"),
+            ("e", b"", "no export"),
+        ] {
+            let path = dir.path().join(name);
+            std::fs::write(&path, bytes).unwrap();
+            let problem = run(daemon(&[]), &["sessions", "import", path.to_str().unwrap()]).problem.unwrap();
+            assert!(problem.detail.contains(said), "{problem:?}");
+        }
     }
 
     #[test]
