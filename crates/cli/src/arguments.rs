@@ -293,6 +293,8 @@ pub enum SnapshotJob {
     },
     /// Put the state back that the last restore replaced.
     Undo {
+        /// The name that it is kept under; the last one, where there is none.
+        name: Option<String>,
         /// Whether the answer to what would be asked is yes.
         yes: bool,
     },
@@ -355,7 +357,7 @@ fn snapshot_job(verb: Snapshot) -> Result<SnapshotJob, Snapshot> {
                 let (to, roots, yes) = (restore.to, restore.roots, restore.yes);
                 SnapshotJob::Restore { what, to, roots, yes, passphrase: restore.from }
             }
-            None => SnapshotJob::Undo { yes: restore.yes },
+            None => SnapshotJob::Undo { name: restore.undo.flatten(), yes: restore.yes },
         }),
         other => Err(other),
     }

@@ -51,6 +51,11 @@ impl Store {
         workspaces(path, most)
     }
 
+    /// Headers of the daemon's own events that hold any of these words, oldest first; for files that nobody has open.
+    pub fn daemon_headers_of_copy(path: &Path, words: &[String]) -> Result<Vec<String>, OpenError> {
+        daemon_headers(path, words)
+    }
+
     /// The archived sessions of a copy; for files that nobody has open.
     pub fn archived_in_copy(path: &Path) -> Result<Vec<Archived>, OpenError> {
         archived(path)
@@ -149,6 +154,25 @@ pub(crate) fn daemon_bodies(journal: &Path, words: &str) -> Result<Vec<String>, 
     let mut statement = connection.prepare(sql).map_err(wrong)?;
     let bodies = statement.query_map([words], |row| row.get(0)).map_err(wrong)?;
     bodies.collect::<rusqlite::Result<_>>().map_err(wrong)
+}
+
+/// Headers of the daemon's own events, of a file that nobody writes.
+fn daemon_headers(path: &Path, words: &[String]) -> Result<Vec<String>, OpenError> {
+    let wrong = |error| file::error_at(path, error);
+    let connection = open_still(path).map_err(wrong)?;
+    let read = || -> rusqlite::Result<_> {
+        let sql = "SELECT e.seq, e.header FROM events e JOIN journals j ON j.id = e.journal
+                   WHERE j.name = 'daemon' AND instr(e.header, ?) > 0";
+        let (mut statement, mut found) = (connection.prepare(sql)?, Vec::<(i64, String)>::new());
+        for words in words {
+            for row in statement.query_map([words], |row| Ok((row.get(0)?, row.get(1)?)))? {
+                found.push(row?);
+            }
+        }
+        found.sort_by_key(|(seq, _)| *seq);
+        Ok(found.into_iter().map(|(_, header)| header).collect())
+    };
+    read().map_err(wrong)
 }
 
 /// Whether a session wrote something after a link of the chain of heads.

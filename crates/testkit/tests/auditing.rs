@@ -285,6 +285,26 @@ fn audit_clean(state: &Path) -> AuditReport {
 }
 
 #[test]
+fn a_damaged_session_is_not_written_out_and_its_bundle_shows_the_damage() {
+    let (mut world, daemon) = World::new(DAEMON, "");
+    world.ask("first words");
+    let export = |world: &World| world.client.get(&format!("/v1/sessions/{}/export", world.session)).unwrap();
+    assert_eq!(export(&world).status, 200);
+    assert!(daemon.stop().unwrap());
+    let journal = Connection::open(world.home.state().join("journal.db")).unwrap();
+    let changed =
+        "UPDATE events SET body = replace(body, 'first words', 'other words') WHERE body LIKE '%first words%'";
+    assert!(journal.execute(changed, ()).unwrap() > 0);
+    drop(journal);
+    let _daemon = world.home.start(DAEMON).unwrap();
+    world.client = world.home.client();
+    let refused = export(&world);
+    assert_eq!(refused.status, 409);
+    assert!(refused.json()["detail"].as_str().unwrap().contains("does not have the hash"), "{:?}", refused.json());
+    assert!(check(&self::export(&world, "")).is_err(), "whoever checks the bundle is shown the damage");
+}
+
+#[test]
 fn what_a_cut_shows_and_what_it_does_not() {
     let (world, daemon) = furnished();
     world.ask("before the signature");

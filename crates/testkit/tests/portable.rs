@@ -126,7 +126,7 @@ fn the_agent_goes_on_in_another_home_and_no_secret_goes_along() {
     let root = Root::parse(&format!("{}={}", workspace.display(), copy.display())).unwrap();
     let new_home = home.path("").canonicalize().unwrap();
     let roots = Roots::new(vec![root], named.home.as_deref(), new_home.to_str()).unwrap();
-    restore_to(&home.tinkerbell(), &chosen(&file, roots), None, &|_| {}).unwrap();
+    restore_to(&home.tinkerbell(), &chosen(&file, roots), None, &|| true, &|_| {}).unwrap();
     // A mask is no address: the daemon does not send words elsewhere, it waits until the address is set again.
     assert!(home.start(DAEMON).unwrap_err().contains("models.served.base_url"));
     set_again(&home);
@@ -172,7 +172,7 @@ fn a_passphrase_brings_no_secret_along() {
     assert!(manifest.sealed_bytes.is_some());
     assert!(manifest.left_out.iter().any(|left| left.name == "keys/openai" && left.why == Why::Secret));
     let home = Home::new();
-    restore_to(&home.tinkerbell(), &chosen(&file, Roots::default()), Some("correct horse"), &|_| {}).unwrap();
+    restore_to(&home.tinkerbell(), &chosen(&file, Roots::default()), Some("correct horse"), &|| true, &|_| {}).unwrap();
     assert!(home.state().join("journal.db").exists() && !home.state().join("keys").exists());
     let config = std::fs::read_to_string(home.tinkerbell().join("config.toml")).unwrap();
     assert!(!config.contains(WRITTEN) && config.contains("[key written]"), "{config}");
@@ -186,7 +186,7 @@ fn a_workspace_that_is_not_there_is_said_and_loses_nothing() {
     let home = Home::new();
     let old = look(&file).unwrap().manifest.portable.unwrap().home;
     let roots = Roots::new(Vec::new(), old.as_deref(), Some("/nowhere/at/all")).unwrap();
-    restore_to(&home.tinkerbell(), &chosen(&file, roots), None, &|_| {}).unwrap();
+    restore_to(&home.tinkerbell(), &chosen(&file, roots), None, &|| true, &|_| {}).unwrap();
     set_again(&home);
     let daemon = home.start(DAEMON).unwrap();
     let client = home.client();
@@ -216,7 +216,7 @@ fn no_damage_of_a_portable_file_is_taken() {
     let mut offer = |bytes: &[u8]| {
         let (hurt, to) = (dir.path().join("hurt.tar"), dir.path().join("to"));
         std::fs::write(&hurt, bytes).unwrap();
-        taken += usize::from(restore_to(&to, &chosen(&hurt, Roots::default()), None, &|_| {}).is_ok());
+        taken += usize::from(restore_to(&to, &chosen(&hurt, Roots::default()), None, &|| true, &|_| {}).is_ok());
         let left: Vec<_> = std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(left, ["hurt.tar"], "something is left");
     };

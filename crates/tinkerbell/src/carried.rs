@@ -1,7 +1,7 @@
 //! What is to be said of a state that came from another machine: where its sessions work now, which workspaces are not
 //! there, and which secrets are to be set again.
 
-use daemon::snapshots::restore::Chosen;
+use daemon::snapshots::restore::{Chosen, Held};
 use std::path::Path;
 use wire::snapshot::{CONFIG, Manifest, Portable, SecretPlace, Why};
 
@@ -18,29 +18,55 @@ pub(crate) struct News {
     pub(crate) remarks: Vec<String>,
 }
 
-/// What is to be said of a snapshot that was put into `state_dir`. `home` is the directory that it all lies below, where
-/// that is not the usual place.
-pub(crate) fn news(manifest: &Manifest, chosen: &Chosen, home: Option<&Path>, state_dir: &Path) -> News {
-    let moved = chosen.roots.words().into_iter().map(|words| format!("sessions moved from {words}"));
-    let mut news = News { missing: Vec::new(), to_set: Vec::new(), remarks: moved.collect() };
-    if let Some(lines) = home.and_then(|home| old_paths(chosen, &home.join(CONFIG))) {
+/// Where a snapshot was put.
+pub(crate) struct Place<'a> {
+    /// The directory that it all lies below, where that is not the usual place.
+    pub(crate) home: Option<&'a Path>,
+    /// The state.
+    pub(crate) state_dir: &'a Path,
+    /// Whether there was no state before.
+    pub(crate) is_new: bool,
+}
+
+/// What is to be said of a snapshot that was put somewhere.
+pub(crate) fn news(manifest: &Manifest, chosen: &Chosen, held: &Held, place: &Place<'_>) -> News {
+    let mut news = News { missing: Vec::new(), to_set: Vec::new(), remarks: roots(manifest, chosen, held) };
+    if let Some(lines) = place.home.and_then(|home| old_paths(chosen, &home.join(CONFIG))) {
         news.remarks.push(format!("the configuration still speaks of the old place in line {lines}"));
     }
     match &manifest.portable {
-        Some(portable) => of_portable(portable, manifest, chosen, home, state_dir, &mut news),
-        None => news.remarks.extend(left_out(manifest)),
+        Some(portable) => of_portable(portable, manifest, chosen, place, &mut news),
+        None => news.remarks.extend(left_out(manifest, place.state_dir)),
+    }
+    if place.is_new || manifest.portable.is_some() {
+        news.remarks.extend(schedules(held.schedules));
     }
     news
 }
 
-fn of_portable(
-    portable: &Portable,
-    manifest: &Manifest,
-    chosen: &Chosen,
-    home: Option<&Path>,
-    state_dir: &Path,
-    news: &mut News,
-) {
+/// Where sessions work from the first start on.
+fn roots(manifest: &Manifest, chosen: &Chosen, held: &Held) -> Vec<String> {
+    let home = manifest.portable.as_ref().and_then(|portable| portable.home.as_deref());
+    let told = |(from, to, is_used): (&str, &str, bool)| match is_used {
+        true => Some(format!("sessions in {from} will work in {to}")),
+        // Nobody typed the home directory.
+        false if held.all_workspaces && home != Some(from) => Some(format!("no session works in {from}")),
+        false => None,
+    };
+    chosen.roots.with_use(&held.workspaces).into_iter().filter_map(told).collect()
+}
+
+/// What happens by itself where a daemon starts.
+fn schedules(active: u64) -> Option<String> {
+    match active {
+        0 => None,
+        1 => Some("1 schedule is active: it runs here from the first start".to_owned()),
+        several => Some(format!("{several} schedules are active: they run here from the first start")),
+    }
+}
+
+fn of_portable(portable: &Portable, manifest: &Manifest, chosen: &Chosen, place: &Place<'_>, news: &mut News) {
+    let home = place.home;
     let here = portable
         .workspaces
         .iter()
@@ -62,7 +88,7 @@ fn of_portable(
             continue;
         }
         // One of the same name that this machine keeps already stays.
-        if secret.place == SecretPlace::Kept && state_dir.join("keys").join(&secret.name).exists() {
+        if secret.place == SecretPlace::Kept && place.state_dir.join("keys").join(&secret.name).exists() {
             continue;
         }
         let how = secret.how();
@@ -84,9 +110,10 @@ fn old_paths(chosen: &Chosen, config: &Path) -> Option<String> {
     (!lines.is_empty()).then(|| lines.join(", "))
 }
 
-/// What has to be put there again by hand.
-fn left_out(manifest: &Manifest) -> Option<String> {
+/// What has to be put there again by hand: in place, what was there has stayed.
+fn left_out(manifest: &Manifest, state_dir: &Path) -> Option<String> {
     let secret = manifest.left_out.iter().filter(|left| left.why == Why::Secret);
-    let names: Vec<&str> = secret.map(|left| left.name.as_str()).collect();
+    let names: Vec<&str> =
+        secret.map(|left| left.name.as_str()).filter(|name| !state_dir.join(name).exists()).collect();
     (!names.is_empty()).then(|| format!("not in it, because they are secrets: {}", names.join(", ")))
 }

@@ -3,6 +3,7 @@
 mod carried;
 mod config;
 mod snapshot;
+mod wanted;
 
 use cli::Command;
 use std::path::PathBuf;

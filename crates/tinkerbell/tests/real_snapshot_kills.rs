@@ -184,7 +184,8 @@ fn check(world: &World, told: Option<&Value>, seen: &mut BTreeMap<String, usize>
         return Err(format!("the acknowledged {} is not there", told["id"]));
     }
     world.good(&["daemon", "stop"]);
-    let shelf = std::fs::read_dir(world.home.state().join("snapshots")).unwrap();
-    let left = shelf.filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().starts_with('.')).count();
+    let [shelf, state] = ["snapshots", ""].map(|name| std::fs::read_dir(world.home.state().join(name)).unwrap());
+    let names = shelf.chain(state).map(|entry| entry.unwrap().file_name());
+    let left = names.filter(|name| name.to_string_lossy().starts_with(".snp_")).count();
     if left > 0 { Err(format!("{left} beginnings are left over")) } else { Ok(()) }
 }

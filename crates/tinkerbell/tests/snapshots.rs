@@ -4,9 +4,11 @@
 
 mod world;
 
+use rustix::process::{Signal, kill_process};
 use serde_json::Value;
 use std::path::Path;
-use world::World;
+use std::process::{Child, Stdio};
+use world::{Ran, World, process, wait_until};
 
 fn titles(world: &World) -> Vec<String> {
     let list = world.json(&["sessions", "ls", "--all"]);
@@ -62,6 +64,8 @@ fn what_was_there_comes_back_and_goes_again() {
     let status = world.good(&["status"]);
     assert!(status.contains("snapshots 1, "), "{status}");
 
+    // There is nothing to be asked about as long as nothing is kept.
+    world.run(&["snapshot", "restore", "--undo"]).refused(3, &["nothing to put back"]);
     // Nobody can be asked here, so it has to be said beforehand.
     let refused = world.run(&["snapshot", "restore", id]);
     assert_eq!(refused.code, 2, "{}", refused.err);
@@ -221,7 +225,12 @@ fn a_portable_one_opens_in_another_home_and_says_what_is_missing() {
 
     // By itself the old home directory is the new one, which has a workspace of the same name.
     let ran = here.run(&["snapshot", "restore", "--yes", file]);
-    assert!(ran.err.contains("sessions moved from") && ran.err.contains("tinkerbell keys set openai"), "{ran:?}");
+    assert!(
+        ran.err.contains("will work in")
+            && ran.err.contains("1 schedule is active")
+            && ran.err.contains("tinkerbell keys set openai"),
+        "{ran:?}"
+    );
     ran.good();
     let listed = here.json(&["sessions", "ls", "--all"]);
     let workspace = here.home.workspace().canonicalize().unwrap();
@@ -242,4 +251,188 @@ fn a_portable_one_opens_in_another_home_and_says_what_is_missing() {
     assert_eq!(told["to_set"][0].as_str(), Some(set.as_str()));
     here.good(&["daemon", "stop"]);
     testkit::verify_chains(&here.home);
+}
+
+/// A command that goes on by itself.
+fn started(world: &World, arguments: &[&str]) -> Child {
+    world.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+/// Presses Ctrl-C.
+fn interrupted(child: Child) -> Ran {
+    kill_process(process(child.id()), Signal::INT).unwrap();
+    Ran::of(child.wait_with_output().unwrap())
+}
+
+/// Whether a process catches SIGINT by now.
+fn listens(pid: u32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap().trim().to_owned();
+    u64::from_str_radix(&caught, 16).unwrap() & 0b10 != 0
+}
+
+fn makes_one(world: &World) -> bool {
+    let state = std::fs::read_dir(world.home.state()).unwrap();
+    state.map(|entry| entry.unwrap().file_name()).any(|name| name.to_string_lossy().starts_with(".snp_"))
+}
+
+#[test]
+fn one_that_nobody_waits_for_is_made_and_noted() {
+    let world = World::new();
+    world.good(&["ask", "say one"]);
+    let words = world.home.path("words");
+    std::fs::write(&words, "correct horse battery\n").unwrap();
+    // A passphrase, because that takes its time.
+    let file = world.home.path("bell.tar").display().to_string();
+    let create = ["snapshot", "create", "-o", &file, "--passphrase-file", words.to_str().unwrap()];
+    let child = started(&world, &create);
+    wait_until("one is being made", || makes_one(&world));
+    let ran = interrupted(child);
+    assert_eq!(ran.code, 130, "{ran:?}");
+    assert!(ran.err.contains("to its end; it will be"), "{ran:?}");
+    let again = world.run(&["snapshot", "create"]);
+    assert!(again.code == 0 || again.err.contains("another snapshot is being made"), "{again:?}");
+    wait_until("it is there", || Path::new(&file).exists() && !makes_one(&world));
+    wait_until("it is noted", || world.json(&["snapshot", "show", &file])["noted"] == true);
+    let session = world.json(&["sessions", "ls"])["sessions"][0]["id"].as_str().unwrap().to_owned();
+    let removed = world.run(&["sessions", "rm", "--yes", &session]);
+    assert!(removed.err.contains("snp_") || removed.out.contains("snp_"), "{removed:?}");
+}
+
+#[test]
+fn a_restore_that_is_interrupted_changes_nothing_and_the_daemon_runs_again() {
+    let world = World::new();
+    world.good(&["ask", "say one"]);
+    let one = made(&world, &[]);
+    world.good(&["ask", "say two"]);
+    // Held up, so that it is the interruption that comes first.
+    let daemon = process(world.announced().unwrap());
+    kill_process(daemon, Signal::STOP).unwrap();
+    let child = started(&world, &["snapshot", "restore", "--yes", one["id"].as_str().unwrap()]);
+    wait_until("it listens for Ctrl-C", || listens(child.id()));
+    kill_process(process(child.id()), Signal::INT).unwrap();
+    kill_process(daemon, Signal::CONT).unwrap();
+    let ran = Ran::of(child.wait_with_output().unwrap());
+    assert_eq!(ran.code, 130, "{ran:?}");
+    assert!(ran.err.contains("nothing was restored; the daemon runs again"), "{ran:?}");
+    assert!(world.is_held() && !world.home.state().join("restore.new").exists());
+    assert_eq!(titles(&world), ["say one", "say two"]);
+}
+
+#[test]
+fn replaced_states_are_put_back_by_name() {
+    let world = World::new();
+    world.good(&["ask", "say one"]);
+    let one = made(&world, &[]);
+    let id = one["id"].as_str().unwrap();
+    world.good(&["ask", "say two"]);
+    let restored = || {
+        let aside = world.json(&["snapshot", "restore", "--yes", &id[..id.len() - 1]])["aside"].clone();
+        let aside = aside.as_str().unwrap().to_owned();
+        let name = Path::new(&aside).file_name().unwrap().to_str().unwrap().to_owned();
+        (aside, name)
+    };
+    let (first_path, first) = restored();
+    world.good(&["ask", "say three"]);
+    let (_, second) = restored();
+    let unknown = world.run(&["snapshot", "restore", "--yes", "--undo=before-restore-1"]);
+    unknown.refused(3, &[&first, &second]);
+    world.run(&["snapshot", "restore", "--yes", &first_path]).refused(2, &["no snapshot", &format!("--undo={first}")]);
+    world.good(&["snapshot", "restore", "--yes", &format!("--undo={first}")]);
+    assert_eq!(titles(&world), ["say one", "say two"]);
+    world.good(&["snapshot", "restore", "--yes", &format!("--undo={second}")]);
+    assert_eq!(titles(&world), ["say one", "say three"]);
+}
+
+#[test]
+fn another_passphrase_is_no_damage_and_the_configured_one_is_used() {
+    let world = World::new();
+    world.good(&["ask", "say one"]);
+    let words = |name: &str, text: &str| {
+        std::fs::write(world.home.path(name), text).unwrap();
+        world.home.path(name).display().to_string()
+    };
+    let (old, new) = (words("old", "correct horse"), words("new", "battery-staple"));
+    let older = made(&world, &["--passphrase-file", &old]);
+    world.run_with_input(&["keys", "set", "snapshots"], "battery-staple").good();
+    world.home.configure("[snapshots]\npassphrase = { kept = \"snapshots\" }\n");
+    world.good(&["config", "reload"]);
+    let newer = made(&world, &[]);
+    assert_eq!(newer["sealed"], true);
+
+    // By the configuration, by a file, and by one that opens neither.
+    let other = words("other", "another one");
+    for (more, opened) in [(&[][..], 1), (&["--passphrase-file", &old], 2), (&["--passphrase-file", &other], 1)] {
+        let all = world.json(&[&["snapshot", "verify", "--all"], more].concat());
+        let snapshots = all["snapshots"].as_array().unwrap();
+        assert_eq!((all["bad"].as_u64(), snapshots.len()), (Some(0), 2), "{all}");
+        assert_eq!(snapshots.iter().filter(|one| one["opened"] == true).count(), opened, "{all}");
+    }
+    assert!(world.good(&["snapshot", "verify", "--all"]).contains("not opened: it has another passphrase"));
+    let file = older["file"].as_str().unwrap();
+    assert!(world.good(&["snapshot", "verify", file]).contains("not opened: it has another passphrase"));
+    // Who names one wants to know whether it is the right one.
+    world.run(&["snapshot", "verify", file, "--passphrase-file", &new]).refused(2, &["is not the one"]);
+    let id = older["id"].as_str().unwrap();
+    world.run(&["snapshot", "verify", id, "--passphrase-file", &new]).refused(2, &["is not the one"]);
+
+    let id = newer["id"].as_str().unwrap();
+    world.good(&["daemon", "stop"]);
+    world.good(&["snapshot", "restore", "--yes", id]);
+    world.run(&["snapshot", "restore", "--yes", file]).refused(2, &["nobody can be asked"]);
+}
+
+#[test]
+fn what_a_restore_says_is_so() {
+    let (there, here) = (World::new(), World::new());
+    there.good(&["ask", "say one"]);
+    there.run_with_input(&["keys", "set", "openai"], "sk-canary-of-a-snapshot").good();
+    let yearly = ["schedule", "add", "--cron", "0 9 1 1 *", "--zone", "UTC", "--name", "news", "what is new?"];
+    let schedule = there.good(&yearly).trim().to_owned();
+    let file = there.home.path("bell.tar").display().to_string();
+    let id = made(&there, &["-o", &file])["id"].as_str().unwrap().to_owned();
+    assert_eq!(there.json(&["snapshot", "show", &file])["noted"], true);
+    let shown = there.good(&["snapshot", "verify", &file]);
+    assert!(shown.contains(&id) && shown.contains("as the journal says"), "{shown}");
+
+    // In place nothing is missing that stays.
+    let restored = there.run(&["snapshot", "restore", "--yes", &file]);
+    assert!(!restored.err.contains("secrets") && !restored.err.contains("schedule"), "{restored:?}");
+    assert_eq!(restored.code, 0);
+
+    // Where there is no state nobody is asked; what is not there is told, and what runs by itself.
+    let workspace = there.home.workspace().canonicalize().unwrap().display().to_string();
+    let used = format!("{workspace}={workspace}-here");
+    let restored = here.run(&["snapshot", "restore", &file, "--root", "/nothere=/tmp/w", "--root", &used]);
+    for words in [
+        "not in it, because they are secrets: audit.key, keys/openai",
+        "no session works in /nothere",
+        &format!("sessions in {workspace} will work in {workspace}-here"),
+        "1 schedule is active",
+    ] {
+        assert!(restored.err.contains(words), "{words}: {restored:?}");
+    }
+    assert!(!restored.err.contains("sessions in /nothere"), "{restored:?}");
+    restored.good();
+    here.run(&["snapshot", "restore", &file]).refused(2, &["Replace the state"]);
+
+    there.good(&["schedule", "pause", &schedule]);
+    let paused = there.home.path("paused.tar").display().to_string();
+    made(&there, &["-o", &paused]);
+    let elsewhere = here.home.path("elsewhere").display().to_string();
+    let restored = here.run(&["snapshot", "restore", &paused, "--to", &elsewhere]);
+    assert!(!restored.err.contains("schedule"), "{restored:?}");
+    restored.good();
+}
+
+#[test]
+fn what_is_no_snapshot_is_not_called_a_damaged_one() {
+    let world = World::new();
+    for (name, text) in [("readme.md", "# A file of the user's\n".repeat(100)), ("short", "x".to_owned())] {
+        world.write(name, &text);
+        for verb in ["verify", "show", "restore"] {
+            let ran = world.run(&["snapshot", verb, &format!("./{name}")]);
+            ran.refused(4, &["is no snapshot"]);
+        }
+    }
 }

@@ -109,7 +109,11 @@ fn print(screen: &mut Screen, report: &AuditReport) -> Result<(), Error> {
         screen.remark(NOTE, &what)?;
     }
     if !report.sound {
-        screen.remark(NOTE, "  try: restore a snapshot that is sound; `docs/audit.md` says what each damage means")?;
+        screen.remark(
+            NOTE,
+            "  try: `tinkerbell snapshot restore ID --to DIR`, then `TINKERBELL_HOME=DIR tinkerbell audit verify` says whether \
+             that snapshot is sound; `docs/audit.md` says what each damage means",
+        )?;
     }
     Ok(())
 }
@@ -157,6 +161,7 @@ mod tests {
         let done = run(asked(damage), &["audit", "verify"]);
         assert!(done.out.starts_with("damaged daemon event 3: is missing\nnot sound: "), "{}", done.out);
         assert_eq!(done.exit, Some(Exit::BAD));
+        assert!(done.aside.contains("snapshot restore ID --to DIR"), "{}", done.aside);
         let cut = run(FakeDaemon::new(vec![vec![stream(&[], true)]]), &["audit", "verify"]);
         assert!(cut.problem.unwrap().detail.contains("not known whether all is sound"));
     }

@@ -2,24 +2,25 @@
 
 use super::snapshot_ls::reason;
 use crate::error::Error;
+use crate::http::HttpError;
 use crate::passphrase::PassphraseFrom;
 use crate::plain;
 use crate::request::Request;
 use crate::run::{Context, Exit, Starting};
-use crate::screen::FAINT;
+use crate::screen::{FAINT, NOTE};
 use crate::words;
 use std::path::PathBuf;
 use std::time::Duration;
-use wire::operation;
 use wire::rest::{CreateSnapshot, SnapshotView};
 use wire::snapshot::Why;
+use wire::{Code, Problem, operation};
 
 /// How long one may take: a large state on a slow disk.
 pub(crate) const LIMIT: Duration = Duration::from_secs(3_600);
 
 /// Makes a snapshot: a copy of the whole state in one file
 ///
-/// Turns go on meanwhile. The file proves itself by hashes and is any tar archive. Kept keys stay out of it
+/// Turns go on meanwhile. Ctrl-C leaves the daemon making it. The file proves itself by hashes and is any tar archive. Kept keys stay out of it
 /// unless it is encrypted with a passphrase. The daemon makes snapshots of its own as well: see `snapshots` in the
 /// configuration.
 ///
@@ -62,13 +63,29 @@ impl Create {
             },
             false => self.from.read()?,
         };
-        let file = self.output.as_deref().map(std::path::absolute).transpose().map_err(|error| {
-            wire::Problem::new(wire::Code::InvalidRequest, format!("the file cannot be named: {error}"))
-        })?;
+        let file = self
+            .output
+            .as_deref()
+            .map(std::path::absolute)
+            .transpose()
+            .map_err(|error| Problem::new(Code::InvalidRequest, format!("the file cannot be named: {error}")))?;
         let mut client = context.client(Starting::IfNeeded)?;
         client.wait_for("making a snapshot".to_owned(), LIMIT);
-        let body = CreateSnapshot { note: self.note, passphrase, file, portable: self.portable };
-        let answer = client.call(&Request::new(&operation::SNAPSHOT_CREATE)?.json(&body))?;
+        let body = CreateSnapshot { note: self.note, passphrase, file: file.clone(), portable: self.portable };
+        client
+            .catch_interrupt()
+            .map_err(|error| Problem::new(Code::Internal, format!("cannot listen for Ctrl-C: {error}")))?;
+        let answer = match client.call(&Request::new(&operation::SNAPSHOT_CREATE)?.json(&body)) {
+            Err(Error::Http(HttpError::Interrupted)) => {
+                let place = match &file {
+                    Some(file) => format!("it will be {}", plain::name(&file.display().to_string())),
+                    None => "`tinkerbell snapshot ls` shows it then".to_owned(),
+                };
+                context.screen.remark(NOTE, &format!("the daemon makes the snapshot to its end; {place}"))?;
+                return Ok(Exit::CANCELLED);
+            }
+            answer => answer?,
+        };
         if context.globals.json {
             return context.print_json(&answer.body);
         }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 ///
 /// It is read to its last bit before anything is touched. A daemon that runs is stopped, and started again afterwards.
 /// What was there is kept beside the new state under a name that is told, and --undo puts it back; the last three such
-/// are kept. The configuration file stays as it is. Your own files are never touched. A turn that ran when the snapshot
+/// are kept, and --undo=NAME puts an earlier one back. Ctrl-C before the new state counts leaves the old one as it was. The configuration file stays as it is. Your own files are never touched. A turn that ran when the snapshot
 /// was made goes on, as after a crash.
 ///
 /// Sessions of another machine work here where --root says. Those of a portable snapshot (`snapshot create --portable`)
@@ -17,6 +17,7 @@ use std::path::PathBuf;
 #[command(after_help = "Examples:
   tinkerbell snapshot restore 0a1b2c3d
   tinkerbell snapshot restore --undo
+  tinkerbell snapshot restore --undo=before-restore-20261130T101500123456Z
   tinkerbell snapshot restore /mnt/usb/bell.tar --to ~/elsewhere
   TINKERBELL_HOME=~/elsewhere tinkerbell sessions ls
   tinkerbell snapshot restore ./bell.tar --root /home/ada/engine=/srv/engine")]
@@ -33,9 +34,9 @@ pub(crate) struct Restore {
     #[arg(long = "root", value_name = "OLD=NEW", conflicts_with = "undo")]
     pub(crate) roots: Vec<String>,
 
-    /// Put the state back that the last restore replaced
-    #[arg(long)]
-    pub(crate) undo: bool,
+    /// Put a replaced state back: the last one, or the one kept as NAME; an unknown NAME lists those that are kept
+    #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true)]
+    pub(crate) undo: Option<Option<String>>,
 
     /// Do not ask
     #[arg(short, long)]

@@ -18,8 +18,8 @@ use wire::{Code, operation};
 /// Reads snapshots to their end and checks every hash
 ///
 /// One that the daemon keeps must also be the one that its journal says was made: an older one under its name is found.
-/// Without its passphrase only the outside of an encrypted one is checked, which every change of a bit breaks too. The
-/// exit code is 4 when one is not good.
+/// Without its passphrase only the outside of an encrypted one is checked, which every change of a bit breaks too; with
+/// --all, so it is where one has another passphrase than the one that is given. The exit code is 4 when one is not good.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   tinkerbell snapshot verify --all
@@ -60,7 +60,7 @@ fn verify_all(context: &mut Context, client: &mut Client, passphrase: Option<Str
     let (mut bad, mut found) = (0_u64, Vec::new());
     for row in &list.snapshots {
         client.wait_for(format!("reading {}", row.id), LIMIT);
-        let outcome = client.call(&request(row.id, passphrase.clone())?).and_then(|answer| answer.read());
+        let outcome = verify_one(client, row.id, passphrase.as_deref());
         match outcome {
             Ok(good) if context.globals.json => found.push(serde_json::to_value(good).unwrap_or_default()),
             Ok(good) => told(context, &good)?,
@@ -86,6 +86,18 @@ fn verify_all(context: &mut Context, client: &mut Client, passphrase: Option<Str
     Ok(if bad == 0 { Exit::GOOD } else { Exit(Code::Conflict.exit()) })
 }
 
+/// One of all: not every one has the passphrase that was given, and its outside tells whether it is good.
+fn verify_one(client: &mut Client, id: SnapshotId, given: Option<&str>) -> Result<SnapshotVerified, Error> {
+    let mut ask = |passphrase| client.call(&request(id, passphrase)?)?.read::<SnapshotVerified>();
+    match ask(given.map(str::to_owned)) {
+        Err(Error::Problem(problem)) if problem.code == Code::InvalidRequest && given.is_some() => {
+            let outside = ask(None)?;
+            Ok(SnapshotVerified { other_passphrase: !outside.opened, ..outside })
+        }
+        verified => verified,
+    }
+}
+
 fn request(id: SnapshotId, passphrase: Option<String>) -> Result<Request, Error> {
     Ok(Request::new(&operation::SNAPSHOT_VERIFY)?.at("snapshot", id).json(&VerifySnapshot { passphrase }))
 }
@@ -98,7 +110,11 @@ fn told(context: &mut Context, good: &SnapshotVerified) -> Result<(), Error> {
 
 /// What was found of a good snapshot, in words.
 pub(crate) fn words_of(good: &SnapshotVerified) -> String {
-    let inside = if good.opened { "" } else { "; its outside alone, without the passphrase" };
+    let inside = match (good.opened, good.other_passphrase) {
+        (true, _) => "",
+        (false, true) => "; not opened: it has another passphrase",
+        (false, false) => "; its outside alone, without the passphrase",
+    };
     let noted = if good.noted { ", as the journal says" } else { "" };
     format!("{}  {}  {}{noted}{inside}", good.id, words::bytes(good.bytes), good.sha256)
 }

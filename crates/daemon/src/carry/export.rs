@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures_util::stream::{self, Stream};
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
-use store::{JournalId, ReadError, Store, Stored, StoredBody};
+use store::{JournalId, ReadError, Store, Stored, StoredBody, VerifyError};
 use wire::export::{
     self, ExportBlob, ExportEvent, ExportHead, ExportPartial, FORMAT, Line, PART_BYTES, SaltText, Voucher,
 };
@@ -18,7 +18,7 @@ use wire::{BlobHash, ChainHash, Code, Problem};
 /// Lines are gathered up to so many bytes before they are sent.
 const SEND_BYTES: usize = 256 << 10;
 
-/// A session's file as it stands now, in pieces. The stream ends with an error where the session is removed meanwhile.
+/// A session's file as it stands now, in pieces. One whose chain is damaged is refused: nobody would take its file. The stream ends with an error where the session is removed meanwhile.
 pub(crate) async fn export(
     house: &Arc<House>,
     session: SessionId,
@@ -31,6 +31,7 @@ pub(crate) async fn export(
         return Err(Problem::new(Code::Conflict, detail)
             .remedy("ask again in a moment, or give the accept up: `tinkerbell cancel`"));
     }
+    store.verify(JournalId::Session(session)).await.map_err(|error| damaged(session, error))?;
     let before = Seq(state.head.0.saturating_sub(1));
     let last = store.stored(JournalId::Session(session), before, state.head).await.map_err(unreadable)?;
     let head = last.first().ok_or_else(|| no_such_session(session))?.hash;
@@ -73,6 +74,19 @@ pub(crate) async fn export(
             }
         }
     }))
+}
+
+fn damaged(session: SessionId, error: VerifyError) -> Problem {
+    let (seq, what) = match error {
+        VerifyError::Event { seq, what, .. } => (seq, what),
+        VerifyError::Read(error) => return unreadable(error),
+        error => return unreadable(ReadError::Damaged { what: error.to_string() }),
+    };
+    Problem::new(
+        Code::Conflict,
+        format!("session {session} is damaged, so no machine would take its file: event {seq} {what}"),
+    )
+    .remedy("`tinkerbell audit verify` tells all damage; `docs/audit.md` says what it means")
 }
 
 fn is_open(state: &State, effect: EffectId) -> bool {

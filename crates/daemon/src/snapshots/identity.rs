@@ -39,6 +39,7 @@ pub(crate) fn problem(which: &str, error: &UnpackError) -> Problem {
             Problem::new(Code::Conflict, detail).remedy("`tinkerbell snapshot verify --all` finds those that are good")
         }
         UnpackError::Sealed | UnpackError::Passphrase => Problem::new(Code::InvalidRequest, detail),
+        UnpackError::Foreign => Problem::new(Code::Conflict, format!("{which} is no snapshot")),
         UnpackError::Newer { .. } => Problem::new(Code::Conflict, detail),
         UnpackError::Source(error) if error.kind() == std::io::ErrorKind::NotFound => {
             Problem::new(Code::NotFound, detail).remedy("`tinkerbell snapshot ls` lists those that there are")

@@ -5,8 +5,9 @@ use super::make::{self, Made, MakeError, Order};
 use super::notes::{Note, Notes};
 use super::portable;
 use super::retain::{self, Bounds};
-use super::shelf::{self, Found, Leftovers};
+use super::shelf::{self, Found};
 use super::steady;
+use super::work::Leftovers;
 use crate::archive::Shelf;
 use crate::assemble::Surroundings;
 use crate::catalog::Catalog;
@@ -76,7 +77,11 @@ impl Snapshots {
     }
 
     /// Makes one because somebody asks for it. Refused while another one is being made.
-    pub async fn create(&self, journal: &DaemonJournal, request: CreateSnapshot) -> Result<SnapshotView, Problem> {
+    pub(super) async fn create(
+        &self,
+        journal: &DaemonJournal,
+        request: CreateSnapshot,
+    ) -> Result<SnapshotView, Problem> {
         let CreateSnapshot { note, passphrase, file, portable } = request;
         let secrets = self.catalog.current().secrets.clone();
         let note = note.map(|note| secrets.masked(note.trim().to_owned())).filter(|note| !note.is_empty());
@@ -143,12 +148,12 @@ impl Snapshots {
         // The last one is made when all else has stopped.
         let stop = if reason == SnapshotReason::Stop { CancellationToken::new() } else { self.stop.clone() };
         let job = move || {
+            leftovers.sweep(&state_dir, &directory);
             if own_shelf {
                 private_directory(&directory).map_err(|error| match error {
                     LockError::Io { path, error } => problem(MakeError::Io { path, error }),
                     error => bad(error.to_string()),
                 })?;
-                leftovers.sweep(&directory);
             }
             let text = match std::fs::read_to_string(&config.file) {
                 Ok(text) => Some(text),
@@ -247,11 +252,20 @@ impl Snapshots {
         let config = self.catalog.current().config.clone();
         let file = shelf::path(&self.directory(&config), id);
         let expected = self.notes().await?.get(&id).map(|note| note.made.sha256);
-        let passphrase = match passphrase {
-            Some(words) => Some(Passphrase::new(&words)),
-            None => self.configured(&config).await?,
-        };
-        self.read(id, file, passphrase, expected).await
+        if let Some(words) = passphrase {
+            let read = self.read(id, file, Some(Passphrase::new(&words)), expected).await;
+            return read.map_err(|error| unreadable(id, error));
+        }
+        let configured = self.configured(&config).await?;
+        let is_there = configured.is_some();
+        match self.read(id, file.clone(), configured, expected).await {
+            // It was made with an earlier one, or for somebody else: its outside tells whether it is good.
+            Err(UnpackError::Passphrase) if is_there => {
+                let outside = self.read(id, file, None, expected).await.map_err(|error| unreadable(id, error))?;
+                Ok(SnapshotVerified { other_passphrase: true, ..outside })
+            }
+            read => read.map_err(|error| unreadable(id, error)),
+        }
     }
 
     async fn read(
@@ -260,19 +274,20 @@ impl Snapshots {
         file: PathBuf,
         passphrase: Option<Passphrase>,
         expected: Option<BlobHash>,
-    ) -> Result<SnapshotVerified, Problem> {
+    ) -> Result<SnapshotVerified, UnpackError> {
         let job = move || {
             let (source, bytes) = shelf::open(&file).map_err(UnpackError::Source)?;
             let read = unpack(source, Some(bytes), passphrase.as_ref(), true, &mut Nowhere)?;
             super::check_identity(id, &read.manifest, read.sha256, expected)?;
             let (sha256, opened, noted) = (read.sha256, read.opened, expected.is_some());
-            Ok::<_, UnpackError>(SnapshotVerified { id, file, bytes, sha256, opened, noted })
+            Ok::<_, UnpackError>(SnapshotVerified { id, file, bytes, sha256, opened, noted, other_passphrase: false })
         };
-        self.tasks.chore(job).await.ok_or_else(panicked)?.map_err(|error| unreadable(id, error))
+        let ended = || UnpackError::Source(std::io::Error::other("reading it ended in the middle"));
+        self.tasks.chore(job).await.ok_or_else(ended)?
     }
 
     /// Removes one.
-    pub async fn remove(&self, journal: &DaemonJournal, id: SnapshotId) -> Result<(), Problem> {
+    pub(super) async fn remove(&self, journal: &DaemonJournal, id: SnapshotId) -> Result<(), Problem> {
         let _turn = self.line.clone().acquire_owned().await.expect("it is never closed");
         let directory = self.directory(&self.catalog.current().config);
         self.take_away(journal, &directory, id, "asked").await
@@ -348,8 +363,8 @@ impl Snapshots {
     /// Takes away what a kill left of snapshots that were being made, unless that was done.
     pub(crate) async fn sweep(&self) {
         let directory = self.directory(&self.catalog.current().config);
-        let leftovers = self.leftovers.clone();
-        self.tasks.chore(move || leftovers.sweep(&directory)).await;
+        let (leftovers, state_dir) = (self.leftovers.clone(), self.state_dir.clone());
+        self.tasks.chore(move || leftovers.sweep(&state_dir, &directory)).await;
     }
 
     fn directory(&self, config: &Config) -> PathBuf {
@@ -403,7 +418,7 @@ fn problem(error: MakeError) -> Problem {
     let detail = error.to_string();
     match error {
         error if error.is_full() => Problem::new(Code::StorageFull, detail)
-            .remedy("free some room, or give snapshots another disk with `snapshots.directory`"),
+            .remedy("free some room there: it is put together in the state directory, and then written where it goes"),
         MakeError::Exists(_) => Problem::new(Code::Conflict, detail),
         MakeError::Stopped => Problem::new(Code::Draining, detail),
         MakeError::Damaged(_) => Problem::new(Code::Internal, detail).remedy(

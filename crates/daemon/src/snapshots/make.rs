@@ -1,17 +1,19 @@
 //! Making a snapshot: copy, look through the copy, compress, pack, sync, give it its name.
 //!
-//! All of it happens in a directory of its own beside where the snapshot goes, and the last step is a rename, so there
-//! is a whole snapshot or none. What a kill leaves of that directory is swept at the next start.
+//! It is put together in a directory of its own in the state directory, the finished bytes are written beside where the
+//! snapshot goes, and the last step is a rename, so there is a whole snapshot or none. What a kill leaves of either is
+//! swept at the next start.
 
 use super::container::{Nowhere, Passphrase, Piece, UnpackError, pack, pack_sealed, store_piece, unpack};
 use super::portable;
 use super::steady::{self, Steady};
+use super::work::Work;
 use crate::archive::{self, Shelf};
 use agent::{Micros, SnapshotId};
 use rustix::fs::{CWD, RenameFlags};
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use store::{Archived, CopyError, OpenError, Pace, Proof, Store};
 use tokio_util::sync::CancellationToken;
@@ -28,8 +30,6 @@ const ATTEMPTS: u32 = 5;
 const MAX_KEY_BYTES: u64 = 32 * 1024;
 /// The key that signs the chain of heads.
 const AUDIT_KEY: &str = "audit.key";
-/// How the name of the directory ends in which one is made.
-pub(super) const MAKING: &str = ".making";
 
 /// What is to be made.
 #[derive(Debug)]
@@ -96,28 +96,33 @@ impl MakeError {
 
 /// Makes it. Blocks for as long as it takes.
 pub(super) fn make(store: &Store, order: &Order, pace: &Pace) -> Result<Made, MakeError> {
-    let parent = order.target.parent().unwrap_or(Path::new("/"));
-    let work = parent.join(format!(".{}{MAKING}", order.id));
     if order.target.symlink_metadata().is_ok() {
         return Err(MakeError::Exists(order.target.clone()));
     }
-    check_room(store, &order.shelf, parent)?;
-    std::fs::DirBuilder::new().mode(0o700).create(&work).map_err(failed(&work))?;
-    let made = make_in(&work, store, order, pace);
-    // What counts is how it ended; what cannot be taken away now is swept at the next start.
-    let _ = std::fs::remove_dir_all(&work);
+    check_room(store, order)?;
+    let (work, file) = Work::begin(&order.state_dir, order.id, &order.target)?;
+    let made = make_in(&work, &file, store, order, pace);
+    work.end();
     made
 }
 
-/// The copy and what is packed of it stand there at the same time.
-fn check_room(store: &Store, shelf: &Shelf, parent: &Path) -> Result<(), MakeError> {
-    let needed = store.sizes().map_err(failed(parent))?.database_bytes.saturating_mul(2);
-    let needed = needed.saturating_add(shelf.bytes()).saturating_add(SPARE_BYTES);
-    let available = available_bytes(parent).map_err(failed(parent))?;
-    if available < needed {
-        return Err(MakeError::NoRoom { path: parent.to_owned(), needed, available });
-    }
-    Ok(())
+/// The copy and what is packed of it stand in the state directory at the same time, and what is packed goes to the target.
+fn check_room(store: &Store, order: &Order) -> Result<(), MakeError> {
+    let journal = store.sizes().map_err(failed(&order.state_dir))?.database_bytes;
+    let packed = journal.saturating_add(order.shelf.bytes());
+    let room_for = |path: &Path, bytes: u64| {
+        let (needed, available) = (bytes.saturating_add(SPARE_BYTES), available_bytes(path).map_err(failed(path))?);
+        match available < needed {
+            true => Err(MakeError::NoRoom { path: path.to_owned(), needed, available }),
+            false => Ok(()),
+        }
+    };
+    room_for(&order.state_dir, journal.saturating_add(packed))?;
+    room_for(parent(&order.target), packed)
+}
+
+fn parent(target: &Path) -> &Path {
+    target.parent().unwrap_or(Path::new("/"))
 }
 
 /// Bytes that this user may still write to a file system.
@@ -126,7 +131,8 @@ pub(super) fn available_bytes(path: &Path) -> io::Result<u64> {
     Ok(room.f_bavail.saturating_mul(room.f_frsize))
 }
 
-fn make_in(work: &Path, store: &Store, order: &Order, pace: &Pace) -> Result<Made, MakeError> {
+fn make_in(place: &Work, file: &File, store: &Store, order: &Order, pace: &Pace) -> Result<Made, MakeError> {
+    let work = place.directory.as_path();
     let copy = work.join(JOURNAL);
     // What the copy says is archived is still there when it is packed.
     let _hold = order.shelf.hold();
@@ -156,7 +162,7 @@ fn make_in(work: &Path, store: &Store, order: &Order, pace: &Pace) -> Result<Mad
     }
     add_archived(order, &archived, &mut pieces, &mut left_out)?;
     let manifest = Manifest { portable, ..manifest(order, &copied.proof, &pieces, left_out) };
-    let (manifest, sha256, bytes) = packed(work, order, manifest, &mut pieces)?;
+    let (manifest, sha256, bytes) = packed(place, file, order, manifest, &mut pieces)?;
     // It is made; what cannot be freed in pieces is freed at once.
     let _ = pieces.iter().try_for_each(Piece::free);
     Ok(Made { manifest, sha256, bytes, log_bytes: copied.log_bytes })
@@ -245,36 +251,36 @@ fn manifest(order: &Order, proof: &Proof, pieces: &[Piece], left_out: Vec<LeftOu
 
 /// Packs it, reads it back, syncs it and gives it its name.
 fn packed(
-    work: &Path,
+    work: &Work,
+    file: &File,
     order: &Order,
     manifest: Manifest,
     pieces: &mut [Piece],
 ) -> Result<(Manifest, BlobHash, u64), MakeError> {
-    let path = work.join("snapshot.tar");
-    let file = fresh(&path)?;
-    let mut to = io::BufWriter::with_capacity(1 << 20, Steady::new(&file));
+    let path = work.beside.as_path();
+    let mut to = io::BufWriter::with_capacity(1 << 20, Steady::new(file));
     let (sha256, manifest) = match &order.passphrase {
-        None => (pack(&mut to, &manifest, pieces).map_err(failed(&path))?, manifest),
+        None => (pack(&mut to, &manifest, pieces).map_err(failed(path))?, manifest),
         Some(passphrase) => {
-            let scratch = fresh(&work.join("sealed"))?;
-            pack_sealed(&mut to, &manifest, pieces, passphrase, scratch).map_err(failed(&path))?
+            let scratch = fresh(&work.directory.join("sealed"))?;
+            pack_sealed(&mut to, &manifest, pieces, passphrase, scratch).map_err(failed(path))?
         }
     };
-    to.flush().map_err(failed(&path))?;
+    to.flush().map_err(failed(path))?;
     drop(to);
-    file.sync_all().map_err(failed(&path))?;
-    let bytes = file.metadata().map_err(failed(&path))?.len();
-    let again = File::open(&path).map_err(failed(&path))?;
+    file.sync_all().map_err(failed(path))?;
+    let bytes = file.metadata().map_err(failed(path))?.len();
+    let again = File::open(path).map_err(failed(path))?;
     let read = unpack(again, Some(bytes), None, true, &mut Nowhere).map_err(MakeError::ReadBack)?;
     if read.sha256 != sha256 {
         let what = UnpackError::Refused("it has another hash than was written".to_owned());
         return Err(MakeError::ReadBack(what));
     }
-    rustix::fs::renameat_with(CWD, &path, CWD, &order.target, RenameFlags::NOREPLACE).map_err(|error| match error {
+    rustix::fs::renameat_with(CWD, path, CWD, &order.target, RenameFlags::NOREPLACE).map_err(|error| match error {
         rustix::io::Errno::EXIST => MakeError::Exists(order.target.clone()),
         error => MakeError::Io { path: order.target.clone(), error: error.into() },
     })?;
-    let parent = order.target.parent().unwrap_or(Path::new("/"));
+    let parent = parent(&order.target);
     File::open(parent).and_then(|directory| directory.sync_all()).map_err(failed(parent))?;
     Ok((manifest, sha256, bytes))
 }
@@ -309,7 +315,7 @@ pub(super) fn fresh(path: &Path) -> Result<File, MakeError> {
     std::fs::OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path).map_err(failed(path))
 }
 
-fn failed(path: &Path) -> impl Fn(io::Error) -> MakeError {
+pub(super) fn failed(path: &Path) -> impl Fn(io::Error) -> MakeError {
     let path = path.to_owned();
     move |error| MakeError::Io { path: path.clone(), error }
 }

@@ -7,6 +7,7 @@
 //! Deliberately absent: the way to a copy of the journal (`store` has it), and any state of its own: what there is lies
 //! in the directory, and what was made stands in the daemon's journal.
 
+mod asked;
 mod container;
 mod identity;
 mod keeper;
@@ -20,7 +21,9 @@ mod steady;
 #[cfg(test)]
 mod tests;
 mod timer;
+mod work;
 
+pub(crate) use asked::{create, remove};
 pub use container::UnpackError;
 use identity::check_identity;
 pub(crate) use identity::{directory, problem};

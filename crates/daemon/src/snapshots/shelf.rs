@@ -1,13 +1,11 @@
 //! The directory of snapshots: what lies there, by what the files say of themselves.
 
 use super::container::{self, UnpackError};
-use super::make::MAKING;
 use agent::SnapshotId;
 use rustix::fs::{Mode, OFlags};
 use std::fs::File;
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 use wire::rest::SnapshotRow;
 use wire::snapshot::{Manifest, SUFFIX};
 
@@ -93,60 +91,4 @@ pub(super) fn open(path: &Path) -> io::Result<(File, u64)> {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no plain file"));
     }
     Ok((file, metadata.len()))
-}
-
-/// What a kill left of snapshots that were being made. It is taken away once in a daemon's life and before its first
-/// snapshot is made, because it looks like one that is being made.
-#[derive(Debug, Default)]
-pub(super) struct Leftovers(OnceLock<()>);
-
-impl Leftovers {
-    /// Takes them away, unless that was done. Blocks; whoever comes meanwhile waits until it is done.
-    pub(super) fn sweep(&self, directory: &Path) {
-        self.0.get_or_init(|| {
-            if let Err(error) = sweep(directory) {
-                tracing::warn!(%error, "what is left of snapshots that were being made cannot be taken away");
-            }
-        });
-    }
-}
-
-fn sweep(directory: &Path) -> io::Result<()> {
-    let entries = match std::fs::read_dir(directory) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        entries => entries?,
-    };
-    for entry in entries {
-        let entry = entry?;
-        let name = entry.file_name();
-        let id =
-            name.to_str().and_then(|name| name.strip_prefix('.')?.strip_suffix(MAKING)?.parse::<SnapshotId>().ok());
-        if id.is_some() && entry.file_type()?.is_dir() {
-            std::fs::remove_dir_all(entry.path())?;
-        }
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_a_kill_left_goes_once_and_a_beginning_stays() {
-        let shelf = tempfile::tempdir().unwrap();
-        let making = shelf.path().join(format!(".{}{MAKING}", SnapshotId::from_parts(1_764_000_000_000, 1)));
-        let begin = || {
-            std::fs::create_dir(&making).unwrap();
-            std::fs::write(making.join("journal.db"), "half of it").unwrap();
-        };
-        let leftovers = Leftovers::default();
-        begin();
-        leftovers.sweep(shelf.path());
-        assert!(!making.exists());
-        begin();
-        leftovers.sweep(shelf.path());
-        assert!(making.join("journal.db").exists(), "a snapshot that is being made was swept away");
-        Leftovers::default().sweep(&shelf.path().join("nothing"));
-    }
 }

@@ -126,6 +126,15 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         ..NOTHING
     },
     Operation {
+        name: "snapshot create, encrypted, elsewhere",
+        prepare: states::stick,
+        act: states::create_elsewhere,
+        done: states::is_elsewhere,
+        between: states::nothing_in_clear,
+        healed: states::no_beginning,
+        ..NOTHING
+    },
+    Operation {
         name: "snapshot restore",
         by_daemon: false,
         prepare: states::changed_since,

@@ -3,7 +3,7 @@
 use crate::operations::{edited, kept, log, stop};
 use crate::scene::{Came, Scene, wait};
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub(crate) fn create(scene: &mut Scene, _: &str) -> Came {
     scene.send_to("POST", "/v1/snapshots", None, &json!({ "note": "of a test" }))
@@ -29,16 +29,69 @@ pub(crate) fn all_are_good(scene: &Scene) -> Result<(), String> {
 /// The one that was acknowledged is there, and no beginning of another.
 pub(crate) fn is_good(scene: &Scene, answer: &Value) -> Result<(), String> {
     all_are_good(scene)?;
+    no_beginning(scene)?;
     if !snapshots(scene)?.iter().any(|one| one["id"] == answer["id"]) {
         return Err(format!("the snapshot {answer} is not there"));
     }
-    // What a disk refused to take away goes with the next start.
+    kept(scene, &Value::Null)
+}
+
+/// Where one goes that is written elsewhere.
+fn stick_of(scene: &Scene) -> PathBuf {
+    scene.world.home.path("stick")
+}
+
+pub(crate) fn stick(scene: &mut Scene) {
+    edited(scene);
+    std::fs::create_dir(stick_of(scene)).unwrap();
+}
+
+/// One that was made and not acknowledged is made once more, since its file is in the way.
+pub(crate) fn create_elsewhere(scene: &mut Scene, _: &str) -> Came {
+    let file = stick_of(scene).join("bell.tar");
+    if file.exists() {
+        std::fs::remove_file(&file).unwrap();
+    }
+    scene.send_to("POST", "/v1/snapshots", None, &json!({ "file": file, "passphrase": "correct horse" }))
+}
+
+/// The names in a directory; none where there is no directory.
+fn names(directory: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(directory).into_iter().flatten();
+    entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+}
+
+/// Nobody who finds the stick reads anything.
+pub(crate) fn nothing_in_clear(scene: &Scene) -> Result<(), String> {
+    for name in names(&stick_of(scene)) {
+        let path = stick_of(scene).join(&name);
+        let bytes = std::fs::read(&path).map_err(|error| format!("{name} is no file: {error}"))?;
+        let is_in = |words: &[u8]| bytes.windows(words.len()).any(|window| window == words);
+        if bytes.starts_with(b"SQLite") || is_in(b"journal.db.gz") {
+            return Err(format!("{name} can be read without the passphrase"));
+        }
+    }
+    Ok(())
+}
+
+/// What a disk refused to take away, or a kill left, goes with the next start.
+pub(crate) fn no_beginning(scene: &Scene) -> Result<(), String> {
     let was_restarted = scene.status()?["generation"] != 1;
-    let entries = std::fs::read_dir(scene.world.home.state().join("snapshots")).unwrap();
-    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    match names.into_iter().find(|name| name.starts_with('.')) {
+    let state = scene.world.home.state();
+    let all = [stick_of(scene), state.join("snapshots"), state].into_iter().flat_map(|directory| names(&directory));
+    match all.into_iter().find(|name| name.starts_with(".snp_")) {
         Some(name) if was_restarted => Err(format!("{name} is left over")),
-        _ => kept(scene, &Value::Null),
+        _ => Ok(()),
+    }
+}
+
+pub(crate) fn is_elsewhere(scene: &Scene, _: &Value) -> Result<(), String> {
+    no_beginning(scene)?;
+    nothing_in_clear(scene)?;
+    let file = stick_of(scene).join("bell.tar");
+    match scene.world.run(&["snapshot", "verify", file.to_str().unwrap()]) {
+        ran if ran.code == 0 => kept(scene, &Value::Null),
+        ran => Err(format!("it is not good: {ran:?}")),
     }
 }
 

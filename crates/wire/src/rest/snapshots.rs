@@ -111,6 +111,9 @@ pub struct SnapshotVerified {
     pub opened: bool,
     /// Whether the hash is the one that the journal has.
     pub noted: bool,
+    /// Whether it was not opened because the configured passphrase is not the one that it was made with.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub other_passphrase: bool,
 }
 
 /// How snapshots fare, as `daemon.status` tells it.

@@ -2,6 +2,7 @@
 
 use super::answer::{Answer, bad, json};
 use super::request::{House, read_secret};
+use crate::snapshots;
 use agent::SnapshotId;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
@@ -11,8 +12,7 @@ use wire::rest::{CreateSnapshot, VerifySnapshot};
 
 pub(super) async fn create(State(registry): House, body: Bytes) -> Answer {
     let request: CreateSnapshot = read_secret(&body)?;
-    let house = registry.house();
-    let made = house.snapshots.create(&house.journal, request).await?;
+    let made = snapshots::create(registry.house(), request).await?;
     Ok((StatusCode::CREATED, json(&made)).into_response())
 }
 
@@ -30,8 +30,7 @@ pub(super) async fn verify(State(registry): House, Path(id): Path<String>, body:
 }
 
 pub(super) async fn remove(State(registry): House, Path(id): Path<String>) -> Answer {
-    let house = registry.house();
-    house.snapshots.remove(&house.journal, named(&id)?).await?;
+    snapshots::remove(registry.house(), named(&id)?).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

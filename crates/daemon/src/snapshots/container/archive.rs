@@ -57,6 +57,8 @@ impl<W: Write> Writer<W> {
 pub(super) enum Fault {
     /// The file is not what was written; where, in bytes, and what.
     Damaged(u64, &'static str),
+    /// It does not begin as a snapshot does.
+    Foreign,
     /// The file cannot be read.
     Io(io::Error),
 }
@@ -82,7 +84,13 @@ impl<R: Read> Reader<R> {
         let before = self.hash.clone();
         let at = self.at;
         let mut block = [0; BLOCK];
-        self.fill(&mut block)?;
+        match self.fill(&mut block) {
+            Err(Fault::Damaged(..)) if at == 0 => return Err(Fault::Foreign),
+            filled => filled?,
+        }
+        if at == 0 && !header::is_of(&block, name) {
+            return Err(Fault::Foreign);
+        }
         let (found, bytes) = header::read(&block).ok_or(Fault::Damaged(at, "there is no header of a plain file"))?;
         if found != name {
             return Err(Fault::Damaged(at, "another file stands there than the manifest says"));

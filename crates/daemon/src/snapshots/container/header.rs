@@ -51,6 +51,11 @@ pub(super) fn read(header: &[u8; BLOCK]) -> Option<(String, u64)> {
     (write(name, bytes) == *header).then(|| (name.to_owned(), bytes))
 }
 
+/// Whether a header, whole or not, begins as that of this member does.
+pub(super) fn is_of(header: &[u8; BLOCK], name: &str) -> bool {
+    header[NAME].strip_prefix(name.as_bytes()).is_some_and(|rest| rest.starts_with(&[0]))
+}
+
 /// Whether a member may have this name: that of a file, with `.gz` behind it where it is compressed.
 fn is_member(name: &str) -> bool {
     is_name(name.strip_suffix(".gz").unwrap_or(name))

@@ -16,4 +16,4 @@ mod unpack;
 pub(crate) use pack::{Piece, pack, pack_sealed, store_piece};
 pub(crate) use seal::Passphrase;
 pub use unpack::UnpackError;
-pub(crate) use unpack::{Nowhere, Place, Unpacked, manifest, unpack};
+pub(crate) use unpack::{Nowhere, Place, Unpacked, manifest, opens, unpack};

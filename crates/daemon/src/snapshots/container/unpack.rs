@@ -15,6 +15,8 @@ use wire::snapshot::{Coding, FORMAT, MANIFEST, Manifest, SEALED, SUM, StoredFile
 const MAX_MANIFEST_BYTES: u64 = 32 << 20;
 /// The most files that a snapshot has.
 const MAX_FILES: usize = 65_536;
+/// What is wrong with a sealed part that has another lock.
+const NOT_BY_PASSPHRASE: &str = "the sealed part was not made with a passphrase";
 /// Bytes of the hash's member.
 const SUM_BYTES: u64 = 65;
 
@@ -56,6 +58,9 @@ pub enum UnpackError {
         /// What is wrong.
         what: String,
     },
+    /// It is something else.
+    #[error("this is no snapshot")]
+    Foreign,
     /// A later tinkerbell made it.
     #[error("it has format {found}, and this tinkerbell knows formats up to {FORMAT}: use the newer one")]
     Newer {
@@ -83,6 +88,7 @@ impl From<Fault> for UnpackError {
     fn from(fault: Fault) -> UnpackError {
         match fault {
             Fault::Damaged(at, what) => damaged(at, what),
+            Fault::Foreign => UnpackError::Foreign,
             Fault::Io(error) => UnpackError::Source(error),
         }
     }
@@ -106,6 +112,20 @@ pub(crate) struct Unpacked {
 /// Reads the manifest alone. What it says is not proved by anything yet.
 pub(crate) fn manifest(from: impl Read) -> Result<Manifest, UnpackError> {
     read_manifest(&mut Reader::new(from))
+}
+
+/// Whether a passphrase opens a sealed snapshot. Reads no further than that takes.
+pub(crate) fn opens(from: impl Read, passphrase: &Passphrase) -> Result<bool, UnpackError> {
+    let mut reader = Reader::new(from);
+    read_manifest(&mut reader)?;
+    reader.next(SEALED)?;
+    let mut member = Member { reader: &mut reader, fault: None };
+    match open(&mut member, passphrase).err() {
+        None => Ok(true),
+        Some(OpenFault::Passphrase) => Ok(false),
+        Some(OpenFault::Foreign) => Err(damaged(0, NOT_BY_PASSPHRASE)),
+        Some(OpenFault::Io(error)) => Err(member.fault.take().map_or(UnpackError::Source(error), UnpackError::from)),
+    }
 }
 
 /// Reads a snapshot to its end. `bytes` is the size of its file, where that is known. Without a passphrase a sealed one
@@ -169,7 +189,7 @@ fn read_inside<R: Read>(
 ) -> Result<Manifest, UnpackError> {
     let opened = open(&mut *member, passphrase).map_err(|fault| match fault {
         OpenFault::Passphrase => UnpackError::Passphrase,
-        OpenFault::Foreign => damaged(0, "the sealed part was not made with a passphrase"),
+        OpenFault::Foreign => damaged(0, NOT_BY_PASSPHRASE),
         OpenFault::Io(error) => UnpackError::Source(error),
     })?;
     let mut inside = Reader::new(BufReader::with_capacity(PIECE_BYTES, opened));

@@ -2,7 +2,8 @@
 
 use super::RestoreError;
 use super::disk::{Disk, Point};
-use super::staging::{Source, stage};
+use super::held::Held;
+use super::staging::{Source, Wanted, stage};
 use crate::snapshots::container::Passphrase;
 use crate::snapshots::restore::Chosen;
 use std::path::{Path, PathBuf};
@@ -15,6 +16,8 @@ pub struct Elsewhere {
     pub manifest: Manifest,
     /// The directory, for `TINKERBELL_HOME`.
     pub home: PathBuf,
+    /// What is in it.
+    pub held: Held,
 }
 
 /// Unpacks a snapshot into a directory that is not there or empty. It is there wholly or not at all.
@@ -22,6 +25,7 @@ pub fn restore_to(
     home: &Path,
     chosen: &Chosen,
     passphrase: Option<&str>,
+    wanted: Wanted<'_>,
     point: Point<'_>,
 ) -> Result<Elsewhere, RestoreError> {
     let disk = Disk::new(point);
@@ -37,13 +41,13 @@ pub fn restore_to(
         return Err(RestoreError::Occupied(home));
     }
     let fresh = parent.join(format!(".{}.restore", name.to_string_lossy()));
-    let restored = fill(&fresh, chosen, passphrase, disk).and_then(|manifest| {
+    let restored = fill(&fresh, chosen, passphrase, wanted, disk).and_then(|filled| {
         disk.rename(&fresh, &home)?;
         disk.sync_directory(parent)?;
-        Ok(manifest)
+        Ok(filled)
     });
     match restored {
-        Ok(manifest) => Ok(Elsewhere { manifest, home }),
+        Ok((manifest, held)) => Ok(Elsewhere { manifest, home, held }),
         Err(error) => {
             // The error counts; what cannot be taken away now is hidden, private and in nobody's way.
             let _ = std::fs::remove_dir_all(&fresh);
@@ -52,14 +56,19 @@ pub fn restore_to(
     }
 }
 
-fn fill(fresh: &Path, chosen: &Chosen, passphrase: Option<&str>, disk: Disk<'_>) -> Result<Manifest, RestoreError> {
+fn fill(
+    fresh: &Path,
+    chosen: &Chosen,
+    passphrase: Option<&str>,
+    wanted: Wanted<'_>,
+    disk: Disk<'_>,
+) -> Result<(Manifest, Held), RestoreError> {
     disk.remove_tree(fresh)?;
     disk.make_directory(fresh)?;
     let passphrase = passphrase.map(Passphrase::new);
-    let source =
-        Source { path: &chosen.path, passphrase: passphrase.as_ref(), id: chosen.id, expected: chosen.expected };
+    let source = Source::of(chosen, passphrase.as_ref(), wanted);
     let state = fresh.join("state");
-    let unpacked = stage(&source, &state, disk)?;
+    let (unpacked, held) = stage(&source, &state, disk)?;
     let config = state.join(CONFIG);
     if config.exists() {
         disk.rename(&config, &fresh.join(CONFIG))?;
@@ -67,5 +76,5 @@ fn fill(fresh: &Path, chosen: &Chosen, passphrase: Option<&str>, disk: Disk<'_>)
     chosen.roots.leave(&state, disk)?;
     disk.sync_directory(&state)?;
     disk.sync_directory(fresh)?;
-    Ok(unpacked.manifest)
+    Ok((unpacked.manifest, held))
 }

@@ -25,6 +25,9 @@ pub enum RestoreError {
     /// There is nothing to put back.
     #[error("no restore has kept a replaced state in {0}, so there is nothing to put back")]
     NothingKept(PathBuf),
+    /// Nobody wants it any more.
+    #[error("it was interrupted, so nothing was restored")]
+    Stopped,
     /// What an earlier restore wanted cannot be read.
     #[error(
         "{path} says what a restore was about to do and cannot be read ({detail}); move it away to start with what is there"

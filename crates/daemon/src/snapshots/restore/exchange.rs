@@ -2,9 +2,10 @@
 
 use super::RestoreError;
 use super::disk::{Disk, Point};
+use super::held::Held;
 use super::intent::Intent;
 use super::roots;
-use super::staging::{Source, stage};
+use super::staging::{Source, Wanted, stage};
 use crate::clock;
 use crate::snapshots::container::Passphrase;
 use crate::snapshots::restore::Chosen;
@@ -42,6 +43,8 @@ const ARCHIVED: &str = "archive";
 pub struct Restored {
     /// Of which snapshot; `None` where a replaced state was put back.
     pub manifest: Option<Manifest>,
+    /// What is in it, where that is a snapshot's state.
+    pub held: Option<Held>,
     /// Where that lies which was there before; `None` if there was nothing.
     pub aside: Option<PathBuf>,
     /// Older ones of its kind that were taken away, because only some are kept.
@@ -83,21 +86,22 @@ fn finish_at(state_dir: &Path, disk: Disk<'_>) -> Result<Finished, RestoreError>
     Ok(Finished::Undone)
 }
 
-/// Puts a snapshot in the place of the state. The caller holds the daemon's lock on it.
+/// Puts a snapshot in the place of the state. The caller holds the daemon's lock on it. Once it counts it is done to its
+/// end, wanted or not.
 pub fn restore(
     state_dir: &Path,
     chosen: &Chosen,
     passphrase: Option<&str>,
+    wanted: Wanted<'_>,
     point: Point<'_>,
 ) -> Result<Restored, RestoreError> {
     let disk = Disk::new(point);
     finish_at(state_dir, disk)?;
     let passphrase = passphrase.map(Passphrase::new);
-    let source =
-        Source { path: &chosen.path, passphrase: passphrase.as_ref(), id: chosen.id, expected: chosen.expected };
+    let source = Source::of(chosen, passphrase.as_ref(), wanted);
     let staged = state_dir.join(STAGED);
-    let unpacked = match stage(&source, &staged, disk) {
-        Ok(unpacked) => unpacked,
+    let (unpacked, held) = match stage(&source, &staged, disk) {
+        Ok(staged) => staged,
         Err(error) => {
             // The error counts; what cannot be taken away now goes at the next start.
             let _ = std::fs::remove_dir_all(&staged);
@@ -117,15 +121,18 @@ pub fn restore(
         entries.push(roots::FILE.to_owned());
     }
     entries.push(JOURNAL.to_owned());
-    exchange(state_dir, STAGED, entries, Some(unpacked.manifest), disk)
+    let restored = exchange(state_dir, STAGED, entries, disk)?;
+    Ok(Restored { manifest: Some(unpacked.manifest), held: Some(held), ..restored })
 }
 
-/// Puts the state back that the last restore replaced; what is there now goes aside in turn.
-pub fn undo(state_dir: &Path, point: Point<'_>) -> Result<Restored, RestoreError> {
+/// Puts a state back that is kept under this name; what is there now goes aside in turn.
+pub fn undo(state_dir: &Path, name: &str, point: Point<'_>) -> Result<Restored, RestoreError> {
     let disk = Disk::new(point);
     finish_at(state_dir, disk)?;
-    let newest = kept(state_dir)?.pop().ok_or_else(|| RestoreError::NothingKept(state_dir.to_owned()))?;
-    let directory = state_dir.join(&newest);
+    if !kept(state_dir)?.iter().any(|kept| kept == name) {
+        return Err(RestoreError::NothingKept(state_dir.join(name)));
+    }
+    let directory = state_dir.join(name);
     let mut entries = Vec::new();
     for name in names(&directory)? {
         match name.as_str() {
@@ -134,27 +141,17 @@ pub fn undo(state_dir: &Path, point: Point<'_>) -> Result<Restored, RestoreError
             _ => entries.push(name),
         }
     }
-    // A state that never was has no journal; then there is nothing that could be put back.
-    if directory.join(JOURNAL).symlink_metadata().is_err() {
-        return Err(RestoreError::NothingKept(state_dir.to_owned()));
-    }
     entries.push(JOURNAL.to_owned());
-    exchange(state_dir, &newest, entries, None, disk)
+    exchange(state_dir, name, entries, disk)
 }
 
-fn exchange(
-    state_dir: &Path,
-    staged: &str,
-    entries: Vec<String>,
-    manifest: Option<Manifest>,
-    disk: Disk<'_>,
-) -> Result<Restored, RestoreError> {
-    let aside = fresh_aside(&kept(state_dir)?, clock::now());
+fn exchange(state_dir: &Path, staged: &str, entries: Vec<String>, disk: Disk<'_>) -> Result<Restored, RestoreError> {
+    let aside = fresh_aside(&set_aside(state_dir)?, clock::now());
     disk.sync_directory(state_dir)?;
     let intent = Intent::new(staged, &aside, entries);
     intent.write(state_dir, disk)?;
     carry_out(state_dir, &intent, disk)?;
-    let mut kept = kept(state_dir)?;
+    let mut kept = set_aside(state_dir)?;
     let mut dropped = Vec::new();
     while kept.len() > KEPT {
         let path = state_dir.join(kept.remove(0));
@@ -162,7 +159,7 @@ fn exchange(
         dropped.push(path);
     }
     let aside = Some(state_dir.join(aside)).filter(|aside| aside.join(JOURNAL).exists());
-    Ok(Restored { manifest, aside, dropped })
+    Ok(Restored { manifest: None, held: None, aside, dropped })
 }
 
 /// Does what an intent says, from wherever it was left. What is still staged was not moved in; as long as the journal is
@@ -215,18 +212,34 @@ fn fresh_aside(kept: &[String], at: Micros) -> String {
     }
 }
 
-/// The replaced states that are kept, oldest first.
-fn kept(state_dir: &Path) -> Result<Vec<String>, RestoreError> {
-    let mut kept = names(state_dir)?;
-    kept.retain(|name| name.starts_with(ASIDE));
-    kept.sort();
+/// The names of the replaced states that are kept and can be put back, oldest first.
+pub fn kept(state_dir: &Path) -> Result<Vec<String>, RestoreError> {
+    let mut kept = set_aside(state_dir)?;
+    // A state that never was has no journal; then there is nothing that could be put back.
+    kept.retain(|name| state_dir.join(name).join(JOURNAL).symlink_metadata().is_ok());
     Ok(kept)
+}
+
+/// All that restores have put aside, oldest first.
+fn set_aside(state_dir: &Path) -> Result<Vec<String>, RestoreError> {
+    let mut aside = names(state_dir)?;
+    aside.retain(|name| is_aside(name));
+    Ok(aside)
+}
+
+/// Whether a name is that of a replaced state.
+pub(super) fn is_aside(name: &str) -> bool {
+    name.starts_with(ASIDE)
 }
 
 fn names(directory: &Path) -> Result<Vec<String>, RestoreError> {
     let failed = |error: io::Error| RestoreError::Io { what: "list", path: directory.to_owned(), error };
     let mut names = Vec::new();
-    for entry in std::fs::read_dir(directory).map_err(failed)? {
+    let entries = match std::fs::read_dir(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(names),
+        entries => entries.map_err(failed)?,
+    };
+    for entry in entries {
         names.extend(entry.map_err(failed)?.file_name().into_string());
     }
     names.sort();

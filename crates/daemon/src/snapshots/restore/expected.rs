@@ -1,9 +1,11 @@
 //! Which snapshot is meant, and what is known of it: by its name one of the shelf, which must be the one that the
 //! journal says was made; by a path any.
 
+use super::exchange::is_aside;
 use super::roots::Roots;
 use crate::config::Config;
-use crate::snapshots::container::{Nowhere, Passphrase, UnpackError, unpack};
+use crate::keys::KeyStore;
+use crate::snapshots::container::{self, Nowhere, Passphrase, UnpackError, unpack};
 use crate::snapshots::{check_identity, directory, problem, shelf};
 use agent::SnapshotId;
 use std::path::{Path, PathBuf};
@@ -38,8 +40,18 @@ pub fn choose(
         let on_shelf = path.canonicalize().ok().filter(|path| {
             path.parent().is_some_and(|parent| directory.canonicalize().is_ok_and(|shelf| shelf == parent))
         });
+        if let Some(name) =
+            path.file_name().and_then(|name| name.to_str()).filter(|name| is_aside(name) && path.is_dir())
+        {
+            let detail = format!("{} is a state that a restore replaced, and no snapshot", path.display());
+            return Err(Problem::new(Code::InvalidRequest, detail)
+                .remedy(format!("`tinkerbell snapshot restore --undo={name}` puts it back, where it was kept")));
+        }
         let id = on_shelf.as_deref().and_then(shelf::named);
-        return Ok(Chosen { path: path.to_owned(), id, expected: id.and_then(journal_hash), roots: Roots::default() });
+        // One that was written elsewhere may have any name; the journal knows it by the one that it says it has.
+        let known = id.or_else(|| shelf::look(path).ok().map(|found| found.manifest.id));
+        let expected = known.and_then(journal_hash);
+        return Ok(Chosen { path: path.to_owned(), id, expected, roots: Roots::default() });
     }
     let names = shelf::names(&directory).map_err(|error| {
         Problem::new(
@@ -49,7 +61,9 @@ pub fn choose(
     })?;
     let wanted = |id: &&SnapshotId| {
         let text = id.to_string();
-        text == typed || text.ends_with(typed) || text.strip_prefix("snp_").is_some_and(|rest| rest.starts_with(typed))
+        text.ends_with(typed)
+            || text.starts_with(typed)
+            || text.strip_prefix("snp_").is_some_and(|rest| rest.starts_with(typed))
     };
     let found: Vec<SnapshotId> = names.iter().filter(wanted).copied().collect();
     match found[..] {
@@ -88,7 +102,21 @@ pub fn verify_file(chosen: &Chosen, passphrase: Option<&str>) -> Result<Snapshot
         sha256: read.sha256,
         opened: read.opened,
         noted: chosen.expected.is_some(),
+        other_passphrase: false,
     })
+}
+
+/// Whether a passphrase opens a sealed snapshot.
+pub fn opens(chosen: &Chosen, passphrase: &str) -> Result<bool, Problem> {
+    let opened = shelf::open(&chosen.path).map_err(UnpackError::Source);
+    let opened = opened.and_then(|(file, _)| container::opens(file, &Passphrase::new(passphrase)));
+    opened.map_err(|error| problem(&chosen.path.display().to_string(), &error))
+}
+
+/// The passphrase of the configuration, if it has one that can be had here.
+pub fn configured(config: &Config, state_dir: &Path) -> Option<String> {
+    let secret = KeyStore::new(state_dir).secret(config.snapshots.passphrase.as_ref()?);
+    secret.ok().map(|secret| secret.text().to_owned())
 }
 
 /// Which hash a journal that no daemon has open says that a snapshot was made with. `None` also where the journal cannot

@@ -113,9 +113,11 @@ impl Roots {
         self.0.is_empty()
     }
 
-    /// Each as `OLD to NEW`, in words.
-    pub fn words(&self) -> Vec<String> {
-        self.0.iter().filter(|root| !root.stays()).map(|Root { from, to }| format!("{from} to {to}")).collect()
+    /// Each that does not stay: what it leads from and to, and whether any of these paths goes by it.
+    pub fn with_use(&self, paths: &[String]) -> Vec<(&str, &str, bool)> {
+        let goes_by = |path: &str, root: &Root| self.0.iter().find(|one| is_below(path, &one.from)) == Some(root);
+        let leads = |root: &'_ Root| paths.iter().any(|path| goes_by(path, root));
+        self.0.iter().filter(|root| !root.stays()).map(|root| (&*root.from, &*root.to, leads(root))).collect()
     }
 
     /// Whether a text speaks of a directory that is elsewhere now.

@@ -1,14 +1,15 @@
 //! A snapshot unpacked into a directory of its own, every file synced, and its journal proved to be the one that the
 //! manifest speaks of.
 
-use super::RestoreError;
 use super::disk::Disk;
+use super::held::Held;
+use super::{Chosen, RestoreError};
 use crate::snapshots::container::{Passphrase, Place, UnpackError, Unpacked, unpack};
 use crate::snapshots::make::available_bytes;
 use crate::snapshots::{check_identity, shelf};
 use agent::SnapshotId;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use store::Store;
@@ -18,8 +19,10 @@ use wire::snapshot::{ARCHIVE, CONFIG, JOURNAL, KEYS, Manifest, StoredFile};
 /// Bytes of the disk that a restore leaves free.
 const SPARE_BYTES: u64 = 16 << 20;
 
+/// Asked again and again until a restore counts: whether somebody still wants it.
+pub type Wanted<'a> = &'a dyn Fn() -> bool;
+
 /// Which snapshot, and what is known of it beforehand.
-#[derive(Debug)]
 pub(super) struct Source<'a> {
     pub(super) path: &'a Path,
     pub(super) passphrase: Option<&'a Passphrase>,
@@ -27,20 +30,44 @@ pub(super) struct Source<'a> {
     pub(super) id: Option<SnapshotId>,
     /// The hash that it must have.
     pub(super) expected: Option<BlobHash>,
+    pub(super) wanted: Wanted<'a>,
+}
+
+impl<'a> Source<'a> {
+    pub(super) fn of(chosen: &'a Chosen, passphrase: Option<&'a Passphrase>, wanted: Wanted<'a>) -> Source<'a> {
+        Source { path: &chosen.path, passphrase, id: chosen.id, expected: chosen.expected, wanted }
+    }
+}
+
+/// Bytes that end with an error once nobody wants them.
+struct WhileWanted<'a> {
+    from: File,
+    wanted: Wanted<'a>,
+}
+
+impl Read for WhileWanted<'_> {
+    fn read(&mut self, piece: &mut [u8]) -> io::Result<usize> {
+        if (self.wanted)() { self.from.read(piece) } else { Err(io::Error::other("nobody wants it any more")) }
+    }
 }
 
 /// Unpacks a snapshot into `staged`, which is made anew. Nothing else is touched.
-pub(super) fn stage(source: &Source<'_>, staged: &Path, disk: Disk<'_>) -> Result<Unpacked, RestoreError> {
+pub(super) fn stage(source: &Source<'_>, staged: &Path, disk: Disk<'_>) -> Result<(Unpacked, Held), RestoreError> {
     let which = source.path.display().to_string();
-    let refused = |error| RestoreError::Snapshot { which: which.clone(), error };
+    let refused = |error| match (source.wanted)() {
+        true => RestoreError::Snapshot { which: which.clone(), error },
+        false => RestoreError::Stopped,
+    };
     disk.remove_tree(staged)?;
     disk.make_directory(staged)?;
     let mut place = Staging { directory: staged.to_owned(), open: None, disk };
     let (file, bytes) = shelf::open(source.path).map_err(|error| refused(UnpackError::Source(error)))?;
+    let file = WhileWanted { from: file, wanted: source.wanted };
     let unpacked = unpack(file, Some(bytes), source.passphrase, false, &mut place).map_err(refused)?;
     let id = source.id.unwrap_or(unpacked.manifest.id);
     check_identity(id, &unpacked.manifest, unpacked.sha256, source.expected).map_err(refused)?;
-    prove(&unpacked.manifest, &staged.join(JOURNAL)).map_err(|error| match error {
+    let journal = staged.join(JOURNAL);
+    prove(&unpacked.manifest, &journal).map_err(|error| match error {
         Unproved::Open(error) => RestoreError::Journal(error),
         Unproved::Other => {
             refused(UnpackError::Refused("its journal is not the one that its manifest speaks of".into()))
@@ -51,7 +78,9 @@ pub(super) fn stage(source: &Source<'_>, staged: &Path, disk: Disk<'_>) -> Resul
             disk.sync_directory(&directory)?;
         }
     }
-    Ok(unpacked)
+    // What cannot be told is no reason not to restore: tables may have changed.
+    let held = Held::read(&journal, unpacked.manifest.created_at).unwrap_or_default();
+    if (source.wanted)() { Ok((unpacked, held)) } else { Err(RestoreError::Stopped) }
 }
 
 enum Unproved {

@@ -13,7 +13,7 @@ const WORDS: &str = "correct horse battery staple";
 
 /// Tries to restore something, and says what went wrong with the refusal.
 fn tried(world: &World, live: &BTreeMap<PathBuf, Vec<u8>>, chosen: &Chosen, words: Option<&str>) -> Result<(), String> {
-    let taken = restore(&world.state(), chosen, words, &|_| {}).is_ok();
+    let taken = restore(&world.state(), chosen, words, &|| true, &|_| {}).is_ok();
     let same = world.live() == *live && !world.state().join("restore.new").exists();
     match (taken, same) {
         (false, true) => Ok(()),
@@ -64,8 +64,8 @@ async fn damage_is_refused_before_anything_is_touched() {
     println!("damaged snapshots: seed {seed}, {trials} trials, {} accepted or touched", failures.len());
     assert!(failures.is_empty(), "seed {seed}: {failures:?}");
     // And the test can fail: what is whole is taken.
-    restore(&world.state(), &any(&plain), None, &|_| {}).unwrap();
-    restore(&world.state(), &any(&sealed), Some(WORDS), &|_| {}).unwrap();
+    restore(&world.state(), &any(&plain), None, &|| true, &|_| {}).unwrap();
+    restore(&world.state(), &any(&sealed), Some(WORDS), &|| true, &|_| {}).unwrap();
 }
 
 #[tokio::test]
@@ -78,7 +78,7 @@ async fn an_older_one_under_its_name_is_refused() {
     let live = world.live();
     let id = |number| SnapshotId::from_parts(1_764_000_000_000, number);
     let chosen = |path: &Path, number, expected| Chosen { id: Some(id(number)), expected, ..any(path) };
-    restore_to(&world.dir.path().join("good"), &chosen(&new, 2, Some(right.sha256)), None, &|_| {}).unwrap();
+    restore_to(&world.dir.path().join("good"), &chosen(&new, 2, Some(right.sha256)), None, &|| true, &|_| {}).unwrap();
     std::fs::copy(&old, &new).unwrap();
     // It lies under a name that is not its own; and were its own name changed, the journal's hash would tell.
     tried(&world, &live, &chosen(&new, 2, None), None).unwrap();
@@ -109,10 +109,10 @@ async fn secrets_stand_in_no_snapshot_in_clear() {
     }
     // With a passphrase they come along, and come back.
     let home = world.dir.path().join("elsewhere");
-    restore_to(&home, &any(&sealed), Some(WORDS), &|_| {}).unwrap();
+    restore_to(&home, &any(&sealed), Some(WORDS), &|| true, &|_| {}).unwrap();
     assert_eq!(std::fs::read_to_string(home.join("state/keys/openai")).unwrap(), "sk-canary-of-snapshots");
     assert!(std::fs::read_to_string(home.join("config.toml")).unwrap().contains("steps = 9"));
-    restore_to(&world.dir.path().join("bare"), &any(&plain), None, &|_| {}).unwrap();
+    restore_to(&world.dir.path().join("bare"), &any(&plain), None, &|| true, &|_| {}).unwrap();
     assert!(!world.dir.path().join("bare/state/keys").exists());
-    assert!(restore_to(&home, &any(&plain), None, &|_| {}).is_err(), "the directory is not empty any more");
+    assert!(restore_to(&home, &any(&plain), None, &|| true, &|_| {}).is_err(), "the directory is not empty any more");
 }

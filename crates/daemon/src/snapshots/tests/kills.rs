@@ -1,11 +1,15 @@
 //! Killed at any step of a restore, and again at any step of what brings it to its end: there is the whole old state or
 //! the whole new one.
 //!
+//! And one that nobody wants any more before it counts leaves the old state and nothing beside it.
+//!
 //! The point before each durable step ends the restore by a panic; nothing of a restore is done while a panic
 //! passes through it, so what lies there then is what a kill would have left.
 
 use super::world::{World, any};
-use crate::snapshots::restore::{Chosen, Finished, Root, Roots, finish, finish_with, restore, undo};
+use crate::snapshots::restore::{
+    Chosen, Finished, RestoreError, Root, Roots, finish, finish_with, kept, restore, restore_to, undo,
+};
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -26,6 +30,11 @@ fn until(n: usize, job: impl FnOnce(&dyn Fn(&'static str))) -> bool {
         Err(cause) if cause.is::<Killed>() => false,
         Err(cause) => resume_unwind(cause),
     }
+}
+
+/// The replaced state that was kept last.
+fn newest(world: &World) -> String {
+    kept(&world.state()).unwrap().pop().unwrap()
 }
 
 type Live = BTreeMap<PathBuf, Vec<u8>>;
@@ -58,7 +67,7 @@ async fn no_kill_of_a_restore_leaves_half_a_state() {
         let roots = Roots::new(vec![Root::parse("/there=/here").unwrap()], None, None).unwrap();
         Chosen { roots, ..any(&entries.next().unwrap().unwrap().path()) }
     };
-    let restored = restore(&whole.state(), &snapshot(&whole), Some("words"), &|_| {}).unwrap();
+    let restored = restore(&whole.state(), &snapshot(&whole), Some("words"), &|| true, &|_| {}).unwrap();
     let new = live(&whole);
     assert_ne!(old, new);
     assert_eq!(
@@ -71,7 +80,7 @@ async fn no_kill_of_a_restore_leaves_half_a_state() {
     for first in 0.. {
         let world = copy_of(&template);
         let ended = until(first, |point| {
-            restore(&world.state(), &snapshot(&world), Some("words"), point).unwrap();
+            restore(&world.state(), &snapshot(&world), Some("words"), &|| true, point).unwrap();
         });
         if ended {
             assert_eq!(live(&world), new);
@@ -96,7 +105,7 @@ async fn no_kill_of_a_restore_leaves_half_a_state() {
             }
             if now == new && ended {
                 // And back: what was replaced is whole.
-                undo(&again.state(), &|_| {}).unwrap();
+                undo(&again.state(), &newest(&again), &|_| {}).unwrap();
                 assert_eq!(live(&again), old, "kill {first}: what was kept is not the old state");
             }
             if ended {
@@ -114,12 +123,12 @@ async fn no_kill_of_an_undo_leaves_half_a_state() {
     let path = template.snapshot(1, None).await;
     template.say(1..=2, "later").await;
     let before = live(&template);
-    restore(&template.state(), &any(&path), None, &|_| {}).unwrap();
+    restore(&template.state(), &any(&path), None, &|| true, &|_| {}).unwrap();
     let after = live(&template);
     let (mut kills, mut done) = (0, 0);
     for first in 0.. {
         let world = copy_of(&template);
-        let ended = until(first, |point| drop(undo(&world.state(), point).unwrap()));
+        let ended = until(first, |point| drop(undo(&world.state(), &newest(&world), point).unwrap()));
         kills += 1;
         finish(&world.state()).unwrap();
         let now = live(&world);
@@ -128,10 +137,59 @@ async fn no_kill_of_an_undo_leaves_half_a_state() {
         if ended {
             assert_eq!(now, before);
             // The other way round again.
-            undo(&world.state(), &|_| {}).unwrap();
+            undo(&world.state(), &newest(&world), &|_| {}).unwrap();
             assert_eq!(live(&world), after);
             break;
         }
     }
     println!("killed undos: {kills} kills at every step, {done} of them done, 0 halves");
+}
+
+#[tokio::test]
+async fn one_that_nobody_wants_any_more_changes_nothing() {
+    let template = World::new(2).await;
+    let path = template.snapshot(1, Some("words")).await;
+    template.say(1..=2, "later").await;
+    let old = live(&template);
+    let mut asked_in_all = 0;
+    for most in 0.. {
+        let world = copy_of(&template);
+        let (asked, to) = (Cell::new(0), world.dir.path().join("elsewhere"));
+        let wanted = || asked.replace(asked.get() + 1) < most;
+        let restored = restore(&world.state(), &any(&path), Some("words"), &wanted, &|_| {});
+        if restored.is_ok() {
+            assert_ne!(live(&world), old);
+            break;
+        }
+        asked_in_all += 1;
+        assert!(matches!(restored, Err(RestoreError::Stopped)), "{restored:?}");
+        assert_eq!(live(&world), old, "asked {most} times");
+        assert!(!world.state().join("restore.new").exists() && kept(&world.state()).unwrap().is_empty());
+        asked.set(0);
+        let filled = restore_to(&to, &any(&path), Some("words"), &wanted, &|_| {});
+        assert!(matches!(filled, Err(RestoreError::Stopped)), "{filled:?}");
+        assert_eq!(std::fs::read_dir(world.dir.path()).unwrap().count(), 1, "only the state is there");
+    }
+    assert!(asked_in_all > 3);
+}
+
+#[tokio::test]
+async fn each_state_that_is_kept_can_be_put_back() {
+    let world = World::new(1).await;
+    let path = world.snapshot(1, None).await;
+    let mut states = Vec::new();
+    for words in ["first", "second", "third", "fourth"] {
+        world.say([1], words).await;
+        let state = live(&world);
+        restore(&world.state(), &any(&path), None, &|| true, &|_| {}).unwrap();
+        states.push(state);
+    }
+    let names = kept(&world.state()).unwrap();
+    assert_eq!(names.len(), 3, "{names:?}");
+    for (name, state) in names.iter().zip(&states[1..]) {
+        undo(&world.state(), name, &|_| {}).unwrap();
+        assert_eq!(&live(&world), state, "{name}");
+        assert_eq!(kept(&world.state()).unwrap().len(), 3);
+        assert!(matches!(undo(&world.state(), name, &|_| {}), Err(RestoreError::NothingKept(_))));
+    }
 }

@@ -19,8 +19,15 @@ pub(super) fn samples() -> Vec<Written> {
         portable: true,
     };
     let list = |snapshots| SnapshotList { directory: PathBuf::from("/srv/snapshots"), snapshots };
-    let verified =
-        SnapshotVerified { id: snapshot(), file: file(), bytes: 65_536, sha256: sum(), opened: true, noted: true };
+    let verified = |opened| SnapshotVerified {
+        id: snapshot(),
+        file: file(),
+        bytes: 65_536,
+        sha256: sum(),
+        opened,
+        noted: true,
+        other_passphrase: !opened,
+    };
     written![
         CreateSnapshot: [CreateSnapshot::default(), create],
         VerifySnapshot: [
@@ -30,7 +37,7 @@ pub(super) fn samples() -> Vec<Written> {
         SnapshotRow: [row(None), row(words("before the move"))],
         SnapshotList: [list(vec![]), list(vec![row(None)])],
         SnapshotView: [SnapshotView { row: row(None), manifest: manifest(false) }],
-        SnapshotVerified: [verified],
+        SnapshotVerified: [verified(true), verified(false)],
         SnapshotStatus: [SnapshotStatus::default(), status()],
     ]
 }
