@@ -4,8 +4,9 @@
 //! being made meanwhile takes over what its parent has forgotten, or is found by the second look.
 
 use crate::house::House;
-use crate::registry::Registry;
+use crate::registry::{Registry, handed_over};
 use crate::session::{Command, Gone, MOST_EVENTS, Wish};
+use crate::snapshots::restore;
 use agent::{Event, Seq, SessionId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,12 +19,19 @@ const MOST_HOLDERS: usize = 64;
 /// Looks for forks that were made meanwhile.
 const LOOKS: usize = 8;
 
-/// Forgets events of a session, and their copies.
+/// Forgets events of a session, and their copies. Once begun it goes to its end, whether or not somebody still waits for it:
+/// else forks would keep their copies, and files their bytes, and nobody would have been told.
 pub(crate) async fn redact(
     registry: &Arc<Registry>,
     id: SessionId,
     request: RedactRequest,
 ) -> Result<Redacted, Problem> {
+    let own = registry.clone();
+    let redacting = async move { redact_all(&own, id, request).await };
+    registry.house().tasks.to_its_end("redacting", redacting).await.unwrap_or_else(|| Err(handed_over()))
+}
+
+async fn redact_all(registry: &Arc<Registry>, id: SessionId, request: RedactRequest) -> Result<Redacted, Problem> {
     let RedactRequest { mut seqs, reason, keep_forks } = request;
     seqs.sort_unstable();
     seqs.dedup();
@@ -102,16 +110,32 @@ pub(crate) async fn redact(
         originals,
         snapshots,
         held_in,
+        kept_states: kept_states(registry.house()).await,
         cleared,
     })
 }
 
-/// The snapshots that hold an event of a session, or a later one: their names, and all that lists show of them. What is
-/// gone is gone, so that they cannot be looked through is told in place of the names.
+/// The snapshots that hold an event of a session, or a later one: their names, and all that lists show of them. Of one that
+/// is being made nobody knows, so it is among the names. What is gone is gone, so that they cannot be looked through is told
+/// in place of the names.
 pub(crate) async fn snapshots(house: &House, session: SessionId, seq: Seq) -> (Vec<String>, Vec<SnapshotRow>) {
-    match house.snapshots.holding_from(session, seq).await {
+    // Asked first: what is finished meanwhile is found by the second look.
+    let making = house.snapshots.being_made();
+    let (mut names, rows) = match house.snapshots.holding_from(session, seq).await {
         Ok(rows) => (rows.iter().map(|row| row.id.to_string()).collect(), rows),
         Err(problem) => (vec![format!("it is not known which: {}", problem.detail)], Vec::new()),
+    };
+    names.extend(making.map(|id| id.to_string()).filter(|id| !names.contains(id)));
+    (names, rows)
+}
+
+/// Where the states lie that restores have replaced. Each is as it was then, and nobody looks into it.
+pub(crate) async fn kept_states(house: &House) -> Vec<String> {
+    let state_dir = house.state_dir.clone();
+    match house.tasks.look(move || restore::kept(&state_dir)).await {
+        Some(Ok(kept)) => kept.into_iter().map(|name| house.state_dir.join(name).display().to_string()).collect(),
+        Some(Err(error)) => vec![format!("it is not known which: {error}")],
+        None => vec!["it is not known which: looking for them broke down".to_owned()],
     }
 }
 

@@ -62,6 +62,17 @@ impl Tasks {
         });
     }
 
+    /// Runs `task` on the runtime to its end, whether or not somebody still waits for it; `None` when it panicked.
+    pub(crate) async fn to_its_end<T: Send + 'static>(
+        &self,
+        name: &'static str,
+        task: impl Future<Output = T> + Send + 'static,
+    ) -> Option<T> {
+        let (done, told) = oneshot::channel();
+        self.spawn(name, async move { drop(done.send(task.await)) });
+        told.await.ok()
+    }
+
     /// Runs a tool on a thread of its own and gives what it returns; `None` when it panicked. Cancel-safe: a dropped
     /// future leaves the tool running to its end.
     pub(crate) async fn tool<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> Option<T> {

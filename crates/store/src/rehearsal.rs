@@ -10,14 +10,15 @@ use crate::store::Store;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Where the copy is tried, in the state directory. What a rehearsal that was killed left is removed by the next one.
+/// Where the copy is tried, in the state directory. What a rehearsal that was killed left goes when the journal is next
+/// opened.
 const REHEARSAL: &str = "rehearsal";
 /// The file as it was.
 const ASIDE: &str = "journal.db.aside";
 /// The same, once it is decided that it is to come back.
 const BACK: &str = "journal.db.back";
 
-/// The journal as it was before a newer version of the tables. Let go of, it stays where it is until the next one.
+/// The journal as it was before a newer version of the tables. Let go of, it stays where it is until the next daemon serves.
 #[derive(Debug)]
 pub struct Aside {
     dir: PathBuf,
@@ -91,7 +92,13 @@ impl Aside {
 
     /// It is not needed any more.
     pub fn discard(self) -> Result<(), AsideError> {
-        let copy = self.path(ASIDE);
+        Aside::sweep(&self.dir)
+    }
+
+    /// Takes away what a kill, or a disk that failed, left of one in `dir`. For whoever serves: nobody brings it back any
+    /// more. Blocks.
+    pub fn sweep(dir: &Path) -> Result<(), AsideError> {
+        let copy = dir.join(ASIDE);
         remove_file(&copy).map_err(|source| AsideError::Io { path: copy, source })
     }
 
@@ -112,6 +119,11 @@ pub(crate) fn finish(dir: &Path) -> io::Result<()> {
     }
     std::fs::rename(back, dir.join("journal.db"))?;
     sync(dir)
+}
+
+/// Takes away what a rehearsal that was killed left. For whoever has opened the journal, beside which nobody tries anything.
+pub(crate) fn sweep(dir: &Path) -> io::Result<()> {
+    remove_directory(&dir.join(REHEARSAL))
 }
 
 fn remove_file(path: &Path) -> io::Result<()> {

@@ -15,6 +15,7 @@ use crate::options::{Limits, Options};
 use crate::proof;
 use crate::query::{self, Answer, Head, Span};
 use crate::readers::{Readers, question};
+use crate::rehearsal;
 use crate::removal::{Remove, Removed};
 use crate::search::{self, Found, Indexer, SearchError, SearchQuery, Work};
 use crate::tidy::{self, Tidied, Tidy, Waste};
@@ -28,6 +29,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::runtime;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use tracing::warn;
 use wire::{BlobHash, Record};
 
 /// The journal. Cheap to clone. When the last clone is dropped, the store writes what is queued and closes itself;
@@ -101,6 +103,9 @@ impl Store {
     pub fn open(dir: &Path, options: Options) -> Result<Store, OpenError> {
         let file = File::prepare(dir, &options)?;
         let connection = file.writer()?;
+        if let Err(error) = rehearsal::sweep(dir) {
+            warn!(%error, "what a kill left of a copy of the journal cannot be taken away");
+        }
         let gauges = Arc::new(Gauges::default());
         let readers = match options.inline {
             true => Readers::inline(&file),

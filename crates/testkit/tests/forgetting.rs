@@ -7,7 +7,9 @@
 use rusqlite::Connection;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 use testkit::{Daemon, World};
 
 const DAEMON: &str = env!("CARGO_BIN_EXE_testkit-daemon");
@@ -30,7 +32,8 @@ fn found(state: &Path, unpack: bool) -> BTreeMap<String, usize> {
     let mut found = BTreeMap::new();
     let mut directories = vec![state.to_owned()];
     while let Some(directory) = directories.pop() {
-        for entry in std::fs::read_dir(directory).unwrap().map(Result::unwrap) {
+        // A picture may be thrown away while we look.
+        for entry in std::fs::read_dir(directory).into_iter().flatten().map_while(Result::ok) {
             let path = entry.path();
             if entry.file_type().unwrap().is_dir() {
                 directories.push(path);
@@ -221,8 +224,108 @@ fn words_of_a_removed_session_are_nowhere_once_its_copies_are_gone_too() {
 }
 
 #[test]
+fn a_removal_goes_to_its_end_when_nobody_waits_for_it() {
+    use std::io::Write;
+    let (mut world, _daemon) = World::new(DAEMON, "");
+    let removed = |session: &str| world.client.get(&format!("/v1/sessions/{session}")).unwrap().status == 404;
+    let mut sessions = Vec::new();
+    for number in 0..12 {
+        let workspace = world.home.path(&format!("work-{number}"));
+        std::fs::create_dir(&workspace).unwrap();
+        let created = world.client.post("/v1/sessions", &json!({ "workspace": workspace })).unwrap().json();
+        world.session = created["session"].as_str().unwrap().to_owned();
+        let arguments = json!({ "path": "a.txt", "content": words("canvas", 50) });
+        world.ask(&format!("[[tool write_file {arguments}]]"));
+        assert!(!world.get("/canvas/log").json()["steps"].as_array().unwrap().is_empty());
+        sessions.push(world.session.clone());
+    }
+    assert!(found(&world.home.state(), false).keys().any(|path| path.contains("unpacked")), "the control");
+    for (session, ms) in sessions.iter().zip([0, 1, 1, 2, 2, 3, 3, 4, 5, 7, 10, 15]) {
+        let socket = world.home.tinkerbell().join("tinkerbell.sock");
+        let mut stream = std::os::unix::net::UnixStream::connect(socket).unwrap();
+        write!(stream, "DELETE /v1/sessions/{session} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n").unwrap();
+        std::thread::sleep(Duration::from_millis(ms));
+    }
+    // One that was cut before it was read at all removes nothing.
+    let began = Instant::now();
+    while !sessions.iter().all(|session| removed(session)) && began.elapsed() < Duration::from_secs(3) {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let (cut, unread): (Vec<_>, Vec<_>) = sessions.iter().partition(|session| removed(session));
+    assert!(cut.len() > 4, "{cut:?}");
+    for session in unread {
+        world.client.send("DELETE", &format!("/v1/sessions/{session}"), &[], b"").unwrap();
+    }
+    while !found(&world.home.state(), false).is_empty() {
+        assert!(began.elapsed() < Duration::from_secs(30), "{:?}", found(&world.home.state(), false));
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    println!("removals cut: {} of {}, nothing left of any", cut.len(), sessions.len());
+}
+
+/// The file of an archived session.
+fn archived(world: &World, session: &str) -> PathBuf {
+    assert_eq!(world.client.post(&format!("/v1/sessions/{session}/archive"), &json!({})).unwrap().status, 200);
+    let mut files = std::fs::read_dir(world.home.state().join("archive")).unwrap().map(|entry| entry.unwrap().path());
+    files.find(|path| path.file_name().unwrap().to_str().unwrap().starts_with(session)).unwrap()
+}
+
+#[test]
+fn a_file_that_is_left_of_the_archive_goes_or_is_told() {
+    let (world, _daemon) = World::new(DAEMON, "");
+    world.ask("hello");
+    let file = archived(&world, &world.session);
+    let bytes = std::fs::read(&file).unwrap();
+    let _ = events(&world, &world.session);
+    assert!(!file.exists(), "it came back");
+    // As a disk that failed would have left it.
+    std::fs::write(&file, bytes).unwrap();
+    assert_eq!(world.post("/redact", json!({ "seqs": [1] })).json()["cleared"], true);
+    assert!(!file.exists());
+    // One that cannot be taken away.
+    std::fs::create_dir(&file).unwrap();
+    assert_eq!(world.post("/redact", json!({ "seqs": [2] })).json()["cleared"], false);
+    let removed = world.client.send("DELETE", &format!("/v1/sessions/{}", world.session), &[], b"").unwrap();
+    assert_eq!(removed.json()["cleared"], false, "{:?}", removed.json());
+}
+
+#[test]
+fn a_snapshot_that_is_being_made_is_named_and_what_it_still_reads_is_not_said_to_be_cleared() {
+    let (world, _daemon) = World::new(DAEMON, "");
+    world.ask("hello");
+    let created = world.client.post("/v1/sessions", &json!({ "workspace": world.home.workspace() })).unwrap().json();
+    let (file, other) = (archived(&world, &world.session), created["session"].as_str().unwrap());
+    // The snapshot stands still where it reads this one, with the journal copied.
+    let slow = archived(&world, other);
+    std::fs::remove_file(&slow).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&slow).status().unwrap().success());
+    let client = world.client.clone();
+    let making = std::thread::spawn(move || client.post("/v1/snapshots", &json!({})).unwrap().json());
+    let mut writer = std::fs::OpenOptions::new();
+    writer.write(true).custom_flags(libc::O_NONBLOCK);
+    let began = Instant::now();
+    let writer = loop {
+        match writer.open(&slow) {
+            Ok(writer) => break writer,
+            Err(error) => assert!(began.elapsed() < Duration::from_secs(30), "{error}"),
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    let redacted = world.post("/redact", json!({ "seqs": [1] })).json();
+    drop(writer);
+    let made = making.join().unwrap();
+    assert_eq!(redacted["snapshots"], json!([made["id"]]), "{redacted} {made}");
+    assert_eq!((&redacted["cleared"], file.exists()), (&json!(false), false), "{redacted}");
+    let again = world.post("/redact", json!({ "seqs": [1] })).json();
+    assert_eq!((&again["cleared"], &again["snapshots"]), (&json!(true), &json!([made["id"]])), "{again}");
+}
+
+#[test]
 fn a_path_stays_on_the_canvas_as_long_as_its_bytes_do() {
     let (world, daemon) = World::new(DAEMON, "");
+    // A state that a restore has replaced may hold it, and is named, too.
+    let kept = world.home.state().join("before-restore-20261123T090000Z");
+    std::fs::create_dir(&kept).unwrap();
     std::fs::write(world.home.workspace().join("b.txt"), "users\n").unwrap();
     world.ask("[[tool write_file {\"path\":\"a.txt\",\"content\":\"one\\n\"}]]");
     world.ask("[[tool read_file {\"path\":\"b.txt\"}]] [[tool edit_file {\"path\":\"b.txt\",\"old\":\"users\",\"new\":\"ours\"}]]");
@@ -240,7 +343,7 @@ fn a_path_stays_on_the_canvas_as_long_as_its_bytes_do() {
     // The first edit of a.txt goes; what it made is gone over by the third, which holds the bytes before and after.
     let redacted = world.post("/redact", json!({ "seqs": [edits[0]] })).json();
     assert_eq!((&redacted["paths_left"], &redacted["cleared"]), (&json!(0), &json!(true)), "{redacted}");
-    assert_eq!(redacted["snapshots"], json!([id]), "{redacted}");
+    assert_eq!((&redacted["snapshots"], &redacted["kept_states"]), (&json!([id]), &json!([kept])), "{redacted}");
     assert_eq!(redacted["still_held"], json!([{ "session": world.session, "seq": edits[2] }]), "{redacted}");
     assert_eq!(files(), before, "added and edited, as it was");
     assert_eq!(world.get("/canvas/files/a.txt").body, b"two\n");
@@ -260,6 +363,8 @@ fn a_path_stays_on_the_canvas_as_long_as_its_bytes_do() {
     assert_eq!(world.get("/canvas/log").status, 200);
     assert_eq!(world.ask("[[tool read_file {\"path\":\"b.txt\"}]]")["outcome"], "done");
     sound(&world);
+    let removed = world.client.send("DELETE", &format!("/v1/sessions/{}", world.session), &[], b"").unwrap().json();
+    assert_eq!((&removed["snapshots"], &removed["kept_states"]), (&json!([id]), &json!([kept])), "{removed}");
 }
 
 #[test]

@@ -281,6 +281,16 @@ fn whoever_is_killed_at_whatever_step_exactly_one_serves_or_the_next_start_does(
 }
 
 #[test]
+fn what_a_kill_left_of_an_upgrade_is_gone_after_a_start() {
+    let place = Place::new(CONFIG);
+    std::fs::create_dir_all(place.home.state().join("rehearsal")).unwrap();
+    let left = ["rehearsal/journal.db", "journal.db.aside"].map(|name| place.home.state().join(name));
+    left.iter().for_each(|path| std::fs::write(path, "words").unwrap());
+    let _daemon = place.start(&[]).unwrap();
+    wait_until("they are gone", || left.iter().all(|path| !path.exists()));
+}
+
+#[test]
 fn newer_tables_are_tried_on_a_copy_and_never_opened_by_an_older_binary() {
     let place = Place::new(CONFIG);
     let daemon = place.start(&[]).unwrap();

@@ -122,6 +122,7 @@ fn print(context: &mut Context, redacted: &Redacted) -> Result<(), Error> {
     places(context, "! the same files or long texts are still held by", &redacted.still_held)?;
     places(context, "! the sessions that it was forked from still say the same:", &redacted.originals)?;
     in_snapshots(context, &redacted.snapshots, &redacted.held_in)?;
+    in_kept_states(context, &redacted.kept_states)?;
     match redacted.cleared {
         true => Ok(()),
         false => context.screen.remark(NOTE, NOT_CLEARED),
@@ -160,6 +161,18 @@ pub(crate) fn in_snapshots(context: &mut Context, names: &[String], held_in: &[S
     Ok(())
 }
 
+/// Says where the states lie that restores have replaced.
+pub(crate) fn in_kept_states(context: &mut Context, states: &[String]) -> Result<(), Error> {
+    if states.is_empty() {
+        return Ok(());
+    }
+    context.screen.remark(NOTE, "! these states, which a restore has replaced and kept, may hold it; `rm -r` removes one:")?;
+    for state in states {
+        context.screen.remark(NOTE, &format!("  {}", plain::strip(state)))?;
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -180,13 +193,13 @@ mod tests {
         let answer = format!(
             "{{\"session\":\"{SESSION}\",\"seq\":20,\"forgotten\":[3,4],\"paths_left\":1,\"forks\":[{{\"session\":\
              \"{SESSION}\",\"forgotten\":[],\"refused\":\"a turn is open there\"}}],\"still_held\":[{place}],\
-             \"originals\":[],\"snapshots\":[\"monday\"],\"cleared\":true}}"
+             \"originals\":[],\"snapshots\":[\"monday\"],\"kept_states\":[\"/s/before-restore-1\"],\"cleared\":true}}"
         );
         let page = "{\"events\":[]}";
         let done = run(daemon(&[page, &answer]), &["sessions", "redact", "-y", SESSION, "3-4"]);
         assert_eq!(done.exit, Some(Exit::BAD), "a fork still has the words");
         assert!(done.out.starts_with("forgot the words of 2 events: 3 4\n1 path left the canvas"), "{}", done.out);
-        for told in ["a turn is open there", "sessions redact 00000007 12", "  monday"] {
+        for told in ["a turn is open there", "sessions redact 00000007 12", "  monday", "  /s/before-restore-1"] {
             assert!(done.aside.contains(told), "{told}: {}", done.aside);
         }
         let row = |file: &str, noted: bool| {

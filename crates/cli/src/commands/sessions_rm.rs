@@ -85,6 +85,7 @@ fn told_rest(context: &mut Context, removed: &Removed) -> Result<(), Error> {
         context.screen.remark(NOTE, &what)?;
     }
     sessions_redact::in_snapshots(context, &removed.snapshots, &removed.held_in)?;
+    sessions_redact::in_kept_states(context, &removed.kept_states)?;
     match removed.cleared {
         true => Ok(()),
         false => context.screen.remark(NOTE, sessions_redact::NOT_CLEARED),

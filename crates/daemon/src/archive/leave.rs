@@ -1,7 +1,7 @@
 //! The ways out of the journal and back. Whoever calls these has seen to it that the session has no owner.
 
 use super::file::{Sheet, Wanted, pieces, read_back};
-use super::shelf::{Shelf, sync_directory};
+use super::shelf::sync_directory;
 use crate::carry;
 use crate::house::House;
 use crate::lock::private_directory;
@@ -52,7 +52,10 @@ pub(crate) async fn put_away(house: &Arc<House>, session: SessionId) -> Result<S
             // Nobody knows: the next start looks which of the two holds it.
             None => return Err(refused(error)),
             Some(_) => {
-                discard(&house.shelf, house, session, head.seq).await;
+                let (shelf, path) = (house.shelf.clone(), house.shelf.path(session, head.seq));
+                if let Some(Err(error)) = house.tasks.chore(move || shelf.take_away(&path)).await {
+                    tracing::warn!(%session, %error, "a file of no use was not taken away; it goes at the next start");
+                }
                 return Err(refused(error));
             }
         },
@@ -80,15 +83,16 @@ pub(crate) async fn bring_back(house: &Arc<House>, session: SessionId) -> Result
     {
         return Err(refused(error));
     }
-    discard(&house.shelf, house, session, archived.head.seq).await;
+    take_away(house, session).await;
     tracing::info!(%session, events = archived.head.seq.0, "a session came back from the archive");
     Ok(true)
 }
 
-/// Takes the file of a session away that is archived no more. Says whether it is gone; if not, it goes at the next start.
-pub(crate) async fn discard(shelf: &Shelf, house: &House, session: SessionId, head: Seq) -> bool {
-    let (shelf, path) = (shelf.clone(), shelf.path(session, head));
-    match house.tasks.chore(move || shelf.take_away(&path)).await {
+/// Takes away whatever lies on the shelf of a session that is archived no more. Says whether nothing does; what is left goes
+/// when those who read have done, or at the next start.
+pub(crate) async fn take_away(house: &House, session: SessionId) -> bool {
+    let shelf = house.shelf.clone();
+    match house.tasks.chore(move || shelf.take_all_away(session)).await {
         Some(Ok(gone)) => gone,
         Some(Err(error)) => {
             tracing::warn!(%session, %error, "an archived session's file was not taken away; it goes at the next start");
@@ -114,17 +118,17 @@ pub(crate) async fn settle(house: Arc<House>) {
         Err(error) => return tracing::warn!(%error, "the archived sessions cannot be looked through"),
     };
     let known: BTreeSet<_> = known.into_iter().map(|Archived { session, head, .. }| (session, head.seq)).collect();
-    let lying: BTreeSet<_> = found.iter().filter_map(|file| file.of).collect();
+    let lying: BTreeSet<_> = found.iter().filter_map(|file| Some((file.session, file.head?))).collect();
     let missing = known.difference(&lying).count();
     if missing > 0 {
         tracing::error!(missing, "files of archived sessions are missing; `tinkerbell audit verify` says which");
     }
     for file in found {
-        let stays = match file.of {
+        let stays = match file.head {
             None => false,
-            Some(of) if known.contains(&of) => true,
-            Some((session, _)) => {
-                !matches!(house.store.fate(session).await, Ok(Fate::Here | Fate::Away(_) | Fate::Removed))
+            Some(head) if known.contains(&(file.session, head)) => true,
+            Some(_) => {
+                !matches!(house.store.fate(file.session).await, Ok(Fate::Here | Fate::Away(_) | Fate::Removed))
             }
         };
         if !stays {

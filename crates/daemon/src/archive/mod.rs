@@ -15,6 +15,6 @@ mod read;
 mod shelf;
 
 pub(crate) use choose::{Kept, idle};
-pub(crate) use leave::{bring_back, discard, put_away, settle};
+pub(crate) use leave::{bring_back, put_away, settle, take_away};
 pub(crate) use read::{exported, told, verified};
 pub(crate) use shelf::{Shelf, name};

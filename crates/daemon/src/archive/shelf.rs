@@ -38,8 +38,10 @@ pub(crate) struct Hold(Shelf);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Found {
     pub(super) path: PathBuf,
-    /// Whose it is and up to which event; `None` of one that was never finished.
-    pub(super) of: Option<(SessionId, Seq)>,
+    /// Whose it is.
+    pub(super) session: SessionId,
+    /// Up to which event; `None` of one that was never finished.
+    pub(super) head: Option<Seq>,
 }
 
 impl Shelf {
@@ -89,6 +91,15 @@ impl Shelf {
         Ok(true)
     }
 
+    /// The same for all files of a session; whether none is left. Blocks.
+    pub(super) fn take_all_away(&self, session: SessionId) -> io::Result<bool> {
+        let mut gone = true;
+        for file in self.found()?.into_iter().filter(|file| file.session == session) {
+            gone &= self.take_away(&file.path)?;
+        }
+        Ok(gone)
+    }
+
     /// A file is about to get this name and is to stay, whatever was to become of one before it.
     pub(super) fn keep(&self, path: &Path) {
         self.lock().later.retain(|later| later != path);
@@ -106,10 +117,9 @@ impl Shelf {
             let entry = entry?;
             let (path, name) = (entry.path(), entry.file_name());
             let name = name.to_string_lossy();
-            let of = parse(&name);
             // What is not ours is nobody's business here.
-            if of.is_some() || name.strip_suffix(NEW).is_some_and(|name| parse(name).is_some()) {
-                found.push(Found { path, of });
+            if let Some((session, head)) = parse(name.strip_suffix(NEW).unwrap_or(&name)) {
+                found.push(Found { path, session, head: Some(head).filter(|_| !name.ends_with(NEW)) });
             }
         }
         Ok(found)

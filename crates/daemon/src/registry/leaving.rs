@@ -40,8 +40,15 @@ impl Drop for Barred {
 }
 
 impl Registry {
-    /// Removes a session with all its words. Meanwhile nobody wakes it.
+    /// Removes a session with all its words. Meanwhile nobody wakes it. Once begun it goes to its end, whether or not
+    /// somebody still waits for it: a session that is gone cannot be removed again from where its words still are.
     pub async fn remove(self: &Arc<Registry>, id: SessionId, force: bool) -> Result<Removed, Problem> {
+        let registry = self.clone();
+        let removing = async move { registry.take_out(id, force).await };
+        self.house.tasks.to_its_end("removing", removing).await.unwrap_or_else(|| Err(handed_over()))
+    }
+
+    async fn take_out(self: &Arc<Registry>, id: SessionId, force: bool) -> Result<Removed, Problem> {
         let archived = self.house.store.archived(id).await.map_err(session::unreadable)?.is_some();
         let (barred, inbox) = self.bar(id, Leaving::Removed, archived)?;
         if let Some(inbox) = inbox {
@@ -89,14 +96,13 @@ impl Registry {
             })?;
         }
         // To its end, whether or not somebody still waits for it.
-        let (done, told) = oneshot::channel();
         let house = self.house.clone();
-        self.house.tasks.spawn("archiving", async move {
+        let archiving = async move {
             let archived = archive::put_away(&house, id).await;
             drop(barred);
-            let _ = done.send(archived);
-        });
-        told.await.unwrap_or_else(|_| Err(handed_over())).map(Ok)
+            archived
+        };
+        self.house.tasks.to_its_end("archiving", archiving).await.unwrap_or_else(|| Err(handed_over())).map(Ok)
     }
 
     /// Whether a session is in memory.

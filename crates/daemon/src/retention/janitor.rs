@@ -8,7 +8,7 @@ use crate::status::internal;
 use agent::Micros;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use store::Tidy;
+use store::{Aside, Tidy};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use wire::rest::{StorageStatus, Tidied};
@@ -116,6 +116,11 @@ pub async fn keep(registry: Arc<Registry>) {
     let house = registry.house().clone();
     let inbox = house.janitor.inbox.lock().unwrap_or_else(PoisonError::into_inner).take();
     let Some(mut inbox) = inbox else { return };
+    // Who serves was told so by whoever handed over to us: from then on nothing is brought back.
+    let state_dir = house.state_dir.clone();
+    if let Some(Err(error)) = house.tasks.chore(move || Aside::sweep(&state_dir)).await {
+        tracing::warn!(%error, "what is left of an upgrade cannot be taken away");
+    }
     let (mut due, mut busy) = (house.clock.instant() + FIRST, 0);
     loop {
         // Every arm is cancel-safe.

@@ -5,7 +5,7 @@ use super::load::no_such_session;
 use super::perform::unreadable;
 use super::saying::titled;
 use crate::archive;
-use crate::forgetting::snapshots;
+use crate::forgetting::{kept_states, snapshots};
 use crate::house::House;
 use agent::{Epoch, Event, Money, Seq, SessionId};
 use std::sync::Arc;
@@ -42,8 +42,7 @@ pub(crate) async fn remove(house: &Arc<House>, session: SessionId) -> Result<Rem
     let listed = house.store.session(session).await.map_err(unreadable)?;
     let forks = house.store.copies(session).await.map_err(unreadable)?;
     let head = house.store.any_head(session).await.map_err(unreadable)?;
-    let (head, epoch) = head.map(|head| (head.seq, head.epoch)).ok_or_else(|| no_such_session(session))?;
-    let archived = house.store.archived(session).await.map_err(unreadable)?.is_some();
+    let epoch = head.map(|head| head.epoch).ok_or_else(|| no_such_session(session))?;
     let generation = house.generation;
     let removed = house.store.remove(Remove { session, epoch, generation }).await.map_err(refused)?;
     if !removed.cleared {
@@ -53,11 +52,12 @@ pub(crate) async fn remove(house: &Arc<House>, session: SessionId) -> Result<Rem
         Some(listed) => erase_picture(house, listed.row.workspace).await,
         None => true,
     };
-    let taken_away = !archived || archive::discard(&house.shelf, house, session, head).await;
+    let taken_away = archive::take_away(house, session).await;
     let (events, cleared) = (removed.events, removed.cleared && erased && taken_away);
     let forks = forks.into_iter().map(|(fork, _)| fork).collect();
     let (snapshots, held_in) = snapshots(house, session, Seq(1)).await;
-    Ok(Removed { session, events, cleared, forks, snapshots, held_in })
+    let kept_states = kept_states(house).await;
+    Ok(Removed { session, events, cleared, forks, snapshots, held_in, kept_states })
 }
 
 /// Throws the picture of a workspace away: git keeps what a branch no longer names. It is drawn anew when somebody looks.

@@ -13,6 +13,7 @@ use super::load::{canvas_without, load};
 use super::owner::Owner;
 use super::perform::unreadable;
 use super::saying::{is_a_no, title_of};
+use crate::archive;
 use agent::{Event, Seq, SessionId};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -49,7 +50,7 @@ pub(crate) struct Gone {
     pub(crate) paths_left: u32,
     /// Titles that were taken from them.
     pub(crate) titles: Vec<String>,
-    /// Whether the picture in git was thrown away.
+    /// Whether the picture in git was thrown away, and no file of the archive is left.
     pub(crate) erased: bool,
 }
 
@@ -89,6 +90,7 @@ impl Owner {
         // Also where they were forgotten before: whoever asked may never have heard of it.
         self.read_again().await?;
         gone.erased = erase_picture(&self.house, self.profile.workspace.clone()).await;
+        gone.erased &= archive::take_away(&self.house, self.id).await;
         Ok(gone)
     }
 

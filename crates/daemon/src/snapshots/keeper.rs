@@ -2,6 +2,7 @@
 
 use super::container::{Nowhere, Passphrase, UnpackError, unpack};
 use super::make::{self, Made, MakeError, Order};
+use super::making::Making;
 use super::notes::{Note, Notes};
 use super::portable;
 use super::retain::{self, Bounds};
@@ -45,6 +46,7 @@ pub struct Snapshots {
     notes: Notes,
     /// One is made at a time, and nothing is taken away meanwhile.
     line: Arc<Semaphore>,
+    making: Making,
     leftovers: Arc<Leftovers>,
     failure: Mutex<Option<(Micros, String)>>,
     /// Cancelled when the daemon stops.
@@ -72,8 +74,8 @@ impl Snapshots {
         stop: CancellationToken,
     ) -> Snapshots {
         let (keys, notes, line) = (KeyStore::new(&state_dir), Notes::default(), Arc::new(Semaphore::new(1)));
-        let (leftovers, failure) = (Arc::default(), Mutex::default());
-        Snapshots { store, tasks, clock, catalog, keys, shelf, state_dir, notes, line, leftovers, failure, stop }
+        let (making, leftovers, failure) = (Making::default(), Arc::default(), Mutex::default());
+        Snapshots { store, tasks, clock, catalog, keys, shelf, state_dir, notes, line, making, leftovers, failure, stop }
     }
 
     /// Makes one because somebody asks for it. Refused while another one is being made.
@@ -145,6 +147,7 @@ impl Snapshots {
         let (state_dir, created_at, store) = (self.state_dir.clone(), self.clock.now(), self.store.clone());
         let (shelf, keys, leftovers) = (self.shelf.clone(), self.keys.clone(), self.leftovers.clone());
         let (reason, note) = (wish.reason, wish.note);
+        let underway = self.making.begin(id);
         // The last one is made when all else has stopped.
         let stop = if reason == SnapshotReason::Stop { CancellationToken::new() } else { self.stop.clone() };
         let job = move || {
@@ -165,9 +168,9 @@ impl Snapshots {
             let config = text.map(|text| secrets.masked(text));
             let order =
                 Order { id, reason, created_at, note, passphrase, target, state_dir, shelf, config, portable, stop };
-            make::make(&store, &order, &Pace::default()).map(|made| (made, order.target)).map_err(problem)
+            make::make(&store, &order, &Pace::default()).map(|made| (made, order.target, underway)).map_err(problem)
         };
-        let (made, file) = self.tasks.chore(job).await.ok_or_else(panicked)??;
+        let (made, file, _underway) = self.tasks.chore(job).await.ok_or_else(panicked)??;
         tracing::info!(%id, bytes = made.bytes, log_bytes = made.log_bytes, "made a snapshot");
         let noted = self.note(journal, &made, &file).await;
         let found = Found { path: file, bytes: made.bytes, manifest: made.manifest };
@@ -311,6 +314,11 @@ impl Snapshots {
         let body = body::SnapshotRemoved { why: why.to_owned() };
         let noted = self.write_down(journal, Event::SnapshotRemoved { snapshot: id }, body::write(&body)).await;
         noted.map(drop).map_err(|error| internal(format!("{id} is removed, and that could not be noted: {error}")))
+    }
+
+    /// The one that is being made, which is neither on the shelf nor noted yet.
+    pub(crate) fn being_made(&self) -> Option<SnapshotId> {
+        self.making.now()
     }
 
     /// The snapshots that still hold something of a session, whatever became of it since; newest first. Those that were

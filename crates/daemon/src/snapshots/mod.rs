@@ -12,6 +12,7 @@ mod container;
 mod identity;
 mod keeper;
 mod make;
+mod making;
 mod notes;
 mod portable;
 pub mod restore;

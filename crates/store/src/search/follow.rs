@@ -84,6 +84,8 @@ impl Source<'_> {
     fn forget(&self, index: &Index, mut state: State, journals: Vec<i64>) -> Result<(), Stop> {
         let (mut gone, mut away) = (Vec::new(), Vec::new());
         for journal in journals {
+            // A title that gave way to a later one is in no row any more, and its bytes may be in the file all the same.
+            state.unscrubbed |= index.indexed(journal)? > Seq(0);
             let known = index.of_journal(journal)?;
             let seqs: Vec<Seq> = known.iter().map(|known| known.seq).collect();
             let wordless = self.readers.ask_blocking(move |c| words::wordless(c, journal, &seqs))?;
@@ -95,7 +97,6 @@ impl Source<'_> {
                 None => away.push(journal),
             }
         }
-        state.unscrubbed |= !gone.is_empty() || !away.is_empty();
         index.together(|index| {
             index.delete(&gone)?;
             away.iter().try_for_each(|journal| index.delete_journal(*journal))?;

@@ -8,7 +8,7 @@ use super::words::{Doc, WordsKind};
 use crate::sql::{Hash, Int, Time};
 use agent::{Micros, Seq};
 use rusqlite::{Connection, OpenFlags, params};
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -47,6 +47,7 @@ pub(super) struct State {
 /// The open index.
 pub(super) struct Index {
     connection: Connection,
+    path: PathBuf,
 }
 
 /// Events beyond this place of a session are not searched; the row's number has no room for them.
@@ -84,18 +85,19 @@ fn first_row(journal: i64) -> i64 {
 impl Index {
     /// Opens the index, or makes it anew where it is not what it should be.
     pub(super) fn open(path: &Path) -> rusqlite::Result<Index> {
+        remove(&fresh(path)).map_err(|error| failed(&error))?;
         if let Ok(connection) = connect(path)
             && recognise(&connection).unwrap_or(false)
         {
-            return Ok(Index { connection });
+            return Ok(Index { connection, path: path.to_owned() });
         }
         destroy(path).map_err(|error| failed(&error))?;
-        fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(|error| failed(&error))?;
+        create(path).map_err(|error| failed(&error))?;
         let connection = connect(path)?;
         connection.execute_batch(&format!(
             "BEGIN; CREATE VIRTUAL TABLE words USING fts5({COLUMNS}); {SCHEMA} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {FORMAT}; COMMIT;"
         ))?;
-        Ok(Index { connection })
+        Ok(Index { connection, path: path.to_owned() })
     }
 
     pub(super) fn state(&self) -> rusqlite::Result<State> {
@@ -176,9 +178,30 @@ impl Index {
         Ok(())
     }
 
-    /// Writes the index in one piece, without what was deleted. `secure_delete` overwrites the old pieces.
-    pub(super) fn scrub(&self) -> rusqlite::Result<()> {
-        self.connection.execute_batch("INSERT INTO words (words) VALUES ('optimize')")
+    /// Writes the index in one piece, without what was deleted, and that into a file of its own, which takes the place of
+    /// this one: where SQLite moves rows from page to page it leaves copies of them in the gaps, and `secure_delete` reaches
+    /// only those that it knows of.
+    pub(super) fn scrubbed(self) -> rusqlite::Result<Index> {
+        self.connection.execute_batch("INSERT INTO words (words) VALUES ('optimize')")?;
+        let fresh = fresh(&self.path);
+        if let Err(error) = self.copy_into(&fresh) {
+            // The error counts; what is left of the copy goes with the next one.
+            let _ = remove(&fresh);
+            return Err(error);
+        }
+        let Index { connection, path } = self;
+        connection.close().map_err(|(_, error)| error)?;
+        let named = fs::rename(&fresh, &path).and_then(|()| File::open(path.parent().unwrap_or(&path))?.sync_all());
+        named.map_err(|error| failed(&error))?;
+        Ok(Index { connection: connect(&path)?, path })
+    }
+
+    /// Copies what counts into a new file, which is on the disk then: what is said to be gone does not come back when the
+    /// power goes.
+    fn copy_into(&self, fresh: &Path) -> rusqlite::Result<()> {
+        remove(fresh).and_then(|()| create(fresh)).map_err(|error| failed(&error))?;
+        self.connection.execute("VACUUM INTO ?", [fresh.to_string_lossy()])?;
+        File::open(fresh).and_then(|file| file.sync_all()).map_err(|error| failed(&error))
     }
 
     /// Gives the matches one after the other, the youngest session first and in it the last event, until told to stop.
@@ -239,8 +262,24 @@ fn recognise(connection: &Connection) -> rusqlite::Result<bool> {
     Ok(number("PRAGMA application_id")? == APPLICATION_ID && number("PRAGMA user_version")? == FORMAT)
 }
 
-/// Deletes the file with what SQLite puts beside it.
+/// Deletes the file, and what was to take its place.
 pub(super) fn destroy(path: &Path) -> io::Result<()> {
+    remove(path)?;
+    remove(&fresh(path))
+}
+
+/// Where the file is written that takes the place of this one.
+fn fresh(path: &Path) -> PathBuf {
+    path.with_extension("db-new")
+}
+
+/// Makes an empty file for this user alone.
+fn create(path: &Path) -> io::Result<()> {
+    fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map(drop)
+}
+
+/// Deletes a file with what SQLite puts beside it.
+fn remove(path: &Path) -> io::Result<()> {
     for suffix in ["", "-journal", "-wal", "-shm"] {
         let mut name = path.as_os_str().to_owned();
         name.push(suffix);
@@ -254,8 +293,11 @@ pub(super) fn destroy(path: &Path) -> io::Result<()> {
 
 /// An error of the file system as one of SQLite's, since both mean the same here.
 fn failed(error: &io::Error) -> rusqlite::Error {
-    let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CANTOPEN);
-    rusqlite::Error::SqliteFailure(code, Some(error.to_string()))
+    let code = match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => rusqlite::ffi::SQLITE_FULL,
+        _ => rusqlite::ffi::SQLITE_CANTOPEN,
+    };
+    rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), Some(error.to_string()))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //! searches. While nothing happens it sleeps, and after a while it closes the file.
 
 use super::follow::{Source, Stop};
-use super::index::{self, Index, Match};
+use super::index::{self, Index, Match, State};
 use super::query::{self, Found, Hit, SearchError, SearchQuery};
 use super::words::{Vocabulary, WordsKind};
 use crate::list::{self, ListRow};
@@ -176,23 +176,27 @@ impl Indexer {
             return Ok(Found { complete: true, ..Found::default() });
         };
         let search = Search { readers: self.readers.clone(), limits: self.limits, expression, query: query.clone() };
-        self.with_index(|index| search.run(index))
+        self.with_index(|index| search.run(&index).map(|found| (index, found)))
     }
 
-    /// Where there is no file there is nothing to clear. A file that cannot be cleared is deleted.
+    /// Where there is no file there is nothing to clear, but for what a kill left. A file that cannot be cleared is deleted.
     fn scrub(&mut self) -> Result<(), SearchError> {
         if self.index.is_none() && !self.path.exists() {
-            return Ok(());
+            return self.destroy();
         }
         self.with_index(clear).or_else(|error| {
             warn!(%error, "the index of search is deleted");
             self.index = None;
-            index::destroy(&self.path).map_err(|error| SearchError::Index { detail: error.to_string() })
+            self.destroy()
         })
     }
 
+    fn destroy(&self) -> Result<(), SearchError> {
+        index::destroy(&self.path).map_err(|error| SearchError::Index { detail: error.to_string() })
+    }
+
     /// Does something with an index that has followed the journal. An index that fails is deleted and made anew, once.
-    fn with_index<T>(&mut self, act: impl Fn(&Index) -> Result<T, Stop>) -> Result<T, SearchError> {
+    fn with_index<T>(&mut self, act: impl Fn(Index) -> Result<(Index, T), Stop>) -> Result<T, SearchError> {
         let mut attempts = 0;
         loop {
             attempts += 1;
@@ -204,7 +208,7 @@ impl Indexer {
             };
             let done = opened.and_then(|index| {
                 source.follow(&index)?;
-                let done = act(&index)?;
+                let (index, done) = act(index)?;
                 self.index = Some(index);
                 Ok(done)
             });
@@ -214,20 +218,21 @@ impl Indexer {
                 Err(Stop::Index(detail)) if attempts > 1 => return Err(SearchError::Index { detail }),
                 Err(Stop::Index(detail)) => {
                     warn!(%detail, "the index of search is made anew");
-                    index::destroy(&self.path).map_err(|error| SearchError::Index { detail: error.to_string() })?;
+                    self.destroy()?;
                 }
             }
         }
     }
 }
 
-fn clear(index: &Index) -> Result<(), Stop> {
+fn clear(index: Index) -> Result<(Index, ()), Stop> {
     let state = index.state()?;
-    if state.unscrubbed {
-        index.scrub()?;
-        index.set_state(super::index::State { unscrubbed: false, ..state })?;
+    if !state.unscrubbed {
+        return Ok((index, ()));
     }
-    Ok(())
+    let index = index.scrubbed()?;
+    index.set_state(State { unscrubbed: false, ..state })?;
+    Ok((index, ()))
 }
 
 /// One search.

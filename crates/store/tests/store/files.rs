@@ -367,3 +367,16 @@ async fn summary(store: &Store) -> String {
     }
     text
 }
+
+#[test]
+fn what_a_kill_left_of_a_rehearsal_goes_when_the_journal_is_opened() {
+    let dir = tempfile::tempdir().unwrap();
+    let (left, aside) = (dir.path().join("rehearsal"), dir.path().join("journal.db.aside"));
+    std::fs::create_dir(&left).unwrap();
+    std::fs::write(left.join("journal.db"), "words").unwrap();
+    std::fs::write(&aside, "words").unwrap();
+    let _store = Store::open(dir.path(), Options::default()).unwrap();
+    assert!(!left.exists() && aside.exists(), "whoever hands over may still want its own back");
+    store::Aside::sweep(dir.path()).unwrap();
+    assert!(!aside.exists());
+}

@@ -3,8 +3,8 @@
 use crate::world::{Owner, World, said, session};
 use agent::{Event, Micros, Money, Seq};
 use store::{
-    Append, Blob, Hit, JournalId, ListCursor, Options, Remove, SearchError, SearchQuery, SessionRow, Store, Vocabulary,
-    WordsKind,
+    Append, Blob, Hit, JournalId, ListCursor, Options, Remove, SearchError, SearchQuery, SessionRow, Store, Synchronous,
+    Vocabulary, WordsKind,
 };
 use wire::body::{self, Text};
 use wire::{BlobHash, Header};
@@ -263,6 +263,78 @@ async fn forgotten_words_are_gone_from_the_index_and_from_its_file() {
     // FTS5 shares the beginnings of neighbouring terms, so the end of the word is looked for as well.
     assert!(!contains(&file, b"xyzzyplugh") && !contains(&file, b"plugh") && !contains(&file, b"lugh"));
     assert!(contains(&file, b"xyzzyplain"), "the control: other words are still there");
+}
+
+#[tokio::test]
+async fn a_title_that_gave_way_to_another_is_gone_from_the_file_once_it_is_forgotten() {
+    let world = World::with(searching());
+    let file = world.dir.path().join("search.db");
+    let mut owner = world.owner(1);
+    for title in ["xyzzyfirst", "second"] {
+        let draft = Append { facts: vec![titled(&owner, 0, title)], row: Some(row("/a", 1)), ..owner.draft(&[]) };
+        owner.send(draft).await.unwrap();
+        assert_eq!(sessions(&world.store, title).await, [1]);
+    }
+    assert!(contains(&file, b"xyzzyfirst"), "the control: nothing has gone from the file");
+    owner.send(Append { forget: vec![Seq(1)], ..owner.draft(&[]) }).await.unwrap();
+    world.store.scrub_search().await.unwrap();
+    assert!(!contains(&file, b"xyzzyfirst") && !contains(&file, b"yfirst"));
+    assert_eq!(sessions(&world.store, "second").await, [1]);
+}
+
+#[tokio::test]
+async fn no_gap_between_rows_keeps_a_copy_of_what_was_forgotten() {
+    let world = World::with(Options { synchronous: Synchronous::Normal, ..searching() });
+    let file = world.dir.path().join("search.db");
+    // From a seed, so that what is left is left each time.
+    let mut seed = 7_u64;
+    let mut draw = move |below: u64| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) % below
+    };
+    let mut owners: Vec<Owner> = (1..=150).map(|number| world.owner(number)).collect();
+    let token = |number: usize, round: usize| format!("tk{:08x}", (number * 8 + round).wrapping_mul(0x9e37_79b9) as u32);
+    for round in 0..6 {
+        for (number, owner) in owners.iter_mut().enumerate() {
+            let filler = [1, 20, 100, 300][draw(4) as usize];
+            let filler: String = (0..filler).map(|_| format!(" {:08x}", draw(u64::from(u32::MAX)))).collect();
+            let words = token(number, round) + &filler;
+            let draft = Append { row: Some(row("/a", number as i64)), ..owner.draft(&[&words]) };
+            owner.send(draft).await.unwrap();
+            if draw(10) == 0 {
+                world.store.follow_search().await.unwrap();
+            }
+        }
+    }
+    let mut gone = Vec::new();
+    for (number, owner) in owners.iter_mut().enumerate() {
+        let rounds: Vec<usize> = (0..6).filter(|_| draw(2) == 0).collect();
+        let forget = rounds.iter().map(|round| Seq(*round as u64 + 1)).collect();
+        owner.send(Append { forget, ..owner.draft(&[]) }).await.unwrap();
+        gone.extend(rounds.into_iter().map(|round| token(number, round)));
+        if draw(10) == 0 {
+            world.store.follow_search().await.unwrap();
+        }
+    }
+    world.store.scrub_search().await.unwrap();
+    let bytes = std::fs::read(&file).unwrap();
+    let text = String::from_utf8_lossy(&bytes);
+    let left: Vec<&String> = gone.iter().filter(|token| text.contains(token.as_str())).collect();
+    assert!(left.is_empty() && gone.len() > 300, "{left:?} of {} are still there", gone.len());
+    assert!(!file.with_extension("db-new").exists());
+}
+
+#[tokio::test]
+async fn what_a_kill_left_of_a_clearing_goes_with_the_next() {
+    let world = World::with(searching());
+    let fresh = world.dir.path().join("search.db-new");
+    std::fs::write(&fresh, "words").unwrap();
+    world.store.scrub_search().await.unwrap();
+    assert!(!fresh.exists(), "also where there is no index");
+    std::fs::write(&fresh, "words").unwrap();
+    talk(&world, 1, "/a", &["needle"]).await;
+    assert_eq!(sessions(&world.store, "needle").await, [1]);
+    assert!(!fresh.exists());
 }
 
 #[tokio::test]

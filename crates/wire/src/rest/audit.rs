@@ -139,13 +139,17 @@ pub struct Redacted {
     pub still_held: Vec<EventPlace>,
     /// The same events in sessions that this one was forked from, which were left as they are.
     pub originals: Vec<EventPlace>,
-    /// Snapshots that were made before and still hold the session as it was.
+    /// Snapshots that were made before and still hold the session as it was, and one that is being made.
     pub snapshots: Vec<String>,
     /// The same with their files. Where one is not `noted`, nobody knows how far it goes: it may hold the session.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub held_in: Vec<SnapshotRow>,
-    /// Whether no byte is left in the journal's log and in the index of search. If not (the disk is full, another program
-    /// reads the file), they go with later writes or when the daemon is next started.
+    /// Where states lie that restores have replaced and kept: each may hold the session as it was then.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kept_states: Vec<String>,
+    /// Whether no byte is left in the journal's log, in the index of search, in the picture of the canvas and in files of the
+    /// archive. If not (the disk is full, another program or a snapshot reads the file), they go with later writes or when
+    /// the daemon is next started.
     pub cleared: bool,
 }
 

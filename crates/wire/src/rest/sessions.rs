@@ -232,19 +232,22 @@ pub struct Removed {
     pub session: SessionId,
     /// How many events it had.
     pub events: u64,
-    /// Whether no byte is left in the journal's log and in the index of search. If not, they go with later writes or when
-    /// the daemon is next started.
+    /// Whether no byte is left in the journal's log, in the index of search, in the picture of the canvas and in files of the
+    /// archive. If not, they go with later writes or when the daemon is next started.
     #[serde(default)]
     pub cleared: bool,
     /// Forks that still hold copies of its beginning.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub forks: Vec<SessionId>,
-    /// Snapshots that were made before and still hold it.
+    /// Snapshots that were made before and still hold it, and one that is being made.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub snapshots: Vec<String>,
     /// The same with their files. Where one is not `noted`, nobody knows how far it goes: it may hold the session.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub held_in: Vec<SnapshotRow>,
+    /// Where states lie that restores have replaced and kept: each may hold the session as it was then.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kept_states: Vec<String>,
 }
 
 /// `sessions.search`.

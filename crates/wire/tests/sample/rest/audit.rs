@@ -65,9 +65,11 @@ fn of_forgetting() -> Vec<Written> {
         originals: vec![place],
         snapshots: vec!["2026-11-23T09-00-00Z".to_owned()],
         held_in: vec![super::snapshots::row(None)],
+        kept_states: vec!["/home/ada/state/before-restore-20261123T090000Z".to_owned()],
         cleared: true,
     };
-    let nothing = Redacted { seq: None, forgotten: vec![], held_in: vec![], ..redacted.clone() };
+    let nothing =
+        Redacted { seq: None, forgotten: vec![], held_in: vec![], kept_states: vec![], ..redacted.clone() };
     written![
         RedactRequest: [
             RedactRequest { seqs: vec![Seq(3)], reason: None, keep_forks: false },

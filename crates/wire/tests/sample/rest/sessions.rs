@@ -76,7 +76,15 @@ fn of_moves() -> Vec<Written> {
         }],
         SessionUnarchived: [SessionUnarchived { session: session(), events: 57, was_archived: true }],
         Removed: [
-            Removed { session: session(), events: 57, cleared: true, forks: vec![], snapshots: vec![], held_in: vec![] },
+            Removed {
+                session: session(),
+                events: 57,
+                cleared: true,
+                forks: vec![],
+                snapshots: vec![],
+                held_in: vec![],
+                kept_states: vec![],
+            },
             Removed {
                 session: session(),
                 events: 57,
@@ -84,6 +92,7 @@ fn of_moves() -> Vec<Written> {
                 forks: vec![fork],
                 snapshots: vec!["2026-11-23T09-00-00Z".to_owned()],
                 held_in: vec![super::snapshots::row(None)],
+                kept_states: vec!["/home/ada/state/before-restore-20261123T090000Z".to_owned()],
             },
         ],
     ]
