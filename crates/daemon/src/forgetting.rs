@@ -44,7 +44,7 @@ async fn redact_all(registry: &Arc<Registry>, id: SessionId, request: RedactRequ
     let store = &registry.house().store;
     let copies = if keep_forks { Vec::new() } else { store.copies(id).await.map_err(unreadable)? };
     let mut family: Vec<(SessionId, Vec<Seq>)> = vec![(id, seqs.clone())];
-    family.extend(held_in.iter().map(|(fork, upto)| (*fork, shared(&seqs, *upto))));
+    family.extend(copies.iter().map(|(fork, upto)| (*fork, shared(&seqs, *upto))));
     let wish = |seqs, titles| Wish { seqs, reason: reason.clone(), elsewhere: family.clone(), titles };
     let still_held = holders(registry, &family).await?;
     let gone: Gone = ask(registry, id, wish(seqs.clone(), Vec::new())).await?;
