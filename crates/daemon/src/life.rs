@@ -14,7 +14,7 @@ use crate::reload::{self, Hands};
 use crate::run::{Options, StartError};
 use crate::signals::{Asked, Signals};
 use crate::tasks::Tasks;
-use crate::upgrade::{self, Ask, Asks, Estate, Heir, Successor, UpgradeError};
+use crate::upgrade::{self, Ask, Asks, Desire, Estate, Heir, Successor, Trial, UpgradeError};
 use crate::{carry, log, notify, retention, schedule, snapshots};
 use rustix::process::{Pid, Signal, kill_process};
 use std::ffi::OsString;
@@ -311,34 +311,6 @@ fn arguments(options: &Options) -> Vec<OsString> {
         arguments.extend(["--socket".into(), socket.into()]);
     }
     arguments
-}
-
-/// How a successor is tried out.
-struct Desire {
-    binary: PathBuf,
-    more: Vec<OsString>,
-    state_dir: PathBuf,
-    at_step: upgrade::AtStep,
-}
-
-/// Whether a successor is fit, once that is known.
-type Fitness = Pin<Box<dyn Future<Output = Result<(Successor, UpgradeBegun), UpgradeError>> + Send>>;
-
-/// A successor that is being tried out, and who waits for the outcome.
-struct Trial {
-    outcome: Fitness,
-    binary: PathBuf,
-    reply: Option<oneshot::Sender<Result<UpgradeBegun, Problem>>>,
-}
-
-impl Desire {
-    fn trial(&self, ask: Ask, config: Arc<Config>) -> Trial {
-        let binary = ask.binary.unwrap_or_else(|| self.binary.clone());
-        tracing::info!(binary = %binary.display(), "an upgrade is wanted");
-        let (more, state_dir) = (self.more.clone(), self.state_dir.clone());
-        let outcome = Box::pin(Successor::try_out(binary.clone(), more, state_dir, config, self.at_step));
-        Trial { outcome, binary, reply: ask.reply }
-    }
 }
 
 /// Waits until the daemon is to stop, or a successor has shown that it is fit.

@@ -123,7 +123,7 @@ impl Fold {
         let now = UnixSeconds::from(at);
         match event {
             Event::ScheduleCreated { schedule, rule } => {
-                // Its removal stands before this event, but not in what 0.1.0 wrote.
+                // Its removal stands before this event. If not, there are as many as there may be all the same.
                 if let Some(over) = self.makes_room().map(|over| over.id) {
                     self.all.retain(|one| one.id != over);
                 }

@@ -151,10 +151,10 @@ impl Snapshots {
         // The last one is made when all else has stopped.
         let stop = if reason == SnapshotReason::Stop { CancellationToken::new() } else { self.stop.clone() };
         let job = move || {
-            leftovers.sweep(&state_dir, &directory);
+            leftovers.sweep(&state_dir);
             if own_shelf {
                 private_directory(&directory).map_err(|error| match error {
-                    LockError::Io { path, error } => problem(MakeError::Io { path, error }),
+                    LockError::Io { path, error } => MakeError::Io { path, error }.problem(),
                     error => bad(error.to_string()),
                 })?;
             }
@@ -168,7 +168,7 @@ impl Snapshots {
             let config = text.map(|text| secrets.masked(text));
             let order =
                 Order { id, reason, created_at, note, passphrase, target, state_dir, shelf, config, portable, stop };
-            make::make(&store, &order, &Pace::default()).map(|made| (made, order.target, underway)).map_err(problem)
+            make::make(&store, &order, &Pace::default()).map(|made| (made, order.target, underway)).map_err(MakeError::problem)
         };
         let (made, file, _underway) = self.tasks.chore(job).await.ok_or_else(panicked)??;
         tracing::info!(%id, bytes = made.bytes, log_bytes = made.log_bytes, "made a snapshot");
@@ -345,7 +345,7 @@ impl Snapshots {
             }
         }
         let elsewhere = notes.into_iter().filter(|(_, note)| holds(note.made.links, note.made.unswept));
-        rows.extend(elsewhere.map(|(id, note)| row_of(id, note)));
+        rows.extend(elsewhere.map(|(id, note)| note.row(id)));
         rows.sort_by_key(|row| std::cmp::Reverse((row.created_at, row.id)));
         Ok(rows)
     }
@@ -370,9 +370,8 @@ impl Snapshots {
 
     /// Takes away what a kill left of snapshots that were being made, unless that was done.
     pub(crate) async fn sweep(&self) {
-        let directory = self.directory(&self.catalog.current().config);
         let (leftovers, state_dir) = (self.leftovers.clone(), self.state_dir.clone());
-        self.tasks.chore(move || leftovers.sweep(&state_dir, &directory)).await;
+        self.tasks.chore(move || leftovers.sweep(&state_dir)).await;
     }
 
     fn directory(&self, config: &Config) -> PathBuf {
@@ -406,37 +405,6 @@ pub(super) fn passphrase(keys: &KeyStore, source: &KeySource) -> Result<Passphra
             .remedy("put it there, or take `snapshots.passphrase` out of the configuration")
     })?;
     Ok(Passphrase::new(secret.text()))
-}
-
-fn row_of(id: SnapshotId, note: Note) -> SnapshotRow {
-    SnapshotRow {
-        id,
-        file: note.made.file,
-        bytes: note.bytes,
-        created_at: note.at,
-        reason: note.made.reason,
-        note: note.made.note,
-        sealed: note.made.sealed,
-        sessions: note.made.sessions,
-        noted: true,
-    }
-}
-
-fn problem(error: MakeError) -> Problem {
-    let detail = error.to_string();
-    match error {
-        error if error.is_full() => Problem::new(Code::StorageFull, detail)
-            .remedy("free some room there: it is put together in the state directory, and then written where it goes"),
-        MakeError::Exists(_) => Problem::new(Code::Conflict, detail),
-        MakeError::Stopped => Problem::new(Code::Draining, detail),
-        MakeError::Damaged(_) => Problem::new(Code::Internal, detail).remedy(
-            "the journal itself is damaged: restore the newest good snapshot with `tinkerbell snapshot restore`",
-        ),
-        MakeError::Io { .. } => {
-            Problem::new(Code::Conflict, detail).remedy("make the directory writable, or name another")
-        }
-        _ => Problem::new(Code::Conflict, detail),
-    }
 }
 
 fn unreadable(id: SnapshotId, error: UnpackError) -> Problem {

@@ -17,7 +17,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use store::{Archived, CopyError, OpenError, Pace, Proof, Store};
 use tokio_util::sync::CancellationToken;
-use wire::BlobHash;
+use wire::{BlobHash, Code, Problem};
 use wire::snapshot::{
     ARCHIVE, CONFIG, Coding, FORMAT, JOURNAL, KEYS, LeftOut, Manifest, Portable, SnapshotReason, Why, is_name,
 };
@@ -90,6 +90,25 @@ impl MakeError {
                 matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
             }
             _ => false,
+        }
+    }
+
+    /// For whoever asked, with the way out.
+    pub(super) fn problem(self) -> Problem {
+        let detail = self.to_string();
+        match self {
+            error if error.is_full() => Problem::new(Code::StorageFull, detail).remedy(
+                "free some room there: it is put together in the state directory, and then written where it goes",
+            ),
+            MakeError::Exists(_) => Problem::new(Code::Conflict, detail),
+            MakeError::Stopped => Problem::new(Code::Draining, detail),
+            MakeError::Damaged(_) => Problem::new(Code::Internal, detail).remedy(
+                "the journal itself is damaged: restore the newest good snapshot with `tinkerbell snapshot restore`",
+            ),
+            MakeError::Io { .. } => {
+                Problem::new(Code::Conflict, detail).remedy("make the directory writable, or name another")
+            }
+            _ => Problem::new(Code::Conflict, detail),
         }
     }
 }

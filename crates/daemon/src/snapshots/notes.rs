@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use store::{FoldRow, JournalId, ReadError, Store};
+use wire::rest::SnapshotRow;
 use wire::{Header, body};
 
 /// The fold's name in the store.
@@ -24,6 +25,15 @@ pub(super) struct Note {
     pub(super) at: Micros,
     pub(super) bytes: u64,
     pub(super) made: body::SnapshotMade,
+}
+
+impl Note {
+    /// As lists show it.
+    pub(super) fn row(self, id: SnapshotId) -> SnapshotRow {
+        let Note { at, bytes, made } = self;
+        let body::SnapshotMade { file, reason, note, sealed, sessions, .. } = made;
+        SnapshotRow { id, file, bytes, created_at: at, reason, note, sealed, sessions, noted: true }
+    }
 }
 
 /// The notes, read as far as somebody needed them.

@@ -69,25 +69,18 @@ impl Work {
 pub(super) struct Leftovers(OnceLock<()>);
 
 impl Leftovers {
-    /// Takes them away, unless that was done. Blocks; whoever comes meanwhile waits until it is done. On the shelf lies
-    /// what 0.1.0 left, which made snapshots there.
-    pub(super) fn sweep(&self, state_dir: &Path, shelf: &Path) {
+    /// Takes them away, unless that was done. Blocks; whoever comes meanwhile waits until it is done.
+    pub(super) fn sweep(&self, state_dir: &Path) {
         self.0.get_or_init(|| {
-            for directory in [state_dir, shelf] {
-                if let Err(error) = sweep(directory) {
-                    tracing::warn!(%error, "what is left of snapshots that were being made cannot be taken away");
-                }
+            if let Err(error) = sweep(state_dir) {
+                tracing::warn!(%error, "what is left of snapshots that were being made cannot be taken away");
             }
         });
     }
 }
 
-fn sweep(directory: &Path) -> io::Result<()> {
-    let entries = match std::fs::read_dir(directory) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        entries => entries?,
-    };
-    for entry in entries {
+fn sweep(state_dir: &Path) -> io::Result<()> {
+    for entry in std::fs::read_dir(state_dir)? {
         let entry = entry?;
         let (path, name) = (entry.path(), entry.file_name());
         let id_before = |end| name.to_str()?.strip_prefix('.')?.strip_suffix(end)?.parse::<SnapshotId>().ok();
@@ -152,13 +145,12 @@ mod tests {
     fn what_a_kill_left_goes_once_and_a_beginning_stays() {
         let [state, elsewhere] = [(); 2].map(|()| tempfile::tempdir().unwrap());
         let (state, elsewhere) = (state.path(), elsewhere.path());
-        let nothing = state.join("nothing");
         let leftovers = Leftovers::default();
         begun(state, elsewhere);
-        leftovers.sweep(state, &nothing);
+        leftovers.sweep(state);
         assert!(names(state).is_empty() && names(elsewhere).is_empty());
         let work = begun(state, elsewhere);
-        leftovers.sweep(state, &nothing);
+        leftovers.sweep(state);
         assert!(work.directory.join("journal.db").exists(), "a snapshot that is being made was swept away");
         assert!(work.beside.exists());
         work.end();

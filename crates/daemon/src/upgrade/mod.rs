@@ -18,9 +18,11 @@ mod line;
 mod step;
 mod successor;
 mod talk;
+mod trial;
 
 pub(crate) use heir::{Heir, HeirError, conversation};
 pub use line::Upgrades;
 pub(crate) use line::{Ask, Asks, report, under_way};
 pub use step::{AtStep, Step};
 pub(crate) use successor::{Estate, Successor, UpgradeError, started_from};
+pub(crate) use trial::{Desire, Trial};
