@@ -243,7 +243,8 @@ fn a_removal_goes_to_its_end_when_nobody_waits_for_it() {
     for (session, ms) in sessions.iter().zip([0, 1, 1, 2, 2, 3, 3, 4, 5, 7, 10, 15]) {
         let socket = world.home.tinkerbell().join("tinkerbell.sock");
         let mut stream = std::os::unix::net::UnixStream::connect(socket).unwrap();
-        write!(stream, "DELETE /v1/sessions/{session} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n").unwrap();
+        write!(stream, "DELETE /v1/sessions/{session} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n")
+            .unwrap();
         std::thread::sleep(Duration::from_millis(ms));
     }
     // One that was cut before it was read at all removes nothing.
@@ -326,6 +327,7 @@ fn a_path_stays_on_the_canvas_as_long_as_its_bytes_do() {
     // A state that a restore has replaced may hold it, and is named, too.
     let kept = world.home.state().join("before-restore-20261123T090000Z");
     std::fs::create_dir(&kept).unwrap();
+    std::fs::write(kept.join("journal.db"), "").unwrap();
     std::fs::write(world.home.workspace().join("b.txt"), "users\n").unwrap();
     world.ask("[[tool write_file {\"path\":\"a.txt\",\"content\":\"one\\n\"}]]");
     world.ask("[[tool read_file {\"path\":\"b.txt\"}]] [[tool edit_file {\"path\":\"b.txt\",\"old\":\"users\",\"new\":\"ours\"}]]");

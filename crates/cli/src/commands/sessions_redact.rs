@@ -166,7 +166,9 @@ pub(crate) fn in_kept_states(context: &mut Context, states: &[String]) -> Result
     if states.is_empty() {
         return Ok(());
     }
-    context.screen.remark(NOTE, "! these states, which a restore has replaced and kept, may hold it; `rm -r` removes one:")?;
+    context
+        .screen
+        .remark(NOTE, "! these states, which a restore has replaced and kept, may hold it; `rm -r` removes one:")?;
     for state in states {
         context.screen.remark(NOTE, &format!("  {}", plain::strip(state)))?;
     }

@@ -127,9 +127,7 @@ pub(crate) async fn settle(house: Arc<House>) {
         let stays = match file.head {
             None => false,
             Some(head) if known.contains(&(file.session, head)) => true,
-            Some(_) => {
-                !matches!(house.store.fate(file.session).await, Ok(Fate::Here | Fate::Away(_) | Fate::Removed))
-            }
+            Some(_) => !matches!(house.store.fate(file.session).await, Ok(Fate::Here | Fate::Away(_) | Fate::Removed)),
         };
         if !stays {
             let (shelf, path) = (house.shelf.clone(), file.path.clone());

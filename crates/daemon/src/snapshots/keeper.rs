@@ -75,7 +75,21 @@ impl Snapshots {
     ) -> Snapshots {
         let (keys, notes, line) = (KeyStore::new(&state_dir), Notes::default(), Arc::new(Semaphore::new(1)));
         let (making, leftovers, failure) = (Making::default(), Arc::default(), Mutex::default());
-        Snapshots { store, tasks, clock, catalog, keys, shelf, state_dir, notes, line, making, leftovers, failure, stop }
+        Snapshots {
+            store,
+            tasks,
+            clock,
+            catalog,
+            keys,
+            shelf,
+            state_dir,
+            notes,
+            line,
+            making,
+            leftovers,
+            failure,
+            stop,
+        }
     }
 
     /// Makes one because somebody asks for it. Refused while another one is being made.

@@ -3,8 +3,8 @@
 use crate::world::{Owner, World, said, session};
 use agent::{Event, Micros, Money, Seq};
 use store::{
-    Append, Blob, Hit, JournalId, ListCursor, Options, Remove, SearchError, SearchQuery, SessionRow, Store, Synchronous,
-    Vocabulary, WordsKind,
+    Append, Blob, Hit, JournalId, ListCursor, Options, Remove, SearchError, SearchQuery, SessionRow, Store,
+    Synchronous, Vocabulary, WordsKind,
 };
 use wire::body::{self, Text};
 use wire::{BlobHash, Header};
@@ -293,7 +293,8 @@ async fn no_gap_between_rows_keeps_a_copy_of_what_was_forgotten() {
         (seed >> 33) % below
     };
     let mut owners: Vec<Owner> = (1..=150).map(|number| world.owner(number)).collect();
-    let token = |number: usize, round: usize| format!("tk{:08x}", (number * 8 + round).wrapping_mul(0x9e37_79b9) as u32);
+    let token =
+        |number: usize, round: usize| format!("tk{:08x}", (number * 8 + round).wrapping_mul(0x9e37_79b9) as u32);
     for round in 0..6 {
         for (number, owner) in owners.iter_mut().enumerate() {
             let filler = [1, 20, 100, 300][draw(4) as usize];

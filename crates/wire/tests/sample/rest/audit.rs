@@ -68,8 +68,7 @@ fn of_forgetting() -> Vec<Written> {
         kept_states: vec!["/home/ada/state/before-restore-20261123T090000Z".to_owned()],
         cleared: true,
     };
-    let nothing =
-        Redacted { seq: None, forgotten: vec![], held_in: vec![], kept_states: vec![], ..redacted.clone() };
+    let nothing = Redacted { seq: None, forgotten: vec![], held_in: vec![], kept_states: vec![], ..redacted.clone() };
     written![
         RedactRequest: [
             RedactRequest { seqs: vec![Seq(3)], reason: None, keep_forks: false },
