@@ -21,15 +21,14 @@ use std::ffi::OsString;
 use std::future::{Future, pending};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use store::Aside;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
+use wire::DrainReason;
 use wire::places::Places;
 use wire::rest::{UpgradeBegun, UpgradeOutcome, UpgradeReport};
-use wire::{DrainReason, Problem};
 
 /// How long doors and sessions may take to end after effects had their grace.
 const FAREWELL: Duration = Duration::from_secs(5);

@@ -40,16 +40,21 @@ pub(crate) async fn fork(house: &House, parent: SessionId, request: ForkRequest)
 /// Removes a session whose owner has left, from the picture in git as well. Says where its words still are.
 pub(crate) async fn remove(house: &Arc<House>, session: SessionId) -> Result<Removed, Problem> {
     let listed = house.store.session(session).await.map_err(unreadable)?;
+    let workspace = listed.map(|listed| listed.row.workspace);
     let forks = house.store.copies(session).await.map_err(unreadable)?;
     let head = house.store.any_head(session).await.map_err(unreadable)?;
     let epoch = head.map(|head| head.epoch).ok_or_else(|| no_such_session(session))?;
     let generation = house.generation;
+    if let Some(workspace) = workspace.clone() {
+        // Before as well as after: killed in between, nobody could ask for it again.
+        erase_picture(house, workspace).await;
+    }
     let removed = house.store.remove(Remove { session, epoch, generation }).await.map_err(refused)?;
     if !removed.cleared {
         tracing::warn!(%session, "the words of a removed session are still in files; they go with later writes");
     }
-    let erased = match listed {
-        Some(listed) => erase_picture(house, listed.row.workspace).await,
+    let erased = match workspace {
+        Some(workspace) => erase_picture(house, workspace).await,
         None => true,
     };
     let taken_away = archive::take_away(house, session).await;

@@ -182,7 +182,9 @@ impl Snapshots {
             let config = text.map(|text| secrets.masked(text));
             let order =
                 Order { id, reason, created_at, note, passphrase, target, state_dir, shelf, config, portable, stop };
-            make::make(&store, &order, &Pace::default()).map(|made| (made, order.target, underway)).map_err(MakeError::problem)
+            make::make(&store, &order, &Pace::default())
+                .map(|made| (made, order.target, underway))
+                .map_err(MakeError::problem)
         };
         let (made, file, _underway) = self.tasks.chore(job).await.ok_or_else(panicked)??;
         tracing::info!(%id, bytes = made.bytes, log_bytes = made.log_bytes, "made a snapshot");

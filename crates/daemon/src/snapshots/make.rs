@@ -17,10 +17,10 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use store::{Archived, CopyError, OpenError, Pace, Proof, Store};
 use tokio_util::sync::CancellationToken;
-use wire::{BlobHash, Code, Problem};
 use wire::snapshot::{
     ARCHIVE, CONFIG, Coding, FORMAT, JOURNAL, KEYS, LeftOut, Manifest, Portable, SnapshotReason, Why, is_name,
 };
+use wire::{BlobHash, Code, Problem};
 
 /// Bytes of the disk that a snapshot leaves free, so that the journal can go on.
 const SPARE_BYTES: u64 = 16 << 20;
