@@ -2,6 +2,7 @@
 
 use crate::arguments::Globals;
 use crate::error::Error;
+use crate::http::HttpError;
 use crate::request::Request;
 use crate::run::{Context, Starting};
 use crate::screen::{Colour, Screen};
@@ -24,10 +25,15 @@ pub fn ask_running<T: DeserializeOwned>(
         let request = if operation.method == "GET" { request } else { request.json(body) };
         context.client(Starting::Never)?.call(&request)?.read()
     };
-    match asked().map_err(Error::into_problem) {
+    match asked() {
         Ok(answer) => Ok(Some(answer)),
-        Err(Some(problem)) if problem.code == Code::NoDaemon => Ok(None),
-        Err(Some(problem)) => Err(problem),
-        Err(None) => Ok(None),
+        // It runs, and nobody is told that none does.
+        Err(error @ Error::Http(HttpError::TimedOut { .. })) => {
+            Err(Problem { code: Code::OutcomeUnknown, ..error.problem() })
+        }
+        Err(error) => match error.into_problem() {
+            Some(problem) if problem.code != Code::NoDaemon => Err(problem),
+            _ => Ok(None),
+        },
     }
 }

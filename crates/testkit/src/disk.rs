@@ -6,6 +6,7 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::Duration;
 
 /// A mounted file system, unmounted when dropped.
 #[derive(Debug)]
@@ -59,7 +60,12 @@ impl Disk {
     pub fn fill_names(&self) -> PathBuf {
         let filler = self.at.join("names");
         std::fs::create_dir(&filler).expect("one name is left");
-        (0..).find(|name| File::create_new(filler.join(name.to_string())).is_err());
+        let mut names = 0..;
+        // Where much is going on, names of files that are gone already come free a moment later.
+        for _ in 0..3 {
+            names.find(|name| File::create_new(filler.join(name.to_string())).is_err());
+            std::thread::sleep(Duration::from_millis(20));
+        }
         filler
     }
 

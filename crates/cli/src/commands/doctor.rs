@@ -80,7 +80,8 @@ fn print(out: &mut Sink, finding: &Finding) -> Result<(), Error> {
         State::Missing => (BAD, "missing"),
     };
     let word = out.paint(style, word);
-    out.line(&format!("{word} {}: {}", finding.name, plain::strip(&finding.detail)))?;
+    let detail = plain::strip(&finding.detail).replace('\n', "\n        ");
+    out.line(&format!("{word} {}: {detail}", finding.name))?;
     if let Some(remedy) = &finding.remedy {
         let remedy = out.paint(FAINT, &format!("        try: {}", plain::strip(remedy)));
         out.line(&remedy)?;

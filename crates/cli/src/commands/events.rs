@@ -20,8 +20,9 @@ use wire::{Code, Problem, operation};
 /// Shows what the daemon notes of itself: its life, configurations, schedules, snapshots, its key
 ///
 /// Beginnings and ends, configurations that were taken, refused or taken back, schedules and what became of each of their
-/// times, snapshots that were made and removed, the key that signs the chain. What happens in sessions is shown by `attach` and `sessions show`. Updates have numbers; a script that remembers the
-/// last one it saw misses none. Times are UTC; hashes and all else that an update holds are in --json.
+/// times, snapshots that were made and removed, the key that signs the chain. What happens in sessions is shown by
+/// `attach` and `sessions show`. Updates have numbers; a script that remembers the last one it saw misses none. Times are
+/// UTC; hashes and all else that an update holds are in --json.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   tinkerbell events

@@ -76,9 +76,9 @@ fn health(status: &DaemonStatus) -> Vec<Finding> {
         )
     };
     let mut findings = vec![version, journal];
-    if let Some(refused) = status.config.as_ref().and_then(|config| config.refused.as_ref()) {
-        let words = format!("the daemon refused the file, and what counted before counts still: {}", refused.message);
-        findings.push(bad("configuration", words, "tinkerbell config edit"));
+    if status.config.as_ref().is_some_and(|config| config.refused.is_some()) {
+        let words = "the daemon refused the file, and what counted before counts still";
+        findings.push(bad("configuration", words, "`tinkerbell status` says why; tinkerbell config edit"));
     }
     findings
 }
@@ -175,7 +175,7 @@ mod tests {
         });
         let findings = health(&status(config));
         let refused = findings.iter().find(|finding| is_configuration(finding)).unwrap();
-        assert!(refused.state == State::Missing && refused.detail.ends_with("line 2: no such key"), "{refused:?}");
+        assert_eq!(refused.state, State::Missing, "{refused:?}");
     }
 
     #[test]
