@@ -61,7 +61,7 @@ fn what_is_denied_while_it_hands_over_does_not_begin() {
     let session = created["session"].as_str().unwrap().to_owned();
     let write = json!({ "path": "denied.txt", "content": "words" });
     let prompt =
-        json!({ "text": format!("[[pause 40]] one two three four five [[tool write_file {write}]] [[then]] over") });
+        json!({ "text": format!("[[pause 400]] one two three four five [[tool write_file {write}]] [[then]] over") });
     insist(&client, &format!("/v1/sessions/{session}/prompts"), "say", &prompt);
     assert!(client.follow(&session, 0).unwrap().any(|update| update["kind"] == "message.delta"));
     // Nobody reads the file between the end of the old one and the first look of the new one; and this one takes its time
@@ -79,8 +79,11 @@ fn what_is_denied_while_it_hands_over_does_not_begin() {
     wait_until("the new one serves", || status(&client)["pid"] == begun.json()["to_pid"]);
     assert!(daemon.wait().unwrap());
     wait_until("the turn ends", || journal(&client, &session).iter().any(|event| event["kind"] == "turn.finished"));
-    let begun = journal(&client, &session).iter().filter(|event| event["kind"] == "tool.started").count();
-    assert_eq!(begun, 0, "a tool that is denied has begun: {:#?}", journal(&client, &session));
+    // What the old one began, where the machine is slow, is its own affair.
+    let events = journal(&client, &session);
+    let of_new = events.iter().rposition(|event| event["kind"] == "owner.began").unwrap();
+    let begun = events[of_new..].iter().filter(|event| event["kind"] == "tool.started").count();
+    assert_eq!(begun, 0, "a tool that is denied has begun: {events:#?}");
     place.stop();
 }
 
