@@ -182,7 +182,7 @@ fn check_alone(file: &ConfigFile) -> Result<Outcome, Problem> {
 /// Whether the daemon could begin with a file: what it amounts to, or all that is wrong with it. A file that is not there
 /// is fine.
 pub(crate) fn look(path: &Path) -> Result<String, String> {
-    match ConfigFile::new(path).check() {
+    match Config::load(path) {
         Ok(config) if config.found => Ok(format!("{} is valid; {}", path.display(), summary(&config))),
         Ok(_) => Ok(format!("{} is not there: defaults and the offline model", path.display())),
         Err(error) => Err(error.to_string()),
