@@ -337,13 +337,8 @@ impl Snapshots {
         self.making.now()
     }
 
-    /// The snapshots that still hold something of a session, whatever became of it since; newest first. Those that were
-    /// written elsewhere are among them.
-    pub async fn holding(&self, session: SessionId) -> Result<Vec<SnapshotRow>, Problem> {
-        self.holding_from(session, Seq(1)).await
-    }
-
-    /// The snapshots that still hold an event of a session, or a later one.
+    /// The snapshots that still hold an event of a session, or a later one, whatever became of it since; newest first. Those
+    /// that were written elsewhere are among them.
     pub async fn holding_from(&self, session: SessionId, seq: Seq) -> Result<Vec<SnapshotRow>, Problem> {
         let Some(span) = self.store.span(session, seq).await.map_err(internal)? else { return Ok(Vec::new()) };
         // What was removed before a snapshot was made is not in it, unless its words were still being swept.
