@@ -51,15 +51,13 @@ struct Told {
 /// One turn, one accept, one stop. Ends where the daemon does.
 fn live(world: &World, daemon: Daemon) -> Told {
     let mut told = Told::default();
-    let came_through = speak(world, &mut told).is_some();
-    if !came_through {
-        // It hangs up while it dies. When strace has ended too, all threads are gone, and the lock with them.
+    let answered = speak(world, &mut told).is_some() && asks_to_stop(world);
+    if !answered {
+        // It hangs up while it dies.
         wait_until("the daemon has ended", || world.announced().is_none_or(|pid| has_ended(process(pid))));
     }
-    told.unhurt = match came_through {
-        true => stopped(world, daemon),
-        false => daemon.wait().unwrap(),
-    };
+    // When strace has ended too, all threads are gone, and the lock with them.
+    told.unhurt = daemon.wait().unwrap() && answered;
     told
 }
 
@@ -86,9 +84,9 @@ fn speak(world: &World, told: &mut Told) -> Option<()> {
     None
 }
 
-/// Asks a traced daemon to stop, through its API since its process is strace's child; true when it ended well.
-fn stopped(world: &World, daemon: Daemon) -> bool {
-    world.client().post("/v1/daemon/stop", &json!({})).is_ok() && daemon.wait().unwrap()
+/// Asks a traced daemon to stop, through its API since its process is strace's child; true when it said that it would.
+fn asks_to_stop(world: &World) -> bool {
+    world.client().post("/v1/daemon/stop", &json!({})).is_ok()
 }
 
 /// Goes on after the kill, and says what is wrong.
