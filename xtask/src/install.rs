@@ -117,8 +117,6 @@ fn is_in_path(bin: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs::Permissions;
-    use std::os::unix::fs::PermissionsExt;
 
     /// A program that writes what tinkerbell would, as far as the names go.
     const BINARY: &str = r#"#!/bin/sh
@@ -131,9 +129,12 @@ esac
 "#;
 
     fn binary(dir: &Path, script: &str) -> PathBuf {
-        let path = dir.join("tinkerbell");
-        std::fs::write(&path, script).unwrap();
-        std::fs::set_permissions(&path, Permissions::from_mode(0o700)).unwrap();
+        let (text, path) = (dir.join("text"), dir.join("tinkerbell"));
+        std::fs::write(&text, script).unwrap();
+        // By another process: what this one has open to write, a child of another test holds too, and it cannot be run.
+        assert!(
+            std::process::Command::new("install").args(["-m", "700"]).args([&text, &path]).status().unwrap().success()
+        );
         path
     }
 

@@ -189,9 +189,10 @@ mod tests {
     use std::path::Path;
 
     fn script(dir: &Path, text: &str) -> Starter {
-        let path = dir.join("fake");
-        std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
-        std::fs::set_permissions(&path, Permissions::from_mode(0o700)).unwrap();
+        let (source, path) = (dir.join("source"), dir.join("fake"));
+        std::fs::write(&source, format!("#!/bin/sh\n{text}\n")).unwrap();
+        // By another process: what this one has open to write, a child of another test holds too, and it cannot be run.
+        assert!(Command::new("install").args(["-m", "700"]).args([&source, &path]).status().unwrap().success());
         Starter::of(&path)
     }
 

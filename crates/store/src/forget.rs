@@ -1,10 +1,9 @@
 //! Forgetting: the words of an event go, the event stays.
 
 use crate::archive::IS_AWAY;
-use crate::blob;
 use crate::error::{Invalid, ReadError};
-use crate::query;
 use crate::sql::{Hash, Int, Refusal};
+use crate::{blob, gaps, query};
 use agent::{Seq, SessionId};
 use rusqlite::{Connection, OptionalExtension};
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,10 +12,11 @@ use wire::chain::{Salt, seal};
 
 /// Deletes bodies and salts, keeps their seals so that the chain still verifies, releases the blobs. Forgetting what is
 /// forgotten changes nothing. What may repeat the words goes too: folds, partial texts, answers under idempotency keys.
-/// `secure_delete` overwrites the bytes in the database; copies in the write-ahead log go when it is overwritten or when
-/// [`Store::scrub`](crate::Store::scrub) empties it.
+/// `secure_delete` overwrites the bytes in the database; copies in gaps of pages and in the write-ahead log go by
+/// [`Store::scrub`](crate::Store::scrub).
 pub(crate) fn forget(connection: &Connection, journal: i64, seqs: &[Seq]) -> Result<(), Refusal> {
     if !seqs.is_empty() {
+        gaps::words_went(connection)?;
         // Folds may hold paths and words; they are made again from what is left.
         connection.prepare_cached("DELETE FROM folds WHERE journal = ?")?.execute([journal])?;
         connection.prepare_cached("DELETE FROM partials WHERE journal = ?")?.execute([journal])?;

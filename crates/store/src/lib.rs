@@ -40,6 +40,7 @@ mod error;
 mod file;
 mod forget;
 mod fork;
+mod gaps;
 mod gate;
 mod gauges;
 mod import;

@@ -54,6 +54,11 @@ fn head_where(connection: &Connection, journal: JournalId, and: &str) -> rusqlit
         .optional()
 }
 
+/// What SQLite says of the file.
+pub(crate) fn pragma(connection: &Connection, name: &str) -> rusqlite::Result<u64> {
+    connection.query_row(&format!("PRAGMA {name}"), (), |row| row.get::<_, Int>(0)).map(|number| number.0)
+}
+
 /// A number of the whole file; 0 if it was never set.
 pub(crate) fn meta(connection: &Connection, key: &str) -> rusqlite::Result<u64> {
     let value: Option<Int> = connection

@@ -11,7 +11,7 @@
 use crate::append::JournalId;
 use crate::error::{AppendError, Invalid};
 use crate::sql::{Hash, Int, Refusal};
-use crate::{archive, blob, chain, ledger, query, transact};
+use crate::{archive, blob, chain, gaps, ledger, query, transact};
 use agent::{Epoch, Generation, Seq, SessionId};
 use rusqlite::{Connection, OptionalExtension};
 use wire::ChainHash;
@@ -116,8 +116,8 @@ pub(crate) fn sweep(connection: &Connection, journal: i64) -> rusqlite::Result<b
 /// Nothing is left to sweep. A fork that never was leaves no trace; links name a session that was removed.
 fn forget_journal(connection: &Connection, journal: i64) -> rusqlite::Result<()> {
     connection.prepare_cached("DELETE FROM waking WHERE journal = ?")?.execute([journal])?;
-    connection
+    let never_was = connection
         .prepare_cached("DELETE FROM journals WHERE id = ? AND hash = ?")?
         .execute((journal, Hash(ChainHash::START.0)))?;
-    Ok(())
+    if never_was == 0 { gaps::words_went(connection) } else { Ok(()) }
 }

@@ -173,8 +173,8 @@ impl Store {
     }
 
     /// Removes a session with all that it said. It is true, and nobody sees the session, from the first moment on; the
-    /// answer comes when its words are gone from the files as well, which takes a slice for some hundred events. A store
-    /// that is closed or killed before goes on when it is opened again.
+    /// answer comes when its words are gone from the files as well, which takes a slice for some hundred events, and one
+    /// for each 4 MiB of the file. A store that is closed or killed before goes on when it is opened again.
     pub async fn remove(&self, remove: Remove) -> Result<Removed, AppendError> {
         let (ticket, waiting) = self.ticket().await?;
         let mut removed = self.ask(Job::Write(Write::Remove(remove, ticket)), waiting).await?;

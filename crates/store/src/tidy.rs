@@ -5,6 +5,7 @@
 //! keeps its size and uses its free pages again.
 
 use crate::error::ReadError;
+use crate::query::pragma;
 use crate::sql::{Int, Refusal, Time};
 use agent::Micros;
 use rusqlite::Connection;
@@ -53,10 +54,6 @@ const PAGES: u64 = 256;
 
 /// Partial texts of sessions that have nothing to go on with.
 const ORPHANS: &str = "FROM partials WHERE journal NOT IN (SELECT journal FROM waking)";
-
-fn pragma(connection: &Connection, name: &str) -> rusqlite::Result<u64> {
-    connection.query_row(&format!("PRAGMA {name}"), (), |row| row.get::<_, Int>(0)).map(|number| number.0)
-}
 
 /// One slice.
 pub(crate) fn slice(connection: &Connection, tidy: Tidy) -> Result<Tidied, Refusal> {

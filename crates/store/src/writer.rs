@@ -43,7 +43,7 @@ pub(crate) enum Job {
     Make(New, Ticket<Appended>),
     /// Copy the log into the database now.
     Checkpoint(oneshot::Sender<Result<(), AppendError>>),
-    /// Empty the log, so that nothing of what was forgotten is left in it; says whether it was done.
+    /// Blank the gaps of pages and empty the log, so that nothing of what was forgotten is left; says whether it was done.
     Scrub(oneshot::Sender<bool>),
     /// Tidy up a slice.
     Tidy(Tidy, oneshot::Sender<Result<Tidied, AppendError>>),
@@ -166,7 +166,7 @@ impl Writer {
         match job {
             Job::Make(new, ticket) => self.chores.make(new, ticket),
             Job::Checkpoint(waiting) => drop(waiting.send(self.checkpoint())),
-            Job::Scrub(waiting) => drop(waiting.send(self.clear_log())),
+            Job::Scrub(waiting) => self.chores.scrub(waiting),
             Job::Tidy(tidy, waiting) => drop(waiting.send(self.tidy(tidy))),
             Job::Close(waiting) => return Some(waiting),
             Job::Write(_) | Job::WriteTogether(_) => unreachable!("they were gathered"),

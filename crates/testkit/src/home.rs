@@ -88,12 +88,14 @@ impl Home {
     /// Starts a daemon by a command of the caller's making, which must speak to its standard error as one that was
     /// detached does.
     pub fn start_as(&self, command: &mut Command) -> Result<Daemon, String> {
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(|error| error.to_string())?;
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = loop {
+            match command.spawn() {
+                // A child that another thread starts may for a moment hold a script open that was written just now.
+                Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => std::thread::yield_now(),
+                spawned => break spawned.map_err(|error| error.to_string())?,
+            }
+        };
         let mut said = String::new();
         let pipe = child.stderr.take().expect("it is piped");
         let read = BufReader::new(pipe).lines().map_while(Result::ok).find(|line| {

@@ -156,7 +156,7 @@ fn real_faketime_clocks_that_jump_hurry_nothing_and_hold_nothing_up() {
 #[test]
 #[ignore = "real: needs libfaketime"]
 fn real_faketime_deadlines_and_pauses_end_though_the_clock_goes_back() {
-    let config = "[limits]\nturn_ms = 400\nattempts = 3\nbackoff_ms = 50\n[permissions]\nrules = [{ tool = \"stall\", decision = \"allow\" }]\n";
+    let config = "[limits]\nturn_ms = 4000\nattempts = 3\nbackoff_ms = 50\n[permissions]\nrules = [{ tool = \"stall\", decision = \"allow\" }]\n";
     let mut clock = match Clock::new(config) {
         Ok(clock) => clock,
         Err(why) => return println!("skipped: {why}"),

@@ -70,10 +70,15 @@ fn a_watched_session_over_the_bound_of_the_cache_does_not_spin() {
         let fields: Vec<&str> = stat.rsplit(") ").next().unwrap().split(' ').collect();
         fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
     };
-    let before = ticks();
-    std::thread::sleep(Duration::from_secs(2));
-    let used = ticks() - before;
-    assert!(used < 20, "a daemon with nothing to do used {used} of 200 ticks of a core");
+    // What came of the prompts is done first: the index of search, the copying of the log.
+    let began = Instant::now();
+    let mut used = u64::MAX;
+    while used > 5 && began.elapsed() < Duration::from_secs(30) {
+        let before = ticks();
+        std::thread::sleep(Duration::from_secs(1));
+        used = ticks() - before;
+    }
+    assert!(used <= 5, "a daemon with nothing to do uses {used} of 100 ticks of a core each second");
 }
 
 /// Hooks of four commits take all the threads for looks, and each prompt reads the notes of its workspace on one of them.
@@ -107,14 +112,13 @@ fn commits_whose_hooks_take_their_time_hold_up_no_prompt_of_another_session() {
         })
         .collect();
     std::thread::sleep(Duration::from_secs(1));
-    let began = Instant::now();
     world.prompt("hello");
-    let took = began.elapsed();
+    let ended = accepting.iter().filter(|accepting| accepting.is_finished()).count();
+    assert_eq!(ended, 0, "a prompt of another session waited for commits");
     for accepting in accepting {
         let accepted = accepting.join().unwrap();
         assert!(accepted["commit"].is_object(), "{accepted}");
     }
-    assert!(took < Duration::from_secs(1), "a prompt of another session was taken after {took:?}");
 }
 
 /// A title is bounded where it is changed, and not where a session or a fork begins.

@@ -18,7 +18,7 @@ fn asks(update: &Value) -> bool {
 }
 
 /// Speaks for much longer than a test has patience.
-const LONG: &str = "[[pause 20]] word word word word word word word word word word word word word word word word word word \
+const LONG: &str = "[[pause 60]] word word word word word word word word word word word word word word word word word word \
                     word word word word word word word word word word word word word word word word word word word \
                     word word word word word word word word word word word word word word word word word word word";
 
@@ -41,7 +41,7 @@ fn a_running_turn_can_be_cancelled() {
 #[test]
 fn a_second_prompt_waits_for_its_own_turn_or_joins_the_running_one() {
     let (world, _daemon) = world("");
-    world.prompt("[[pause 30]] one two three four [[tool list_directory {}]]");
+    world.prompt("[[pause 500]] one two three four [[tool list_directory {}]]");
     let queued = world.prompt("and this afterwards");
     assert_eq!(queued["turn"], "trn_2");
     let steered = world.post("/prompts", json!({ "text": "look here too", "while_running": "steer" }));

@@ -203,7 +203,7 @@ fn a_hook_without_end_is_ended_with_all_that_it_started() {
     let sign = repo.world.outside().join("alive");
     let script = format!("trap '' TERM; yes >&2 & mkfifo '{0}'; read line < '{0}'", sign.display());
     repo.hook("pre-commit", &script);
-    repo.options.limit = Duration::from_millis(700);
+    repo.options.limit = Duration::from_secs(5);
     let paths = repo.accept(&[("new", Some("N\n"))]);
     let (head, entries) = (repo.head(), repo.index_without(&[]));
     let error = repo.commit(&paths, "never").unwrap_err();
@@ -222,7 +222,7 @@ fn a_hook_without_end_is_ended_with_all_that_it_started() {
 fn a_commit_that_was_made_before_something_failed_is_made() {
     let mut repo = Repo::new();
     repo.hook("post-commit", "read line < /dev/zero");
-    repo.options.limit = Duration::from_millis(900);
+    repo.options.limit = Duration::from_secs(5);
     let paths = repo.accept(&[("a", Some("A\n")), ("new", Some("N\n"))]);
     let made = repo.commit(&paths, "made").unwrap();
     assert_eq!((made.id, made.summary.as_str()), (repo.head(), "made"));

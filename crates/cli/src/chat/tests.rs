@@ -233,11 +233,11 @@ impl Talk {
         assert_eq!(self.thread.join().unwrap(), expected);
         let after = termios::tcgetattr(&self.inner).unwrap().local_modes;
         assert_eq!(after, self.before, "the terminal is as it was");
-        // What was written last is there by now.
-        while let Ok(bytes) = self.seen.recv_timeout(Duration::from_millis(50)) {
+        // The last that is written gives the terminal back.
+        while self.screen.screen().bracketed_paste() {
+            let bytes = self.seen.recv_timeout(LIMIT).expect("the terminal is given back");
             self.screen.process(&bytes);
         }
-        assert!(!self.screen.screen().bracketed_paste());
         self.screen.screen().contents()
     }
 }

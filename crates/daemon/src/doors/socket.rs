@@ -56,32 +56,13 @@ pub(crate) struct Socket {
 const BACKLOG: i32 = 4096;
 
 impl Socket {
-    /// Opens the first of `candidates` that may be used. The caller holds the daemon's lock.
+    /// Opens the first of `candidates` that may be used. The caller holds the daemon's lock. The mask of the process stays as
+    /// it is, since other threads make files meanwhile: whoever connects before the mode is set is another user, and
+    /// refused like any.
     pub(crate) fn open(candidates: &[PathBuf]) -> Result<Socket, SocketError> {
-        // The mode counts from the first instant: nobody can connect between bind and chmod.
-        Socket::first(candidates, |path| {
-            let before = rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o177));
-            let listener = UnixListener::bind(path);
-            rustix::process::umask(before);
-            listener
-        })
-    }
-
-    /// The same while the daemon runs, when other threads make files: the mask of the process stays as it is. Who connects
-    /// before the mode is set is another user, and refused like any.
-    pub(crate) fn open_beside(candidates: &[PathBuf]) -> Result<Socket, SocketError> {
-        Socket::first(candidates, |path| {
-            let listener = UnixListener::bind(path)?;
-            let private = std::fs::Permissions::from_mode(0o600);
-            std::fs::set_permissions(path, private).inspect_err(|_| drop(std::fs::remove_file(path)))?;
-            Ok(listener)
-        })
-    }
-
-    fn first(candidates: &[PathBuf], bind: impl Fn(&Path) -> io::Result<UnixListener>) -> Result<Socket, SocketError> {
         let mut first = None;
         for path in candidates {
-            match Socket::open_one(path, &bind) {
+            match Socket::open_one(path) {
                 Ok(socket) => return Ok(socket),
                 Err(error) => first = first.or(Some(error)),
             }
@@ -89,11 +70,13 @@ impl Socket {
         Err(first.unwrap_or(SocketError::Io { path: PathBuf::new(), error: io::ErrorKind::NotFound.into() }))
     }
 
-    fn open_one(path: &Path, bind: impl Fn(&Path) -> io::Result<UnixListener>) -> Result<Socket, SocketError> {
+    fn open_one(path: &Path) -> Result<Socket, SocketError> {
         let failed = |error| SocketError::Io { path: path.to_owned(), error };
         safe_directory(path)?;
         remove_stale(path)?;
-        let listener = bind(path).map_err(failed)?;
+        let listener = UnixListener::bind(path).map_err(failed)?;
+        let private = std::fs::Permissions::from_mode(0o600);
+        std::fs::set_permissions(path, private).inspect_err(|_| drop(std::fs::remove_file(path))).map_err(failed)?;
         let inode = std::fs::symlink_metadata(path).map_err(failed)?.ino();
         Ok(Socket { listener, path: path.to_owned(), inode, ours: AtomicBool::new(true), given: false })
     }

@@ -73,7 +73,7 @@ impl Reloader {
             return Err(Refusal::Unproved(proof.bad));
         }
         let socket = match self.elsewhere(&config) {
-            Some(candidates) => Some(Socket::open_beside(&candidates)?),
+            Some(candidates) => Some(Socket::open(&candidates)?),
             None => None,
         };
         // Servers choose their words, and these are written down.

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 const CANARY: &str = "sk-canary-4f1d7c90aa";
 /// Short enough to wait for, long enough for a machine that has much else to do.
-const SHORT: Duration = Duration::from_millis(400);
+const SHORT: Duration = Duration::from_millis(800);
 
 fn chat(base: &str) -> OpenAiChat {
     with(base, |_| {})
@@ -37,10 +37,11 @@ fn let_out(ended: &Ended, chat: &OpenAiChat) -> String {
 
 #[tokio::test]
 async fn twenty_calls_use_one_connection_even_when_the_end_comes_late() {
+    let patience = Duration::from_secs(60);
     let late =
         vec![head(), piece(&(says("hi") + &stops("stop") + DONE)), Step::Pause(Duration::from_millis(20)), end()];
     let server = Server::start([good("hi"), late]).await;
-    let chat = chat(&server.base);
+    let chat = with(&server.base, |config| config.timeouts.drain = patience);
     for _ in 0..20 {
         assert_eq!(finished(call(&chat).await).text, "hi");
     }
@@ -142,7 +143,7 @@ async fn every_wait_has_an_end() {
 
 #[tokio::test]
 async fn tokens_that_come_slowly_are_waited_for() {
-    let slow = ["a", "b", "c", "d", "e", "f"].map(|text| [piece(&says(text)), Step::Pause(SHORT / 4)]).concat();
+    let slow = ["a", "b", "c", "d", "e", "f"].map(|text| [piece(&says(text)), Step::Pause(SHORT / 5)]).concat();
     let steps = [vec![head()], slow, vec![piece(&(stops("stop") + DONE)), end()]].concat();
     let server = Server::start([steps]).await;
     assert_eq!(finished(call(&hurried(&server.base)).await).text, "abcdef");

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 /// A time within which nothing happens on a server that does nothing.
-pub(crate) const SHORT: Duration = Duration::from_millis(200);
+pub(crate) const SHORT: Duration = Duration::from_millis(500);
 
 /// The dialects under test.
 pub(crate) const ALL: [GenAiProvider; 3] =
@@ -24,10 +24,17 @@ pub(crate) fn with(provider: GenAiProvider, base: &str, change: impl FnOnce(&mut
     GenAi::new(config).unwrap()
 }
 
-/// A backend that waits for nothing long.
-pub(crate) fn hurried(provider: GenAiProvider, base: &str) -> GenAi {
+/// A backend with a key.
+pub(crate) fn keyed(provider: GenAiProvider, base: &str, change: impl FnOnce(&mut GenAiConfig)) -> GenAi {
     with(provider, base, |config| {
         config.key = Some(Key::new("sk-canary-0123456789").unwrap());
+        change(config);
+    })
+}
+
+/// A backend that waits for nothing long, for what is to time out.
+pub(crate) fn hurried(provider: GenAiProvider, base: &str) -> GenAi {
+    keyed(provider, base, |config| {
         config.timeouts = Timeouts { first_token: SHORT, between_tokens: SHORT, ..config.timeouts };
     })
 }

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 const CANARY: &str = "sk-canary-4f1d7c90aa";
 /// Short enough to wait for, long enough for a machine that has much else to do.
-const SHORT: Duration = Duration::from_millis(400);
+const SHORT: Duration = Duration::from_millis(800);
 
 fn with(server: &Server, change: impl FnOnce(&mut OllamaConfig)) -> Ollama {
     let mut config = OllamaConfig::new(server.base.trim_end_matches("/v1"));
@@ -45,6 +45,7 @@ async fn a_reply_streams_over_one_warm_connection() {
     let ollama = with(&server, |config| {
         config.context_tokens = Some(Tokens(8192));
         config.keep_alive = Some("90".into());
+        config.timeouts.drain = Duration::from_secs(60);
     });
     for _ in 0..10 {
         let (sink, heard) = keeping();

@@ -1,11 +1,12 @@
-//! Long work in slices: forks, imports, returns from the archive, and sweeping what was removed or archived. A slice is a
-//! transaction of its own, done when nothing is queued and after each group otherwise, so that no append waits for more
-//! than one slice.
+//! Long work in slices: forks, imports, returns from the archive, sweeping what was removed or archived, and blanking the
+//! gaps of pages once words went. A slice is a transaction of its own, done when nothing is queued and after each group
+//! otherwise, so that no append waits for more than one slice.
 
 use super::Writer;
 use crate::append::Appended;
 use crate::error::AppendError;
 use crate::fork::{self, Copying, Fork};
+use crate::gaps::{self, Due, Pass};
 use crate::gauges::count;
 use crate::import::{self, Import, Importing, Unarchive};
 use crate::options::Limits;
@@ -47,6 +48,21 @@ impl Removal {
     }
 }
 
+/// Who waits until no file holds a byte of what went, and is told whether that is so.
+enum Waiting {
+    Removal(Removal),
+    Scrub(oneshot::Sender<bool>),
+}
+
+impl Waiting {
+    fn answer(self, cleared: bool) {
+        match self {
+            Waiting::Removal(removal) => removal.answer(cleared),
+            Waiting::Scrub(waiting) => drop(waiting.send(cleared)),
+        }
+    }
+}
+
 /// A journal that is to be made of another one.
 pub(crate) enum New {
     Fork(Box<Fork>),
@@ -80,7 +96,7 @@ impl Making {
 }
 
 /// What is to be done, one after the other: the journal at hand to its end, then what is to be swept (nothing else has a
-/// head of 0 by then), then the next journal.
+/// head of 0 by then), then the gaps, then the next journal.
 #[derive(Default)]
 pub(super) struct Chores {
     new: VecDeque<(New, Ticket<Appended>)>,
@@ -88,7 +104,14 @@ pub(super) struct Chores {
     removals: Vec<Removal>,
     /// Whether something may be left to sweep.
     sweeping: bool,
-    /// Whether sweeping waits until something was written again: the disk was full.
+    /// Whether gaps may be left to blank, or the log to empty.
+    blanking: bool,
+    /// The pass over the gaps that is under way.
+    pass: Option<Pass>,
+    waiting: Vec<Waiting>,
+    /// How many of those that wait were there when the pass began: it is theirs.
+    served: usize,
+    /// Whether sweeping and blanking wait until something was written again: the disk was full.
     postponed: bool,
 }
 
@@ -99,18 +122,35 @@ enum Slice {
     Swept,
     /// The last slice of this journal.
     Cleared(i64),
+    Blanked(gaps::Slice),
+    /// The gaps of this file cannot be blanked.
+    Unable,
     Nothing,
+}
+
+impl Slice {
+    fn wrote(&self) -> bool {
+        match self {
+            Slice::Copied | Slice::Made(_) | Slice::Swept | Slice::Cleared(_) => true,
+            Slice::Blanked(slice) => slice.wrote,
+            Slice::Unable | Slice::Nothing => false,
+        }
+    }
 }
 
 impl Chores {
     /// Those that an earlier run of the store left.
     pub(super) fn left(connection: &Connection) -> Chores {
         // If this cannot be read, then the slice that looks again meets the failure where it is handled.
-        Chores { sweeping: removal::unswept(connection).map_or(true, |journal| journal.is_some()), ..Chores::default() }
+        Chores {
+            sweeping: removal::unswept(connection).map_or(true, |journal| journal.is_some()),
+            blanking: gaps::due(connection).map_or(true, |due| matches!(due, Due::Pass(_))),
+            ..Chores::default()
+        }
     }
 
     pub(super) fn any(&self) -> bool {
-        self.sweeping || self.making.is_some() || !self.new.is_empty()
+        self.sweeping || self.blanking || self.making.is_some() || !self.new.is_empty()
     }
 
     pub(super) fn make(&mut self, new: New, ticket: Ticket<Appended>) {
@@ -124,6 +164,12 @@ impl Chores {
         self.sweeping = true;
     }
 
+    /// Blanks the gaps and empties the log, then answers.
+    pub(super) fn scrub(&mut self, waiting: oneshot::Sender<bool>) {
+        self.waiting.push(Waiting::Scrub(waiting));
+        self.blanking = true;
+    }
+
     /// Looks anew whether something is left to sweep.
     pub(super) fn sweep(&mut self) {
         self.sweeping = true;
@@ -131,7 +177,9 @@ impl Chores {
 
     /// There is room again.
     pub(super) fn resume(&mut self) {
-        self.sweeping |= std::mem::take(&mut self.postponed);
+        let again = std::mem::take(&mut self.postponed);
+        self.sweeping |= again;
+        self.blanking |= again;
     }
 
     fn slice(&mut self, connection: &Connection, limits: &Limits, salts: &mut Salts) -> Result<Slice, Refusal> {
@@ -147,6 +195,9 @@ impl Chores {
                     Ok(Slice::Nothing)
                 }
             };
+        }
+        if self.blanking {
+            return self.blank(connection);
         }
         let Some((new, ticket)) = self.new.pop_front() else { return Ok(Slice::Nothing) };
         match new.begin(connection, limits) {
@@ -165,14 +216,38 @@ impl Chores {
         }
     }
 
-    /// The chore at hand failed: what was copied is swept, a removal stays true and is swept later.
+    fn blank(&mut self, connection: &Connection) -> Result<Slice, Refusal> {
+        let pass = match self.pass {
+            Some(pass) => pass,
+            None => {
+                self.served = self.waiting.len();
+                match gaps::due(connection)? {
+                    Due::Pass(pass) => pass,
+                    Due::Nothing => return Ok(Slice::Blanked(gaps::Slice { rest: None, wrote: false })),
+                    Due::Unable => return Ok(Slice::Unable),
+                }
+            }
+        };
+        gaps::slice(connection, pass).map(Slice::Blanked)
+    }
+
+    /// A pass is through. Those who came while it was under way wait for the next one.
+    fn blanked(&mut self, cleared: bool) {
+        self.waiting.drain(..self.served).for_each(|waiting| waiting.answer(cleared));
+        self.served = 0;
+        self.blanking = !self.waiting.is_empty();
+    }
+
+    /// The chore at hand failed: what was copied is swept, a removal stays true and is swept later, a pass is made anew.
     fn fail(&mut self, error: AppendError, later: bool) {
+        (self.pass, self.served) = (None, 0);
         if let Some((_, ticket)) = self.making.take() {
             ticket.answer(Err(error));
             self.sweeping = true;
         } else if later {
-            (self.sweeping, self.postponed) = (false, true);
+            (self.sweeping, self.blanking, self.postponed) = (false, false, true);
             self.removals.drain(..).for_each(|removal| removal.answer(false));
+            self.waiting.drain(..).for_each(|waiting| waiting.answer(false));
         }
     }
 
@@ -200,15 +275,13 @@ impl Writer {
         }
         let Writer { connection, chores, options, salts, .. } = self;
         let Some(connection) = connection else { return chores.give_up(&AppendError::ReadOnly) };
-        match transaction(
-            connection,
-            |done| matches!(done, Slice::Nothing),
-            || chores.slice(connection, &options.limits, salts),
-        ) {
-            Ok(Slice::Nothing) => {}
+        match transaction(connection, |done: &Slice| !done.wrote(), || chores.slice(connection, &options.limits, salts))
+        {
             Ok(done) => {
-                (self.strikes, self.uncopied) = (0, true);
-                count(&self.gauges.commits);
+                if done.wrote() {
+                    (self.strikes, self.uncopied) = (0, true);
+                    count(&self.gauges.commits);
+                }
                 self.conclude(done);
             }
             Err(Refusal::Job(error)) => chores.fail(error, true),
@@ -230,11 +303,21 @@ impl Writer {
                 self.bell.ring();
             }
             Slice::Cleared(journal) => {
-                let cleared = self.clear_log();
-                let removals = std::mem::take(&mut self.chores.removals);
-                let (done, waiting) = removals.into_iter().partition(|removal| removal.journal == journal);
-                self.chores.removals = waiting;
-                Vec::into_iter(done).for_each(|removal| removal.answer(cleared));
+                let swept = self.chores.removals.extract_if(.., |removal| removal.journal == journal);
+                self.chores.waiting.extend(swept.map(Waiting::Removal));
+                self.chores.blanking = true;
+            }
+            Slice::Blanked(slice) => {
+                self.chores.pass = slice.rest;
+                if slice.rest.is_none() {
+                    let cleared = self.clear_log();
+                    self.chores.blanked(cleared);
+                }
+            }
+            Slice::Unable => {
+                warn!("this SQLite cannot write single pages, so copies of forgotten words may be left in gaps");
+                self.clear_log();
+                self.chores.blanked(false);
             }
             Slice::Copied | Slice::Swept | Slice::Nothing => {}
         }
@@ -242,7 +325,7 @@ impl Writer {
 
     /// Copies the whole log into the database and empties it, so that nothing of what was swept is left there. Readers
     /// stand still meanwhile. Says whether that could be done: another program's reader may be in the way.
-    pub(super) fn clear_log(&mut self) -> bool {
+    fn clear_log(&mut self) -> bool {
         let paused = self.readers.pause();
         let Some(connection) = &self.connection else { return false };
         let outcome = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |row| row.get::<_, i64>(0));

@@ -11,6 +11,7 @@ mod chains;
 mod copies;
 mod files;
 mod forks;
+mod gaps;
 mod imports;
 mod keys;
 mod killed;

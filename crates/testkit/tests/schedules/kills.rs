@@ -87,7 +87,7 @@ async fn told(store: &Store) -> Told {
 /// A world in which two schedules were due every minute, and the daemon was killed so often; and what it told at the end.
 fn lived(rng: &mut Rng, kills: u32) -> Home {
     let home = Home::new();
-    home.configure("[limits]\nfruitless = 50\n");
+    home.configure("[limits]\nfruitless = 1000\n");
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros();
     let client = home.client();
     let mut daemon = start(&home, since);

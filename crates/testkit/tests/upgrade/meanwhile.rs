@@ -61,7 +61,7 @@ fn what_is_denied_while_it_hands_over_does_not_begin() {
     let session = created["session"].as_str().unwrap().to_owned();
     let write = json!({ "path": "denied.txt", "content": "words" });
     let prompt =
-        json!({ "text": format!("[[pause 400]] one two three four five [[tool write_file {write}]] [[then]] over") });
+        json!({ "text": format!("[[pause 1000]] one two three four five [[tool write_file {write}]] [[then]] over") });
     insist(&client, &format!("/v1/sessions/{session}/prompts"), "say", &prompt);
     assert!(client.follow(&session, 0).unwrap().any(|update| update["kind"] == "message.delta"));
     // Nobody reads the file between the end of the old one and the first look of the new one; and this one takes its time
@@ -89,9 +89,13 @@ fn what_is_denied_while_it_hands_over_does_not_begin() {
 
 /// Waits until the old one hands over, and has nothing open any more.
 fn wait_for_border(place: &Place) {
-    let log = place.home.state().join("log/daemon.log");
-    wait_until("it hands over", || std::fs::read_to_string(&log).is_ok_and(|text| text.contains("handing over")));
+    wait_until_logged(place, "handing over");
     std::thread::sleep(Duration::from_millis(300));
+}
+
+fn wait_until_logged(place: &Place, words: &str) {
+    let log = place.home.state().join("log/daemon.log");
+    wait_until(words, || std::fs::read_to_string(&log).is_ok_and(|text| text.contains(words)));
 }
 
 #[test]
@@ -108,7 +112,7 @@ fn who_asks_to_stop_while_it_hands_over_is_heard() {
         let new = Pid::from_raw(begun.json()["to_pid"].as_i64().unwrap() as i32).unwrap();
         wait_for_border(&place);
         kill_process(Pid::from_raw(daemon.pid() as i32).unwrap(), Signal::TERM).unwrap();
-        std::thread::sleep(Duration::from_millis(50));
+        wait_until_logged(&place, "asked to stop");
         let _ = std::fs::remove_file(&held);
         assert!(daemon.wait().unwrap(), "{step}: the old one leaves in good order");
         wait_until("the new one is gone, too", || has_ended(new));
@@ -128,7 +132,7 @@ fn a_new_one_that_died_before_an_end_that_takes_its_time_takes_nothing_over() {
     let created = insist(&client, "/v1/sessions", "create", &json!({ "workspace": place.home.workspace() }));
     let session = created["session"].as_str().unwrap().to_owned();
     // Longer than the grace and the farewell together.
-    let prompt = json!({ "text": "[[tool linger {\"label\":\"7000\"}]] [[then]] over" });
+    let prompt = json!({ "text": "[[tool linger {\"label\":\"12000\"}]] [[then]] over" });
     insist(&client, &format!("/v1/sessions/{session}/prompts"), "say", &prompt);
     assert!(client.follow(&session, 0).unwrap().any(|update| update["kind"] == "tool.started"));
     let binary = place.home.binary("dies", DAEMON, &["kill=fit"]);

@@ -186,8 +186,14 @@ pub(crate) fn process(pid: u32) -> Pid {
 
 /// Whether a process has ended, reaped or not: those that nobody here started wait for init to do that.
 pub(crate) fn has_ended(pid: Pid) -> bool {
+    /// Where the fields after the name have the number of threads.
+    const THREADS: usize = 17;
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
-    stat.rsplit_once(") ").is_none_or(|(_, fields)| fields.starts_with(['Z', 'X']))
+    // The first thread may be gone while others still hold files, and the lock.
+    stat.rsplit_once(") ").is_none_or(|(_, fields)| {
+        let alone = fields.split(' ').nth(THREADS).is_some_and(|count| count.parse::<u32>().is_ok_and(|n| n <= 1));
+        fields.starts_with(['Z', 'X']) && alone
+    })
 }
 
 /// Looks until something is so.
