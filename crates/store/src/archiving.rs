@@ -15,7 +15,7 @@ const PAGE: u64 = 512;
 
 impl Store {
     /// Lets a session leave the tables for the file that the caller has written, read back and synced. It is true from the
-    /// first moment on; the answer comes when the rows are gone, and says whether their bytes are, too. A store that is
+    /// first moment on; the answer comes when the rows are gone, and says whether the log is empty, too. A store that is
     /// killed before goes on when it is opened again.
     pub async fn archive(&self, archive: Archive) -> Result<bool, AppendError> {
         let (ticket, waiting) = self.ticket().await?;

@@ -169,8 +169,9 @@ impl Store {
     }
 
     /// Leaves no byte of what was forgotten or removed before the call: blanks the gaps of pages, which takes a slice for
-    /// each 4 MiB of the file, empties the write-ahead log, and writes the index of search anew. Says whether both could be done; if not (the disk is full, another program reads the file), they go
-    /// with later writes or when the store is next opened.
+    /// each 4 MiB of the file, empties the write-ahead log, and writes the index of search anew. Says whether all of it could be
+    /// done; if not (the disk is full, another program reads the file), they go with later writes or when the store is next
+    /// opened.
     pub async fn scrub(&self) -> bool {
         let (answer, waiting) = oneshot::channel();
         let asked = self.shared.jobs.send(Job::Scrub(answer)).await.is_ok();

@@ -6,13 +6,13 @@
 //! between other appends, each a transaction of its own. From the last, because giving pages back moves them to the
 //! front. A pass that was cut short is made anew, by whoever next opens the file if need be.
 //!
-//! Words are in rows, and rows with words are in leaves of tables; indexes hold numbers, names and keys, and the pages
-//! that rows overflow into have no gaps. Which page is what the file's own map of pages says, which a file has that
-//! gives pages back (`auto_vacuum`). Pages are read and written by `sqlite_dbpage`, which `.cargo/config.toml` has built
-//! into SQLite. The layout of pages: <https://www.sqlite.org/fileformat2.html>.
+//! Words are in leaves of tables, hashes of what was said in leaves and inner pages of indexes. Inner pages of tables hold
+//! numbers of rows alone, and the pages that rows overflow into have no gaps. Which page is what the file's own map of
+//! pages says, which a file has that gives pages back (`auto_vacuum`). Pages are read and written by `sqlite_dbpage`,
+//! which `.cargo/config.toml` has built into SQLite. The layout of pages: <https://www.sqlite.org/fileformat2.html>.
 //!
 //! One way is left: where SQLite balances neighbours during a pass, it may give a page that is still to come the number
-//! of one that was looked at.
+//! of one that was looked at. So a pass is made anew where rows were swept or copied meanwhile; an append balances little.
 
 use crate::query;
 use crate::sql::{Int, Refusal};
@@ -35,10 +35,10 @@ const TREE: [u8; 2] = [1, 5];
 const ENTRY_BYTES: usize = 5;
 /// The byte at which locks are taken, whose page holds nothing.
 const PENDING_BYTE: usize = 0x4000_0000;
-/// A leaf of a table.
-const TABLE_LEAF: u8 = 13;
-/// Bytes before a leaf's pointers, and of each pointer.
+/// Bytes before the pointers of a leaf, and of an inner page.
 const LEAF_HEADER_BYTES: usize = 8;
+const INNER_HEADER_BYTES: usize = 12;
+/// Bytes of a pointer.
 const POINTER_BYTES: usize = 2;
 
 /// A pass under way.
@@ -75,12 +75,17 @@ pub(crate) fn words_went(connection: &Connection) -> rusqlite::Result<()> {
     note(connection, GONE, query::meta(connection, GONE)? + 1)
 }
 
-/// Whether a pass is due.
+/// Whether words went since the last whole pass began.
+pub(crate) fn are_due(connection: &Connection) -> rusqlite::Result<bool> {
+    Ok(query::meta(connection, GONE)? > query::meta(connection, BLANKED)?)
+}
+
+/// Whether a pass is due, and can be made.
 pub(crate) fn due(connection: &Connection) -> rusqlite::Result<Due> {
-    let gone = query::meta(connection, GONE)?;
-    if gone <= query::meta(connection, BLANKED)? {
+    if !are_due(connection)? {
         return Ok(Due::Nothing);
     }
+    let gone = query::meta(connection, GONE)?;
     let has_map = query::pragma(connection, "auto_vacuum")? != 0;
     let has_pages: bool =
         connection.query_row("SELECT sqlite_compileoption_used('ENABLE_DBPAGE_VTAB')", (), |row| row.get(0))?;
@@ -149,18 +154,26 @@ fn blanked(page: &[u8]) -> Option<Vec<u8>> {
     Some(blank)
 }
 
-/// Where a leaf of a table has its gap. `None` for other pages, and where the header makes no sense.
+/// Where a page that may hold words or hashes has its gap. `None` for other pages, and where what stands in it makes no
+/// sense: nothing that a pointer leads to may be overwritten.
 fn gap(page: &[u8]) -> Option<Range<usize>> {
     let number = |at: usize| Some(usize::from(u16::from_be_bytes([*page.get(at)?, *page.get(at + 1)?])));
-    if page.first() != Some(&TABLE_LEAF) {
-        return None;
-    }
-    let pointers_end = LEAF_HEADER_BYTES + POINTER_BYTES * number(3)?;
+    let pointers = match page.first()? {
+        // Leaves of tables and of indexes.
+        13 | 10 => LEAF_HEADER_BYTES,
+        // Inner pages of indexes.
+        2 => INNER_HEADER_BYTES,
+        _ => return None,
+    };
+    let pointers_end = pointers + POINTER_BYTES * number(3)?;
     let cells = match number(5)? {
         0 => 1 << 16,
         cells => cells,
     };
-    (pointers_end <= cells && cells <= page.len()).then_some(pointers_end..cells)
+    let is_sane = pointers_end <= cells
+        && cells <= page.len()
+        && (pointers..pointers_end).step_by(POINTER_BYTES).all(|at| number(at).is_some_and(|cell| cell >= cells));
+    is_sane.then_some(pointers_end..cells)
 }
 
 /// Where a file has what.
@@ -205,21 +218,40 @@ mod tests {
         assert_eq!(layout.map_of(pending - 1), pending - 127);
     }
 
+    /// A page of 64 bytes with two cells, at 40 and 52.
+    fn page(kind: u8, header: usize, content: u16) -> Vec<u8> {
+        let mut page = vec![9; 64];
+        page[0] = kind;
+        page[3..5].copy_from_slice(&2_u16.to_be_bytes());
+        page[5..7].copy_from_slice(&content.to_be_bytes());
+        for (at, cell) in [40_u16, 52].into_iter().enumerate() {
+            let at = header + POINTER_BYTES * at;
+            page[at..at + POINTER_BYTES].copy_from_slice(&cell.to_be_bytes());
+        }
+        page
+    }
+
     #[test]
-    fn a_gap_is_between_pointers_and_cells_and_a_page_that_makes_no_sense_has_none() {
-        let leaf = |cells: u16, content: u16| {
-            let mut page = vec![9; 64];
-            page[0] = TABLE_LEAF;
-            page[3..5].copy_from_slice(&cells.to_be_bytes());
-            page[5..7].copy_from_slice(&content.to_be_bytes());
-            page
-        };
-        assert_eq!(gap(&leaf(2, 40)), Some(12..40));
-        let blank = blanked(&leaf(2, 40)).unwrap();
-        assert!(blank[..12] == leaf(2, 40)[..12] && blank[12..40].iter().all(|byte| *byte == 0));
-        assert!(blank[40..].iter().all(|byte| *byte == 9));
-        assert_eq!(blanked(&blank), None);
-        assert_eq!((gap(&leaf(30, 40)), gap(&leaf(2, 65)), gap(&leaf(2, 0)), gap(&[13, 0])), (None, None, None, None));
-        assert_eq!(gap(&[5; 64]), None, "an inner page holds no rows");
+    fn a_gap_is_between_pointers_and_cells_and_all_else_stays() {
+        for (kind, header) in [(13, 8), (10, 8), (2, 12)] {
+            let page = page(kind, header, 40);
+            let from = header + 4;
+            assert_eq!(gap(&page), Some(from..40), "{kind}");
+            let blank = blanked(&page).unwrap();
+            assert!(blank[..from] == page[..from] && blank[40..] == page[40..], "{kind}");
+            assert!(blank[from..40].iter().all(|byte| *byte == 0), "{kind}");
+            assert_eq!(blanked(&blank), None, "{kind}");
+        }
+        assert_eq!(gap(&page(5, 12, 40)), None, "an inner page of a table holds numbers alone");
+    }
+
+    #[test]
+    fn a_page_that_makes_no_sense_has_no_gap() {
+        let mut many = page(13, 8, 40);
+        many[4] = 30;
+        assert_eq!(gap(&many), None, "pointers over cells");
+        assert_eq!((gap(&page(13, 8, 65)), gap(&page(13, 8, 0))), (None, None), "cells behind the end");
+        assert_eq!(gap(&page(13, 8, 41)), None, "a cell that a pointer leads to would be overwritten");
+        assert_eq!((gap(&[13, 0]), gap(&[])), (None, None));
     }
 }

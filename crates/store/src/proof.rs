@@ -3,10 +3,9 @@
 
 use crate::archive::{self, Archived};
 use crate::error::{OpenError, ReadError};
-use crate::file;
-use crate::signature;
 use crate::sql::Int;
 use crate::store::Store;
+use crate::{file, gaps, signature};
 use agent::Generation;
 use rusqlite::{Connection, OpenFlags};
 use std::fmt::Write as _;
@@ -29,7 +28,8 @@ pub struct Proof {
     pub sessions: u64,
     /// The newest daemon that wrote to it.
     pub generation: Generation,
-    /// How many removed sessions, and forks that were given up, still have words in it.
+    /// How many removed sessions, and forks that were given up, still have words in it; one more where words that went may
+    /// have copies in gaps of pages.
     pub unswept: u64,
 }
 
@@ -124,6 +124,7 @@ fn prove(connection: &Connection, schema: i64) -> rusqlite::Result<Proof> {
     let state = signature::state_name(connection)?.unwrap_or(ChainHash::START);
     let (links, head) = signature::last_link(connection)?.map_or((0, ChainHash::START), |link| (link.place, link.hash));
     let number = |sql: &str| connection.query_row(sql, (), |row| row.get::<_, Int>(0)).map(|number| number.0);
+    let to_sweep = number("SELECT count(*) FROM waking w JOIN journals j ON j.id = w.journal WHERE j.seq = 0")?;
     Ok(Proof {
         schema: u32::try_from(schema).unwrap_or(0),
         state,
@@ -131,7 +132,7 @@ fn prove(connection: &Connection, schema: i64) -> rusqlite::Result<Proof> {
         head,
         sessions: number("SELECT count(*) FROM sessions")?,
         generation: Generation(number("SELECT coalesce(max(generation), 0) FROM journals")?),
-        unswept: number("SELECT count(*) FROM waking w JOIN journals j ON j.id = w.journal WHERE j.seq = 0")?,
+        unswept: to_sweep + u64::from(gaps::are_due(connection)?),
     })
 }
 

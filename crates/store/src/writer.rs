@@ -176,29 +176,34 @@ impl Writer {
 
     /// The next job. While there is none, does chores; while waiting for one long enough, copies the log.
     fn next(&mut self, jobs: &mut mpsc::Receiver<Job>, clock: &Runtime) -> Option<Job> {
-        while self.chores.any() {
-            match jobs.try_recv() {
-                Ok(job) => return Some(job),
-                Err(mpsc::error::TryRecvError::Disconnected) => return None,
-                Err(mpsc::error::TryRecvError::Empty) => {
-                    self.chore();
-                    self.checkpoint_if_large();
+        loop {
+            while self.chores.any() {
+                match jobs.try_recv() {
+                    Ok(job) => return Some(job),
+                    Err(mpsc::error::TryRecvError::Disconnected) => return None,
+                    Err(mpsc::error::TryRecvError::Empty) => {
+                        self.chore();
+                        self.checkpoint_if_large();
+                    }
                 }
             }
-        }
-        if let Some(idle) = self.options.checkpoint_idle
-            && self.uncopied
-        {
-            match clock.block_on(async { tokio::time::timeout(idle, jobs.recv()).await }) {
-                Ok(job) => return job,
-                Err(_elapsed) => {
-                    // A failure is handled and told in there; nobody waits for this checkpoint.
-                    let _ = self.checkpoint();
-                    self.release_memory();
+            if let Some(idle) = self.options.checkpoint_idle
+                && self.uncopied
+            {
+                match clock.block_on(async { tokio::time::timeout(idle, jobs.recv()).await }) {
+                    Ok(job) => return job,
+                    Err(_elapsed) => {
+                        // A failure is handled and told in there; nobody waits for this checkpoint.
+                        let _ = self.checkpoint();
+                        self.release_memory();
+                        if self.chores.rest() {
+                            continue;
+                        }
+                    }
                 }
             }
+            return clock.block_on(jobs.recv());
         }
-        clock.block_on(jobs.recv())
     }
 
     /// Writes a group and answers it.
@@ -222,6 +227,12 @@ impl Writer {
                     self.tell_appended(appended as u64);
                 }
                 for (write, outcome) in group.into_iter().zip(outcomes) {
+                    if let Write::Append(append, _) = &write
+                        && outcome.is_ok()
+                        && !append.forget.is_empty()
+                    {
+                        self.chores.forgot();
+                    }
                     if let Some(removal) = write.answer(outcome) {
                         self.chores.remove(removal);
                     }

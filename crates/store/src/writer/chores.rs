@@ -96,7 +96,7 @@ impl Making {
 }
 
 /// What is to be done, one after the other: the journal at hand to its end, then what is to be swept (nothing else has a
-/// head of 0 by then), then the gaps, then the next journal.
+/// head of 0 by then), then the next journal, and then the gaps.
 #[derive(Default)]
 pub(super) struct Chores {
     new: VecDeque<(New, Ticket<Appended>)>,
@@ -106,8 +106,12 @@ pub(super) struct Chores {
     sweeping: bool,
     /// Whether gaps may be left to blank, or the log to empty.
     blanking: bool,
+    /// Whether words went that nobody asked to blank yet.
+    forgot: bool,
     /// The pass over the gaps that is under way.
     pass: Option<Pass>,
+    /// Whether the slice at hand is one of a pass.
+    at_gaps: bool,
     waiting: Vec<Waiting>,
     /// How many of those that wait were there when the pass began: it is theirs.
     served: usize,
@@ -170,6 +174,18 @@ impl Chores {
         self.blanking = true;
     }
 
+    /// Words went: their gaps are blanked once nobody writes, if nobody asks for it before.
+    pub(super) fn forgot(&mut self) {
+        self.forgot = true;
+    }
+
+    /// Nobody writes. Says whether there is something to do now.
+    pub(super) fn rest(&mut self) -> bool {
+        let forgot = std::mem::take(&mut self.forgot);
+        self.blanking |= forgot;
+        forgot
+    }
+
     /// Looks anew whether something is left to sweep.
     pub(super) fn sweep(&mut self) {
         self.sweeping = true;
@@ -183,6 +199,7 @@ impl Chores {
     }
 
     fn slice(&mut self, connection: &Connection, limits: &Limits, salts: &mut Salts) -> Result<Slice, Refusal> {
+        self.at_gaps = false;
         if let Some((making, _)) = &mut self.making {
             return Ok(making.slice(connection, salts)?.map_or(Slice::Copied, Slice::Made));
         }
@@ -196,10 +213,9 @@ impl Chores {
                 }
             };
         }
-        if self.blanking {
-            return self.blank(connection);
-        }
-        let Some((new, ticket)) = self.new.pop_front() else { return Ok(Slice::Nothing) };
+        let Some((new, ticket)) = self.new.pop_front() else {
+            return if self.blanking { self.blank(connection) } else { Ok(Slice::Nothing) };
+        };
         match new.begin(connection, limits) {
             Ok(making) => {
                 self.making = Some((making, ticket));
@@ -217,6 +233,7 @@ impl Chores {
     }
 
     fn blank(&mut self, connection: &Connection) -> Result<Slice, Refusal> {
+        self.at_gaps = true;
         let pass = match self.pass {
             Some(pass) => pass,
             None => {
@@ -244,8 +261,10 @@ impl Chores {
         if let Some((_, ticket)) = self.making.take() {
             ticket.answer(Err(error));
             self.sweeping = true;
-        } else if later {
-            (self.sweeping, self.blanking, self.postponed) = (false, false, true);
+        } else if later || self.at_gaps {
+            // What cannot be read stays so: a pass is not tried again before somebody asks, or the next start.
+            self.postponed = later;
+            (self.sweeping, self.blanking) = (false, false);
             self.removals.drain(..).for_each(|removal| removal.answer(false));
             self.waiting.drain(..).for_each(|waiting| waiting.answer(false));
         }
@@ -286,15 +305,23 @@ impl Writer {
             }
             Err(Refusal::Job(error)) => chores.fail(error, true),
             Err(Refusal::Group(failure)) => {
+                let at_gaps = chores.at_gaps;
                 chores.fail(outcome(&failure), matches!(failure, GroupFailure::Not(_)));
-                if let GroupFailure::Unknown(cause) = failure {
-                    self.open_anew(&cause);
+                match failure {
+                    GroupFailure::Unknown(cause) => self.open_anew(&cause),
+                    // Without room for a pass the log can be emptied all the same, which gives room.
+                    GroupFailure::Not(_) if at_gaps => drop(self.clear_log()),
+                    GroupFailure::Not(_) => {}
                 }
             }
         }
     }
 
     fn conclude(&mut self, done: Slice) {
+        if matches!(done, Slice::Copied | Slice::Made(_) | Slice::Swept | Slice::Cleared(_)) {
+            // It may have moved pages that were still to come among those that were looked at.
+            self.chores.pass = None;
+        }
         match done {
             Slice::Made(appended) => {
                 if let Some((_, ticket)) = self.chores.making.take() {
@@ -315,7 +342,9 @@ impl Writer {
                 }
             }
             Slice::Unable => {
-                warn!("this SQLite cannot write single pages, so copies of forgotten words may be left in gaps");
+                warn!(
+                    "single pages of this journal cannot be written, so copies of forgotten words may be left in gaps"
+                );
                 self.clear_log();
                 self.chores.blanked(false);
             }
@@ -366,4 +395,23 @@ pub(super) fn transaction<T>(
         connection.execute_batch("ROLLBACK").map_err(|error| Refusal::Group(GroupFailure::Unknown(error)))?;
     }
     done
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_waits_for_a_pass_that_cannot_be_made_is_told_and_it_is_not_tried_for_ever() {
+        for later in [false, true] {
+            let mut chores = Chores { at_gaps: true, ..Chores::default() };
+            let (answer, mut waiting) = oneshot::channel();
+            chores.scrub(answer);
+            chores.fail(AppendError::OutcomeUnknown, later);
+            assert_eq!(waiting.try_recv(), Ok(false), "{later}");
+            assert!(!chores.any(), "{later}");
+            chores.resume();
+            assert_eq!(chores.any(), later, "it is tried again where there is room again");
+        }
+    }
 }

@@ -124,6 +124,18 @@ async fn nor_of_a_session_that_was_removed() {
     assert_eq!(stay, all, "the control");
 }
 
+/// Waits until a pass has been made since words went.
+async fn until_blanked(world: &World) {
+    let blanked = "SELECT count(*) FROM meta a, meta b WHERE a.key = 'words gone' AND b.key = 'words blanked' \
+                   AND a.value = b.value";
+    let began = Instant::now();
+    let reader = Connection::open(world.file()).unwrap();
+    while reader.query_row(blanked, (), |row| row.get::<_, i64>(0)).unwrap() == 0 {
+        assert!(began.elapsed() < Duration::from_secs(60), "no pass");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
 #[tokio::test]
 async fn a_pass_that_never_came_is_made_when_the_journal_is_next_opened() {
     let mut random = Random(SEED);
@@ -134,16 +146,19 @@ async fn a_pass_that_never_came_is_made_when_the_journal_is_next_opened() {
     store.close().await;
     let options = || Options { synchronous: Synchronous::Normal, ..Options::default() };
     let world = World { store: store::Store::open(dir.path(), options()).unwrap(), dir };
-    let blanked = "SELECT count(*) FROM meta a, meta b WHERE a.key = 'words gone' AND b.key = 'words blanked' \
-                   AND a.value = b.value";
-    let began = Instant::now();
-    let reader = Connection::open(world.file()).unwrap();
-    while reader.query_row(blanked, (), |row| row.get::<_, i64>(0)).unwrap() == 0 {
-        assert!(began.elapsed() < Duration::from_secs(60), "no pass");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    drop(reader);
+    until_blanked(&world).await;
     world.store.close().await;
     let world = World { store: store::Store::open(world.dir.path(), options()).unwrap(), dir: world.dir };
+    assert_eq!(left(&world, &gone), BTreeSet::new());
+}
+
+#[tokio::test]
+async fn what_nobody_asks_to_clear_is_blanked_once_nobody_writes() {
+    let mut random = Random(SEED);
+    let (world, mut owners) = talk(&mut random).await;
+    let gone = forget_half(&mut owners, &mut random).await;
+    until_blanked(&world).await;
+    // Nothing is due any more; this empties the log alone.
+    assert!(world.store.scrub().await);
     assert_eq!(left(&world, &gone), BTreeSet::new());
 }
