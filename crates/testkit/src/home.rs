@@ -159,3 +159,15 @@ impl Drop for Daemon {
         self.end();
     }
 }
+
+/// Whether a process has ended, reaped or not: those that nobody here started wait for init to do that.
+pub fn has_ended(pid: rustix::process::Pid) -> bool {
+    /// Where the fields after the name have the number of threads.
+    const THREADS: usize = 17;
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
+    // The first thread may be gone while others still hold files, and the lock.
+    stat.rsplit_once(") ").is_none_or(|(_, fields)| {
+        let alone = fields.split(' ').nth(THREADS).is_some_and(|count| count.parse::<u32>().is_ok_and(|n| n <= 1));
+        fields.starts_with(['Z', 'X']) && alone
+    })
+}

@@ -25,7 +25,7 @@ pub use chains::verify_chains;
 pub use clocks::{SetClock, fast_clock};
 pub use counter::{COUNT_FILE, SLEEPER_FILE, tools};
 pub use disk::Disk;
-pub use home::{CLOCK, Daemon, Home};
+pub use home::{CLOCK, Daemon, Home, has_ended};
 pub use http::{Answer, Client, Events};
 pub use part::play_part;
 pub use rng::Rng;

@@ -15,7 +15,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::time::{Duration, Instant};
-use testkit::{Answer, Client, Daemon, Home, verify_chains};
+use testkit::{Answer, Client, Daemon, Home, has_ended, verify_chains};
 
 const DAEMON: &str = env!("CARGO_BIN_EXE_testkit-daemon");
 /// Longer than anything here takes that does not hang.
@@ -62,17 +62,6 @@ impl Drop for Place {
             let _ = kill_process(pid, Signal::KILL);
         }
     }
-}
-
-fn has_ended(pid: Pid) -> bool {
-    /// Where the fields after the name have the number of threads.
-    const THREADS: usize = 17;
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
-    // The first thread may be gone while others still hold files, and the lock.
-    stat.rsplit_once(") ").is_none_or(|(_, fields)| {
-        let alone = fields.split(' ').nth(THREADS).is_some_and(|count| count.parse::<u32>().is_ok_and(|n| n <= 1));
-        fields.starts_with(['Z', 'X']) && alone
-    })
 }
 
 #[track_caller]

@@ -170,7 +170,7 @@ fn makes_a_golden_state() {
     let told = told(&world);
     put_away(&world);
     world.good(&["daemon", "stop"]);
-    wait_until("it is gone", || world::has_ended(world::process(world.announced().unwrap())));
+    wait_until("it is gone", || testkit::has_ended(world::process(world.announced().unwrap())));
     copy(&world.home.tinkerbell(), &to.join("home"));
     // What is drawn from the journal, and what is of one run, is not for ever.
     for name in ["search.db", "search.db-journal", "journal.db-shm", "daemon.lock"] {

@@ -12,7 +12,7 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
 use testkit::{Client, Daemon, Disk, Rng};
-use world::{TINKERBELL, World, has_ended, journal, process, wait_until};
+use world::{TINKERBELL, World, journal, process, wait_until};
 
 /// How often the power is cut.
 const CUTS: u64 = 8;
@@ -182,7 +182,7 @@ fn real_disk_that_the_kernel_makes_read_only_is_named_and_nobody_spins() {
 
     // A start on it says what is the matter, and when the disk is well again everything is there.
     drop(scene.daemon.take());
-    wait_until("it is gone", || has_ended(process(pid)));
+    wait_until("it is gone", || testkit::has_ended(process(pid)));
     let refused = scene.world.home.start(TINKERBELL).unwrap_err();
     assert!(
         refused.contains("Read-only file system") && refused.contains(scene.disk.at().to_str().unwrap()),

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
-use world::{TINKERBELL, World, has_ended, process, wait_until};
+use world::{TINKERBELL, World, process, wait_until};
 
 /// The calls that change what is on disk.
 const CALLS: &[&str] = &["fsync", "fdatasync", "rename", "renameat2", "unlink", "unlinkat", "mkdir", "openat", "write"];
@@ -158,7 +158,7 @@ fn real_strace_no_kill_of_a_daemon_leaves_half_a_snapshot() {
                     None
                 }
             };
-            wait_until("the daemon has ended", || world.announced().is_none_or(|pid| has_ended(process(pid))));
+            wait_until("the daemon has ended", || world.announced().is_none_or(|pid| testkit::has_ended(process(pid))));
             trials += 1;
             check(&world, told.as_ref(), &mut seen).unwrap_or_else(|why| failures.push(format!("{call} {nth}: {why}")));
         }

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use testkit::{Client, Daemon, Rng};
-use world::{LOOK, TINKERBELL, World, has_ended, journal, process, wait_until};
+use world::{LOOK, TINKERBELL, World, journal, process, wait_until};
 
 /// The calls that change what is on disk; the one with the most trials comes last.
 const CALLS: &[&str] =
@@ -54,7 +54,7 @@ fn live(world: &World, daemon: Daemon) -> Told {
     let answered = speak(world, &mut told).is_some() && asks_to_stop(world);
     if !answered {
         // It hangs up while it dies.
-        wait_until("the daemon has ended", || world.announced().is_none_or(|pid| has_ended(process(pid))));
+        wait_until("the daemon has ended", || world.announced().is_none_or(|pid| testkit::has_ended(process(pid))));
     }
     // When strace has ended too, all threads are gone, and the lock with them.
     told.unhurt = daemon.wait().unwrap() && answered;

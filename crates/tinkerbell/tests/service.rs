@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use world::half::{self, Model, Watching};
-use world::{PATIENCE, TINKERBELL, World, has_ended, process, wait_until};
+use world::{PATIENCE, TINKERBELL, World, process, wait_until};
 
 /// What the manager was told, one message after the other. It is read at once, as a manager does: whoever tells waits
 /// where too much is unread.
@@ -96,14 +96,14 @@ fn the_manager_hears_that_it_is_ready_lives_hands_over_and_stops() {
     let upgraded = world.json(&["daemon", "upgrade"]);
     let second = upgraded["begun"]["to_pid"].as_u64().unwrap();
     notified.until(&format!("MAINPID={second}"));
-    wait_until("the first has left", || has_ended(process(first)));
+    wait_until("the first has left", || testkit::has_ended(process(first)));
     notified.forget();
     notified.until("WATCHDOG=1");
     assert_eq!(world.json(&["status"])["pid"], second, "and the second one says that it lives");
     let stopped = world.json(&["daemon", "stop"]);
     assert_eq!(stopped["pid"], second);
     notified.until("STOPPING=1");
-    assert!(has_ended(process(u32::try_from(second).unwrap())), "`daemon stop` waited for the right one");
+    assert!(testkit::has_ended(process(u32::try_from(second).unwrap())), "`daemon stop` waited for the right one");
 }
 
 /// A daemon that a manager watches, in the middle of an answer that holds it up for as long as the test likes.

@@ -5,7 +5,7 @@
 mod world;
 
 use serde_json::{Value, json};
-use world::{World, has_ended, ran};
+use world::{World, ran};
 
 const HELLO: &str = "Create a file hello.txt that contains the word hi.";
 
@@ -331,7 +331,7 @@ fn the_daemon_starts_by_itself_and_stops_when_told() {
     world.good(&["daemon", "start"]);
     assert_eq!(world.announced(), Some(pid), "it runs already");
     assert!(world.good(&["daemon", "stop"]).contains(&pid.to_string()));
-    assert!(has_ended(world::process(pid)), "it waits until the process has gone");
+    assert!(testkit::has_ended(world::process(pid)), "it waits until the process has gone");
     assert!(!world.home.tinkerbell().join("tinkerbell.sock").exists());
     world.run(&["status"]).refused(10, &["not running"]);
     assert!(world.good(&["diff"]).contains("+hi"), "the next command starts it, and nothing was lost");

@@ -37,11 +37,10 @@ fn let_out(ended: &Ended, chat: &OpenAiChat) -> String {
 
 #[tokio::test]
 async fn twenty_calls_use_one_connection_even_when_the_end_comes_late() {
-    let patience = Duration::from_secs(60);
     let late =
         vec![head(), piece(&(says("hi") + &stops("stop") + DONE)), Step::Pause(Duration::from_millis(20)), end()];
     let server = Server::start([good("hi"), late]).await;
-    let chat = with(&server.base, |config| config.timeouts.drain = patience);
+    let chat = with(&server.base, |config| config.timeouts.drain = Duration::from_secs(60));
     for _ in 0..20 {
         assert_eq!(finished(call(&chat).await).text, "hi");
     }

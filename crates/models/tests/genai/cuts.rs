@@ -32,7 +32,7 @@ async fn a_stream_cut_after_any_byte_ends_in_time_and_never_in_false_success() {
             if at == 0 { vec![head(), ending] } else { vec![head(), Step::Send(cut), ending] }
         })
         .await;
-        let backend = keyed(provider, &server.base, |_| {});
+        let backend = keyed(provider, &server.base);
         let (mut cuts, mut whole, mut failures, mut partials, mut hangs) = (0, 0, 0, 0, 0);
         for at in 0..bytes.len() {
             cuts += 1;
@@ -99,7 +99,7 @@ async fn a_piece_that_ends_between_cr_and_lf_is_whole_or_a_failure() {
                 end(),
             ]])
             .await;
-            let call = keyed(provider, &server.base, |_| {}).call(request("hi"), deaf(), CancellationToken::new());
+            let call = keyed(provider, &server.base).call(request("hi"), deaf(), CancellationToken::new());
             match call.await {
                 Ended::Finished(reply) => {
                     whole += 1;

@@ -110,7 +110,7 @@ async fn every_named_fault_is_a_failure_in_time() {
             let server = Server::start([steps]).await;
             let backend = match failure {
                 Failure::TimedOut => hurried(provider, &server.base),
-                _ => keyed(provider, &server.base, |_| {}),
+                _ => keyed(provider, &server.base),
             };
             let call = backend.call(request("hi"), deaf(), CancellationToken::new());
             tried += 1;
@@ -269,11 +269,7 @@ async fn refusals_are_read_with_their_wait() {
             ("302 Found", "location: http://127.0.0.1:9/\r\n", "", Failure::Rejected, None),
         ] {
             let server = Server::start([vec![plain(status, "application/json", fields, body)]]).await;
-            let call = keyed(provider, &server.base, |_| {}).call(
-                request("a secret prompt"),
-                deaf(),
-                CancellationToken::new(),
-            );
+            let call = keyed(provider, &server.base).call(request("a secret prompt"), deaf(), CancellationToken::new());
             let (got, retry_after, message, partial) = failed(call.await);
             assert_eq!((got, retry_after), (failure, wait), "{provider:?}, {status}: {message}");
             assert_eq!(partial.usage, agent::Usage::default(), "a refusal costs nothing");
@@ -297,7 +293,7 @@ async fn the_key_is_in_no_message() {
             vec![head(), piece(&format!("data: {{\"type\":\"{CANARY}\n\n")), end()],
         ] {
             let server = Server::start([steps]).await;
-            let backend = keyed(provider, &server.base, |_| {});
+            let backend = keyed(provider, &server.base);
             let ended = backend.call(request("hi"), deaf(), CancellationToken::new()).await;
             let out = format!("{ended:?} {backend:?} {}", backend.describe());
             assert!(matches!(ended, Ended::Failed { .. }) && !out.contains("canary"), "{out}");
@@ -346,7 +342,7 @@ async fn the_library_logs_nothing_of_what_servers_say() {
             vec![head(), piece(&format!("event: {CANARY}\ndata: {{\"type\":\"{CANARY}\"}}\n\n")), end()],
         ] {
             let server = Server::start([steps]).await;
-            let call = keyed(provider, &server.base, |_| {}).call(request("hi"), deaf(), CancellationToken::new());
+            let call = keyed(provider, &server.base).call(request("hi"), deaf(), CancellationToken::new());
             assert!(matches!(call.await, Ended::Failed { .. }));
         }
     }
@@ -376,7 +372,7 @@ async fn a_server_that_is_not_there_is_unreachable() {
     let base = format!("http://{}/v1", listener.local_addr().unwrap());
     drop(listener);
     for provider in ALL {
-        let call = keyed(provider, &base, |_| {}).call(request("hi"), deaf(), CancellationToken::new());
+        let call = keyed(provider, &base).call(request("hi"), deaf(), CancellationToken::new());
         let (failure, _, message, partial) = failed(call.await);
         assert_eq!((failure, partial.usage), (Failure::Unreachable, agent::Usage::default()), "{message}");
         assert!(message.contains("is it running"), "{message}");

@@ -48,7 +48,7 @@ async fn fuzz(provider: GenAiProvider, seed: u64, trials: usize) -> (usize, usiz
     let next: Arc<Mutex<Vec<u8>>> = Arc::default();
     let sent = next.clone();
     let server = Server::choosing(move |_| chunked(&sent.lock().unwrap())).await;
-    let backend = keyed(provider, &server.base, |_| {});
+    let backend = keyed(provider, &server.base);
     let mut random = Random(seed);
     let base = rich(provider).concat().into_bytes();
     let (mut replies, mut returned) = (0, 0);

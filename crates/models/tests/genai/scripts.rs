@@ -25,18 +25,20 @@ pub(crate) fn with(provider: GenAiProvider, base: &str, change: impl FnOnce(&mut
 }
 
 /// A backend with a key.
-pub(crate) fn keyed(provider: GenAiProvider, base: &str, change: impl FnOnce(&mut GenAiConfig)) -> GenAi {
+pub(crate) fn keyed(provider: GenAiProvider, base: &str) -> GenAi {
+    with(provider, base, |config| config.key = Some(key()))
+}
+
+/// The same that waits for nothing long, for what is to time out.
+pub(crate) fn hurried(provider: GenAiProvider, base: &str) -> GenAi {
     with(provider, base, |config| {
-        config.key = Some(Key::new("sk-canary-0123456789").unwrap());
-        change(config);
+        config.key = Some(key());
+        config.timeouts = Timeouts { first_token: SHORT, between_tokens: SHORT, ..config.timeouts };
     })
 }
 
-/// A backend that waits for nothing long, for what is to time out.
-pub(crate) fn hurried(provider: GenAiProvider, base: &str) -> GenAi {
-    keyed(provider, base, |config| {
-        config.timeouts = Timeouts { first_token: SHORT, between_tokens: SHORT, ..config.timeouts };
-    })
+fn key() -> Key {
+    Key::new("sk-canary-0123456789").unwrap()
 }
 
 /// An event, named by its type where the dialect names events.

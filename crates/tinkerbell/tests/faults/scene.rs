@@ -1,6 +1,6 @@
 //! A world whose daemon can be hurt at any call, with one session in it, and what is true of it whatever happens.
 
-use crate::world::{LOOK, PATIENCE, Ran, TINKERBELL, World, has_ended, journal, process, ran};
+use crate::world::{LOOK, PATIENCE, Ran, TINKERBELL, World, journal, process, ran};
 use rustix::process::{Signal, kill_process};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -82,7 +82,7 @@ impl Scene {
 
     /// Whether the daemon is gone, and none that took over from it has the state.
     pub(crate) fn is_dead(&self) -> bool {
-        self.daemon.as_ref().is_none_or(|daemon| has_ended(process(daemon.pid()))) && !self.world.is_held()
+        self.daemon.as_ref().is_none_or(|daemon| testkit::has_ended(process(daemon.pid()))) && !self.world.is_held()
     }
 
     /// Sends a request below the session.

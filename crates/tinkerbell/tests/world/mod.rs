@@ -10,7 +10,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
-use testkit::{Client, Daemon, Home};
+use testkit::{Client, Daemon, Home, has_ended};
 
 /// The product.
 pub(crate) const TINKERBELL: &str = env!("CARGO_BIN_EXE_tinkerbell");
@@ -182,18 +182,6 @@ pub(crate) fn ran(command: &mut Command) -> Ran {
 /// A process by its number.
 pub(crate) fn process(pid: u32) -> Pid {
     Pid::from_raw(i32::try_from(pid).unwrap()).unwrap()
-}
-
-/// Whether a process has ended, reaped or not: those that nobody here started wait for init to do that.
-pub(crate) fn has_ended(pid: Pid) -> bool {
-    /// Where the fields after the name have the number of threads.
-    const THREADS: usize = 17;
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
-    // The first thread may be gone while others still hold files, and the lock.
-    stat.rsplit_once(") ").is_none_or(|(_, fields)| {
-        let alone = fields.split(' ').nth(THREADS).is_some_and(|count| count.parse::<u32>().is_ok_and(|n| n <= 1));
-        fields.starts_with(['Z', 'X']) && alone
-    })
 }
 
 /// Looks until something is so.
